@@ -1,0 +1,1 @@
+"""The built-in sources: one module per vendor, importing ``statusboard.api`` only."""

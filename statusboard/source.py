@@ -1,0 +1,346 @@
+"""The contract between the board and a source.
+
+A source reads one vendor and knows nothing of boards.  It names its `Scope`s (a repository and kind, a query, a file),
+and reads one at a time; the framework reads them side by side, sets a time limit on each, and turns whatever one of
+them raises into a failed part that harms no other:
+
+    class Pager(Source[PagerOptions]):
+        type = "pager"
+        kinds = frozenset({"incident"})
+        Options = PagerOptions
+
+        async def read(self, scope: Scope, http: Http) -> Part:
+            reply = await http.get("/incidents", conditional=True)
+            return scope.part(self.incident(x) for x in reply.decode(list[PagerIncident]))
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
+from datetime import datetime
+from typing import Any, ClassVar, Generic, Protocol, TypeVar
+
+import msgspec
+from msgspec import Struct
+
+from statusboard.clock import Clock, Duration
+from statusboard.errors import NotFound, SourceBug, SourceError, Timeout
+from statusboard.model import Item, ItemKind, Kind, Part, Reach, Snapshot, Validator, key_of
+
+T = TypeVar("T")
+
+
+class TLSOptions(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """``tls:`` of a source: a private certificate authority, a client certificate, or no verification at all."""
+
+    ca: str = ""
+    cert: str = ""
+    key: str = ""
+    verify: bool = True
+
+
+class SourceOptions(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """The options every source takes.  A source adds its own by subclassing; field docs come from `option`.
+
+    ``token``, ``username``, ``password`` and the values of ``headers`` that look like credentials are references
+    (``env:``, ``file:``, ``keyring:``), never secrets.
+    """
+
+    type: str
+    name: str
+    url: str = ""
+    token: str = ""
+    username: str = ""
+    password: str = ""
+    interval: Duration | None = None
+    timeout: Duration = Duration(10)
+    kinds: tuple[ItemKind, ...] = ()
+    service: str = ""
+    team: str = ""
+    environment: str = ""
+    optional: bool = False
+    tls: TLSOptions = TLSOptions()
+    headers: dict[str, str] = {}
+
+
+class Credentials(Struct, frozen=True, kw_only=True):
+    """The resolved secrets of one source, in clear, for `Source.sign` alone."""
+
+    token: str = ""
+    username: str = ""
+    password: str = ""
+
+    def __repr__(self) -> str:
+        return "Credentials(***)"
+
+    __str__ = __repr__
+
+    def __rich_repr__(self) -> Iterable[str]:
+        return ["***"]
+
+
+class NotModified(Exception):
+    """The server says that nothing changed since the validators we sent.  The framework handles it."""
+
+
+class Reply(Protocol):
+    """One answer, already read within the caps, with a 2xx status."""
+
+    status: int
+    url: str
+    headers: Mapping[str, str]
+    body: bytes
+
+    @property
+    def next_url(self) -> str:
+        """The ``rel="next"`` of a ``Link`` header, absolute, or ``""``."""
+
+    def decode(self, type: type[T]) -> T:
+        """The JSON body as ``type`` (lenient: unknown fields are ignored).  `BadAnswer` says which field is off."""
+
+    def json(self) -> Any:
+        """The JSON body as plain Python.  `BadAnswer` where it is not JSON."""
+
+
+class Http(Protocol):
+    """What a source asks the network with.  Paths are relative to the source's ``url``; every fault is a `SourceError`.
+
+    The client signs requests to the source's own origins, holds the caps, the queue and the budget, and follows no
+    redirect that would carry credentials elsewhere.
+    """
+
+    async def get(
+        self,
+        url: str,
+        *,
+        params: Mapping[str, str | int | Sequence[str]] | None = None,
+        headers: Mapping[str, str] | None = None,
+        conditional: bool = False,
+    ) -> Reply:
+        """GET.  ``conditional`` sends the stored validators and raises `NotModified` on a 304."""
+
+    async def post(self, url: str, *, json: object = None, headers: Mapping[str, str] | None = None) -> Reply:
+        """POST a JSON body (for vendors whose reads are POSTs, such as GraphQL)."""
+
+    def pages(
+        self,
+        url: str,
+        *,
+        params: Mapping[str, str | int | Sequence[str]] | None = None,
+        headers: Mapping[str, str] | None = None,
+        conditional: bool = False,
+        limit: int = 10,
+    ) -> AsyncIterator[Reply]:
+        """GET and follow ``Link: rel=next``; more than ``limit`` pages or a loop raise `TooLarge`/`BadAnswer`."""
+
+    @property
+    def validators(self) -> tuple[Validator, ...]:
+        """The validators that the answers so far gave, for the part being read."""
+
+
+class Scope(Struct, frozen=True, kw_only=True):
+    """One thing a source reads by itself: its ``name`` is shown to people (``acme/checkout builds``) and stored."""
+
+    name: str
+    kind: ItemKind
+    reach: Reach
+    data: Any = None
+    started_at: datetime | None = None
+
+    def part(
+        self,
+        items: Iterable[Item],
+        *,
+        reach: Reach | None = None,
+        retire_only: frozenset[str] | None = None,
+        beats: Iterable[str] = (),
+        notes: Iterable[str] = (),
+    ) -> Part:
+        """What was read, as a `Part`."""
+        assert self.started_at is not None, "the framework sets started_at before it calls read"
+        return Part(
+            scope=self.name,
+            kind=self.kind,
+            reach=reach or self.reach,
+            started_at=self.started_at,
+            items=tuple(items),
+            retire_only=retire_only,
+            beats=frozenset(beats),
+            notes=tuple(notes),
+        )
+
+
+class Context(Struct, frozen=True, kw_only=True):
+    """What the board gives every source."""
+
+    name: str
+    clock: Clock
+    log: logging.Logger
+
+
+class HttpFactory(Protocol):
+    """Makes the `Http` that one scope is read with."""
+
+    def __call__(self, scope: str) -> Http: ...
+
+
+O = TypeVar("O", bound=SourceOptions)  # noqa: E741 - the options' own letter, as in docs/plugins
+
+
+class Source(Generic[O]):
+    """One configured source.  Subclass it, set the class attributes, write `read` (and `scopes` where there are many).
+
+    ``type``            the word in the config and in the entry point
+    ``kinds``           what it can read
+    ``Options``         a frozen msgspec struct, subclass of `SourceOptions`
+    ``summary``         one line for ``statusboard sources``
+    ``version``         raise it when the meaning of keys or items changes: stored validators are void then
+    ``default_url``     the vendor's documented base, or "" where there is none
+    ``default_interval``seconds
+    ``concurrency``     requests at once per origin and credential
+    ``scopes_needed``   the least privileges a credential needs, for the docs
+    """
+
+    type: ClassVar[str]
+    kinds: ClassVar[frozenset[ItemKind]]
+    Options: ClassVar[type[SourceOptions]] = SourceOptions
+    summary: ClassVar[str] = ""
+    version: ClassVar[int] = 1
+    default_url: ClassVar[str] = ""
+    default_interval: ClassVar[float] = 30.0
+    concurrency: ClassVar[int] = 4
+    scopes_needed: ClassVar[str] = ""
+    needs_url: ClassVar[bool] = True
+
+    def __init__(self, options: O, context: Context) -> None:
+        self.options: O = options
+        self.context = context
+        self.name = context.name
+        self.clock = context.clock
+        self.log = context.log
+
+    # -- what a source writes ------------------------------------------------------------------------------------
+
+    async def scopes(self, http: Http) -> Sequence[Scope]:
+        """What to read.  By default one scope, named as the type, that is the whole of its only kind."""
+        (kind,) = self.kinds
+        return [Scope(name=self.type, kind=kind, reach="complete")]
+
+    async def read(self, scope: Scope, http: Http) -> Part:
+        """Read one scope.  Raise any `SourceError`; whatever else escapes is shown as this source's own fault."""
+        raise NotImplementedError
+
+    async def lookup(self, kind: ItemKind, remote_id: str, http: Http) -> Item | None:
+        """Read one unfinished item that fell out of its window.  ``None`` or `NotFound`: it is no longer there.
+
+        Left as it is, such items become ``unknown``.
+        """
+        raise LookupUnsupported
+
+    def sign(self, credentials: Credentials) -> Mapping[str, str]:
+        """The headers that carry the credentials.  By default a bearer token, else basic authentication."""
+        if credentials.token:
+            return {"Authorization": f"Bearer {credentials.token}"}
+        if credentials.username or credentials.password:
+            return {"Authorization": basic(credentials.username, credentials.password)}
+        return {}
+
+    def request_headers(self) -> Mapping[str, str]:
+        """Headers of every request (``Accept`` and the like); no secrets."""
+        return {"Accept": "application/json"}
+
+    def expected_beats(self) -> frozenset[str]:
+        """Heartbeats that must be in every answer, from the options (``expect: Watchdog``)."""
+        return frozenset()
+
+    def origins(self) -> tuple[str, ...]:
+        """Further origins (``https://host[:port]``) that credentials may go to, beside that of ``url``."""
+        return ()
+
+    # -- what a source may use -----------------------------------------------------------------------------------
+
+    def key(self, kind: Kind, remote_id: object) -> str:
+        """The key of a remote thing of this source."""
+        return key_of(self.name, kind, remote_id)
+
+    def wants(self, kind: ItemKind) -> bool:
+        """Whether ``kinds:`` in the config (or its absence) asks for this kind."""
+        return kind in (self.options.kinds or self.kinds)
+
+    # -- what the framework does ---------------------------------------------------------------------------------
+
+    async def stream(self, http: HttpFactory, *, timeout: float = 60.0) -> AsyncIterator[Part]:
+        """Read every scope side by side and yield each part as it comes; a failed one carries its error.
+
+        ``timeout`` is the limit of one part, in seconds.  Raises what `scopes` raises: then nothing was read.
+        """
+        scopes = await self.scopes(http(""))
+        tasks = [asyncio.create_task(self._part(scope, http, timeout)) for scope in scopes]
+        try:
+            for done in asyncio.as_completed(tasks):
+                yield await done
+        finally:
+            for task in tasks:
+                task.cancel()
+            await asyncio.gather(*tasks, return_exceptions=True)
+
+    async def poll(self, http: HttpFactory, *, timeout: float = 60.0) -> Snapshot:
+        """All parts at once, sorted by scope; what tests and ``check`` use."""
+        parts = [part async for part in self.stream(http, timeout=timeout)]
+        return Snapshot(source=self.name, parts=tuple(sorted(parts, key=lambda p: p.scope)))
+
+    async def _part(self, scope: Scope, http: HttpFactory, timeout: float) -> Part:
+        started_at = self.clock.now()
+        scope = msgspec.structs.replace(scope, started_at=started_at)
+        error: SourceError
+        client = http(scope.name)
+        try:
+            async with asyncio.timeout(timeout):
+                part = await self.read(scope, client)
+            return msgspec.structs.replace(part, validators=client.validators)
+        except NotModified:
+            return Part(scope=scope.name, kind=scope.kind, reach=scope.reach, started_at=started_at, unchanged=True)
+        except TimeoutError:
+            error = Timeout(f"not read within {timeout:g} s")
+        except SourceError as exc:
+            error = exc
+        except Exception as exc:  # the boundary: a source may raise anything and harms only its part
+            self.log.exception("source %s: part %s raised", self.name, scope.name)
+            error = SourceBug(f"the {self.type} source failed: {type(exc).__name__}")
+        return Part(scope=scope.name, kind=scope.kind, reach=scope.reach, started_at=started_at, error=error)
+
+
+class LookupUnsupported(Exception):
+    """This source cannot read one item by its id."""
+
+
+def basic(username: str, password: str) -> str:
+    """The value of an ``Authorization`` header for basic authentication (UTF-8, RFC 7617)."""
+    import base64
+
+    return "Basic " + base64.b64encode(f"{username}:{password}".encode()).decode("ascii")
+
+
+def option(description: str) -> msgspec.Meta:
+    """The one-line description of an option, for ``Annotated[str, option("…")]``; shown in help, docs and schema."""
+    return msgspec.Meta(description=description)
+
+
+__all__ = [
+    "Context",
+    "Credentials",
+    "Http",
+    "HttpFactory",
+    "LookupUnsupported",
+    "NotFound",
+    "NotModified",
+    "Reply",
+    "Scope",
+    "Source",
+    "SourceOptions",
+    "TLSOptions",
+    "basic",
+    "option",
+]

@@ -1,0 +1,194 @@
+"""The contract of every store: an append-only feed of changes, the rows they leave live, and who may poll.
+
+A store never decides what a change means.  It gives each draft a gap-free ``seq`` inside the transaction that stores
+it, keeps the newest fact of each key *live*, and wakes everybody who waits for changes, in this process and others.
+
+Revision = (``store_id``, ``seq``).  Digest = sum modulo 2**128 of `digest_of` over the live rows.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import AsyncIterator, Collection, Sequence
+from datetime import datetime
+from typing import Protocol
+
+from msgspec import Struct
+
+from statusboard.model import Change, Draft, Kind, Origin, Status, Validator
+
+DIGEST_MODULUS = 1 << 128
+
+
+def digest_of(key: str, body: bytes) -> bytes:
+    """BLAKE2b-128 of a key and its stored bytes (16 bytes)."""
+    return hashlib.blake2b(key.encode() + b"\0" + body, digest_size=16).digest()
+
+
+def digest_sum(hashes: Collection[bytes]) -> str:
+    """The board's digest of its live rows' hashes, as 32 hexadecimal digits, whatever their order."""
+    return f"{sum(int.from_bytes(h, 'big') for h in hashes) % DIGEST_MODULUS:032x}"
+
+
+class Live(Struct, frozen=True, kw_only=True, gc=False):
+    """The newest fact of one key that is still on the board."""
+
+    key: str
+    kind: Kind
+    source: str
+    part: str
+    seq: int
+    observed_at: datetime
+    body: bytes
+    body_hash: bytes
+    origin: Origin = "poll"
+
+
+class Picture(Struct, frozen=True, kw_only=True):
+    """All live rows at one revision."""
+
+    store_id: str
+    seq: int
+    rows: tuple[Live, ...]
+
+
+class Coverage(Struct, frozen=True, kw_only=True, gc=False):
+    """A stretch of time in which a part of a source was watched.  ``epoch`` is the lease token it was watched under."""
+
+    source: str
+    part: str
+    since: datetime
+    last_success: datetime
+    epoch: int = 0
+
+
+class Watched(Struct, frozen=True, kw_only=True, gc=False):
+    """One success of one part: extends its coverage, unless more than ``gap`` seconds or a new lease lie between."""
+
+    source: str
+    part: str
+    at: datetime
+    gap: float
+
+
+class Lease(Struct, frozen=True, kw_only=True):
+    """The right to poll.  ``token`` only grows: a write under an older one is refused."""
+
+    name: str
+    holder: str
+    token: int
+
+
+class Batch(Struct, frozen=True, kw_only=True):
+    """What one transaction writes: changes, what they were watched by, and the validators that vouch for them."""
+
+    observed_at: datetime
+    drafts: tuple[Draft, ...] = ()
+    watched: tuple[Watched, ...] = ()
+    validators: tuple[Validator, ...] = ()
+    statuses: tuple[Status, ...] = ()
+
+
+class Registration(Struct, frozen=True, kw_only=True, gc=False):
+    """A configured source as the store knows it: its name and the hash of type, url and options (no secrets)."""
+
+    source: str
+    type: str
+    identity: str
+
+
+class StoreHealth(Struct, frozen=True, kw_only=True):
+    """How the store itself is: ``durable`` is false while it lives in memory only; ``problem`` says why."""
+
+    store_id: str
+    location: str
+    durable: bool
+    seq: int
+    oldest_seq: int
+    size: int
+    problem: str = ""
+
+
+class Store(Protocol):
+    """The contract.  Every method may raise `StoreError`; none blocks the event loop."""
+
+    @property
+    def store_id(self) -> str:
+        """Names this history; a new, set-aside or in-memory store has a new one."""
+
+    @property
+    def writable(self) -> bool:
+        """False for a store opened to follow only."""
+
+    async def open(self) -> None:
+        """Open or create; migrate an older schema, keeping the old file beside.  `NewerSchema`, `StoreUnusable`."""
+
+    async def close(self) -> None:
+        """Release the lease that this process holds and everything else.  Idempotent."""
+
+    async def append(self, batch: Batch, lease: Lease | None = None) -> list[Change]:
+        """Store a batch in one transaction and return its changes, with their ``seq``.
+
+        Polls and pushes need the ``lease`` (`LeaseLost` if another board took it: nothing is written); a person's
+        drafts do not.  ``observed_at`` is clamped so that it never decreases with ``seq``.  A draft whose origin is
+        ``backfill`` is stored and does not change the live rows.
+        """
+
+    async def snapshot(self, as_of: datetime | None = None) -> Picture:
+        """The live rows now, or as they were shown at ``as_of`` (by ``observed_at``)."""
+
+    async def get(self, keys: Collection[str]) -> list[Live]:
+        """The live rows of these keys, in no particular order; absent keys are left out."""
+
+    async def history(self, key: str, limit: int = 100) -> list[Change]:
+        """The newest ``limit`` changes of one key, newest first."""
+
+    def changes(self, after: int) -> AsyncIterator[list[Change]]:
+        """Wait for and yield changes with ``seq > after``, in order, in lists of at most 1,000.
+
+        Never ends by itself.  `HistoryGone` where ``after`` lies below the oldest that is kept.  A change by another
+        process on this host is seen within 250 ms.
+        """
+
+    async def lease(self, name: str, holder: str) -> Lease | None:
+        """Take the right to poll, or renew it; ``None`` while another holder is alive.
+
+        The holder calls this every 2 s.  Followers call it as often: they watch the holder's counter against their
+        own monotonic clock and take over when it stood still for 6 s (no wall clocks are compared).
+        """
+
+    async def release(self, lease: Lease) -> None:
+        """Give the right to poll back at once."""
+
+    async def retain(self, now: datetime) -> int:
+        """Delete what is older than it is kept, in batches (never a live key's newest change); returns how many."""
+
+    async def health(self) -> StoreHealth:
+        """How the store is, read now."""
+
+    async def register(self, sources: Sequence[Registration], lease: Lease) -> list[str]:
+        """Set the configured sources; returns the names whose identity is new or changed (their validators are void)."""
+
+    async def registered(self) -> list[Registration]:
+        """The sources as the board that polls has configured them."""
+
+    async def validators(self, source: str) -> list[Validator]:
+        """The stored validators of a source."""
+
+    async def forget_validators(self, source: str, part: str | None = None) -> None:
+        """Void the validators of a source, or of one part of it."""
+
+    async def coverage(self, source: str | None = None, since: datetime | None = None) -> list[Coverage]:
+        """When what was watched, oldest first."""
+
+    async def statuses(self) -> list[Status]:
+        """The newest volatile status of each source."""
+
+    async def request_poll(self, source: str | None = None) -> int:
+        """Ask whoever polls to poll this source (or all) now; returns the request's number."""
+
+    async def poll_requests(self, after: int) -> list[tuple[int, str | None]]:
+        """Requests with a number above ``after``."""
+
+    async def wait_activity(self, timeout: float) -> bool:
+        """Wait until anything at all was written, by whatever process (True), or ``timeout`` seconds (False)."""
