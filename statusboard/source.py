@@ -20,7 +20,7 @@ import asyncio
 import logging
 from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
 from datetime import datetime
-from typing import Any, ClassVar, Generic, Protocol, TypeVar
+from typing import Any, ClassVar, Generic, Protocol, TypeAlias, TypeVar
 
 import msgspec
 from msgspec import Struct
@@ -65,6 +65,9 @@ class SourceOptions(Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tru
     headers: dict[str, str] = {}
 
 
+OptionsType: TypeAlias = type[SourceOptions]
+
+
 class Credentials(Struct, frozen=True, kw_only=True):
     """The resolved secrets of one source, in clear, for `Source.sign` alone."""
 
@@ -77,8 +80,8 @@ class Credentials(Struct, frozen=True, kw_only=True):
 
     __str__ = __repr__
 
-    def __rich_repr__(self) -> Iterable[str]:
-        return ["***"]
+    def __rich_repr__(self) -> list[tuple[str, Any]]:
+        return []
 
 
 class NotModified(Exception):
@@ -205,7 +208,7 @@ class Source(Generic[O]):
 
     type: ClassVar[str]
     kinds: ClassVar[frozenset[ItemKind]]
-    Options: ClassVar[type[SourceOptions]] = SourceOptions
+    Options: ClassVar[OptionsType] = SourceOptions
     summary: ClassVar[str] = ""
     version: ClassVar[int] = 1
     default_url: ClassVar[str] = ""

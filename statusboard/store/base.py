@@ -167,7 +167,7 @@ class Store(Protocol):
         """How the store is, read now."""
 
     async def register(self, sources: Sequence[Registration], lease: Lease) -> list[str]:
-        """Set the configured sources; returns the names whose identity is new or changed (their validators are void)."""
+        """Set the configured sources; returns the names that are new or changed (their validators are void)."""
 
     async def registered(self) -> list[Registration]:
         """The sources as the board that polls has configured them."""
