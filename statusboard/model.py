@@ -102,9 +102,13 @@ class _Item(_Fact, frozen=True, kw_only=True, omit_defaults=True, gc=False, tag_
 
 
 class Build(_Item, frozen=True, kw_only=True, omit_defaults=True, gc=False, tag="build"):
-    """One run of a pipeline.  A re-run is the same item with a higher ``attempt``."""
+    """One run of a pipeline.  A re-run is the same item with a higher ``attempt``.
+
+    ``verdict`` is what the last finished attempt said, kept while a new attempt has not said anything yet.
+    """
 
     state: BuildState
+    verdict: BuildState | Literal[""] = ""
     pipeline: str = ""
     run_number: int | None = None
     attempt: int = 1
@@ -133,6 +137,7 @@ class Release(_Item, frozen=True, kw_only=True, omit_defaults=True, gc=False, ta
     """A deployment to an environment, or the publication of a version (which is not a deployment)."""
 
     state: ReleaseState
+    verdict: ReleaseState | Literal[""] = ""
     type: ReleaseType = "deployment"
     version: str = ""
     revision: str = ""
@@ -172,6 +177,7 @@ class SourceHealth(_Fact, frozen=True, kw_only=True, omit_defaults=True, gc=Fals
     """How well a source is read.  Stored when ``state`` or the errors change; what moves at every poll is `Status`.
 
     ``started_at`` is when this state began; ``last_success`` is that of the moment of the transition.
+    ``beats`` are the heartbeats seen so far (hence required); ``missing`` those that the last answer lacked.
     """
 
     state: HealthState
@@ -180,6 +186,7 @@ class SourceHealth(_Fact, frozen=True, kw_only=True, omit_defaults=True, gc=Fals
     optional: bool = False
     error: str = ""
     errors: tuple[PartError, ...] = ()
+    beats: tuple[str, ...] = ()
     missing: tuple[str, ...] = ()
     last_success: datetime | None = None
 

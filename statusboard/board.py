@@ -1,0 +1,278 @@
+"""The board's state: rows folded from the store's changes, their revision and digest, and the verdict.
+
+The same fold serves a live board, one that follows another, and any past moment.  Nothing here does I/O.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable, Iterator
+from datetime import datetime, timedelta
+from typing import Literal, Protocol, TypeAlias
+
+from msgspec import Struct
+
+from statusboard.current import Slot, competes, is_failing, is_unknown, may_leave, order_of, slot_of
+from statusboard.model import Annotation, Change, Fact, HealthState, Incident, SourceHealth, decode
+
+#: Health states in which a source's silence proves nothing.  Aging is told by its age, not counted as blind.
+BLIND: frozenset[HealthState] = frozenset({"starting", "partial", "stale", "down", "paused"})
+Verdict: TypeAlias = Literal["failing", "blind", "ok"]
+_MODULUS = 1 << 128
+
+
+class Row:
+    """One live fact.  ``current`` and ``failing`` follow from its slot; ``seq`` is the change that wrote it."""
+
+    __slots__ = ("current", "fact", "failing", "hash", "key", "observed_at", "seq", "slot")
+
+    def __init__(self, key: str, seq: int, observed_at: datetime, fact: Fact, body_hash: bytes) -> None:
+        self.key = key
+        self.seq = seq
+        self.observed_at = observed_at
+        self.fact = fact
+        self.hash = int.from_bytes(body_hash, "big")
+        self.slot: Slot | None = slot_of(fact)
+        self.current = False
+        self.failing = False
+
+
+class Delta(Struct, frozen=True):
+    """What a fold changed: rows that are new or look different now, and keys that left."""
+
+    changed: frozenset[str]
+    gone: frozenset[str]
+
+    def __bool__(self) -> bool:
+        return bool(self.changed or self.gone)
+
+
+class Summary(Struct, frozen=True, kw_only=True):
+    """The picture in numbers.  ``blind`` counts required sources; optional ones are counted apart."""
+
+    verdict: Verdict
+    failing: int
+    blind: int
+    unknown: int
+    suppressed: int
+    severities: dict[str, int]
+    fresh: int
+    sources: int
+    optional_blind: int
+
+
+class StoredRow(Protocol):
+    """A live row as a store gives it (`statusboard.store.base.Live`)."""
+
+    @property
+    def key(self) -> str: ...
+    @property
+    def seq(self) -> int: ...
+    @property
+    def observed_at(self) -> datetime: ...
+    @property
+    def body(self) -> bytes: ...
+    @property
+    def body_hash(self) -> bytes: ...
+
+
+class Board:
+    """The live rows of one store at one revision.
+
+    ``overlay`` holds health states that only this process can see (nobody polls any more): they are shown and
+    counted, and are in neither the store nor the digest.
+    """
+
+    def __init__(self, store_id: str = "", seq: int = 0) -> None:
+        self.store_id = store_id
+        self.seq = seq
+        self.rows: dict[str, Row] = {}
+        self.health: dict[str, SourceHealth] = {}
+        self.overlay: dict[str, HealthState] = {}
+        self._annotations: dict[str, dict[str, Annotation]] = {}
+        self._slots: dict[Slot, set[str]] = {}
+        self._total = 0
+        self._failing: set[str] = set()
+        self._unknown: set[str] = set()
+        self._suppressed: set[str] = set()
+
+    @property
+    def digest(self) -> str:
+        """Sum modulo 2**128 of the live rows' stored hashes, in hexadecimal: equal pictures, equal digests."""
+        return f"{self._total:032x}"
+
+    @property
+    def revision(self) -> tuple[str, int]:
+        """Which store, and how far along its feed."""
+        return (self.store_id, self.seq)
+
+    # -- folding -------------------------------------------------------------------------------------------------
+
+    def load(self, rows: Iterable[StoredRow]) -> Delta:
+        """Fold rows of a snapshot in; may be called chunk by chunk.  Set ``seq`` when all are in."""
+        touched: set[Slot] = set()
+        changed: set[str] = set()
+        for row in rows:
+            self._put(Row(row.key, row.seq, row.observed_at, decode(row.body), row.body_hash), touched)
+            changed.add(row.key)
+        changed |= self._settle(touched)
+        return Delta(frozenset(changed), frozenset())
+
+    def fold(self, changes: Iterable[Change]) -> Delta:
+        """Apply changes in their order.  Those at or below our ``seq`` are known already and skipped."""
+        touched: set[Slot] = set()
+        changed: set[str] = set()
+        gone: set[str] = set()
+        for change in changes:
+            if change.seq <= self.seq:
+                continue
+            self.seq = change.seq
+            if change.origin == "backfill":
+                continue
+            if change.body is None:
+                if self._drop(change.key, touched):
+                    gone.add(change.key)
+                    changed.discard(change.key)
+                continue
+            row = Row(change.key, change.seq, change.observed_at, decode(change.body), change.body_hash)
+            self._put(row, touched)
+            changed.add(change.key)
+            gone.discard(change.key)
+        changed |= self._settle(touched)
+        return Delta(frozenset(changed), frozenset(gone))
+
+    def _put(self, row: Row, touched: set[Slot]) -> None:
+        old = self.rows.get(row.key)
+        if old is not None:
+            self._forget(old, touched)
+        self.rows[row.key] = row
+        self._total = (self._total + row.hash) % _MODULUS
+        fact = row.fact
+        if row.slot is not None:
+            self._slots.setdefault(row.slot, set()).add(row.key)
+            touched.add(row.slot)
+            if isinstance(fact, Incident) and fact.state == "suppressed":
+                self._suppressed.add(row.key)
+        elif isinstance(fact, SourceHealth):
+            self.health[fact.source] = fact
+        elif isinstance(fact, Annotation):
+            self._annotations.setdefault(fact.target, {})[fact.key] = fact
+
+    def _drop(self, key: str, touched: set[Slot]) -> bool:
+        row = self.rows.pop(key, None)
+        if row is None:
+            return False
+        self._forget(row, touched)
+        fact = row.fact
+        if isinstance(fact, SourceHealth):
+            self.health.pop(fact.source, None)
+        elif isinstance(fact, Annotation):
+            self._annotations.get(fact.target, {}).pop(fact.key, None)
+        return True
+
+    def _forget(self, row: Row, touched: set[Slot]) -> None:
+        self._total = (self._total - row.hash) % _MODULUS
+        self._failing.discard(row.key)
+        self._unknown.discard(row.key)
+        self._suppressed.discard(row.key)
+        if row.slot is not None:
+            keys = self._slots[row.slot]
+            keys.discard(row.key)
+            if keys:
+                touched.add(row.slot)
+            else:
+                del self._slots[row.slot]
+                touched.discard(row.slot)
+
+    def _settle(self, touched: set[Slot]) -> set[str]:
+        """Find the current row of each touched slot; returns the keys whose standing changed."""
+        changed: set[str] = set()
+        for slot in touched:
+            rows = [self.rows[key] for key in self._slots[slot]]
+            rivals = [row for row in rows if competes(row.fact)]
+            best = max(rivals, key=lambda row: order_of(row.fact)) if rivals else None
+            for row in rows:
+                current = row is best
+                failing = current and is_failing(row.fact)
+                if row.current != current or row.failing != failing:
+                    row.current, row.failing = current, failing
+                    changed.add(row.key)
+                _mark(self._failing, row.key, failing)
+                _mark(self._unknown, row.key, current and is_unknown(row.fact))
+        return changed
+
+    # -- reading -------------------------------------------------------------------------------------------------
+
+    def __len__(self) -> int:
+        return len(self.rows)
+
+    def items(self) -> Iterator[Row]:
+        """The rows of builds, incidents, releases and tickets."""
+        return (row for row in self.rows.values() if row.slot is not None)
+
+    def failing(self) -> Iterator[Row]:
+        """The rows that are failing."""
+        return (self.rows[key] for key in self._failing)
+
+    def annotations(self, key: str) -> list[Annotation]:
+        """What people said of an item and did not withdraw, oldest first."""
+        said = self._annotations.get(key, {}).values()
+        return sorted((a for a in said if a.state == "set"), key=lambda a: (str(a.updated_at), a.key))
+
+    def neighbours(self, row: Row) -> list[Row]:
+        """The rows of the same slot, newest first (a pipeline's runs, a service's releases)."""
+        if row.slot is None:
+            return [row]
+        rows = [self.rows[key] for key in self._slots.get(row.slot, ())]
+        return sorted(rows, key=lambda r: order_of(r.fact), reverse=True)
+
+    def state_of(self, source: str) -> HealthState:
+        """A source's state as it is shown: what this process sees, else what is stored."""
+        if source in self.overlay:
+            return self.overlay[source]
+        health = self.health.get(source)
+        return health.state if health else "starting"
+
+    def leaving(self, now: datetime, keep: timedelta) -> list[str]:
+        """The keys that have been over for longer than ``keep`` and that nothing needs."""
+        return [r.key for r in self.items() if may_leave(r.fact, current=r.current, now=now, keep=keep)]
+
+    def summary(self, *, keys: Collection[str] | None = None, sources: Collection[str] | None = None) -> Summary:
+        """Count.  ``keys`` and ``sources`` narrow what counts; by default everything on the board does."""
+        failing = self._failing if keys is None else self._failing.intersection(keys)
+        unknown = self._unknown if keys is None else self._unknown.intersection(keys)
+        suppressed = self._suppressed if keys is None else self._suppressed.intersection(keys)
+        names = list(self.health if sources is None else sources)
+        severities: dict[str, int] = {}
+        for key in failing:
+            fact = self.rows[key].fact
+            if isinstance(fact, Incident):
+                severities[fact.severity] = severities.get(fact.severity, 0) + 1
+        blind = fresh = required = optional_blind = 0
+        for name in names:
+            state = self.state_of(name)
+            health = self.health.get(name)
+            if health is not None and health.optional:
+                optional_blind += state in BLIND
+                continue
+            required += 1
+            fresh += state == "fresh"
+            blind += state in BLIND
+        verdict: Verdict = "failing" if failing else "blind" if blind or unknown or not names else "ok"
+        return Summary(
+            verdict=verdict,
+            failing=len(failing),
+            blind=blind,
+            unknown=len(unknown),
+            suppressed=len(suppressed),
+            severities=severities,
+            fresh=fresh,
+            sources=required,
+            optional_blind=optional_blind,
+        )
+
+
+def _mark(keys: set[str], key: str, on: bool) -> None:
+    if on:
+        keys.add(key)
+    else:
+        keys.discard(key)

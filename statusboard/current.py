@@ -1,0 +1,141 @@
+"""What is current, what counts as failing, and what may leave the board.  Pure functions.
+
+A *slot* is the place that items compete for: a pipeline on a branch, a service in an environment, one alert.  The
+newest item with a verdict is the slot's *current* one; what was cancelled or skipped, and what is still queued or
+running, never replaces a verdict.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from datetime import UTC, datetime, timedelta
+from typing import TypeAlias
+
+from statusboard.model import UNFINISHED, Build, Fact, Incident, Item, Release, Ticket
+
+Slot: TypeAlias = tuple[str, ...]
+Order: TypeAlias = tuple[datetime, int, int, str]
+
+#: States that say how it went.  ``unknown`` is one: what we cannot read must not hide behind an older success.
+VERDICTS = frozenset({"success", "warning", "failed", "rolled_back", "inactive", "unknown"})
+#: Which of several reports of one alert (Alertmanagers of one cluster) speaks for it, first wins.
+_INCIDENT_ORDER = {"open": 5, "acknowledged": 4, "unknown": 3, "suppressed": 2, "pending": 1}
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+
+
+def verdict_of(item: Build | Release) -> str:
+    """How it went: the state if that is a verdict, else the last one carried along, else ``""``."""
+    return item.state if item.state in VERDICTS else item.verdict
+
+
+def slot_of(fact: Fact) -> Slot | None:
+    """The slot that this fact competes for; ``None`` for annotations and health."""
+    match fact:
+        case Build():
+            line = f"#{fact.change}" if fact.change else fact.branch
+            return ("build", fact.source, fact.repository, fact.pipeline or fact.title, line, fact.fork)
+        case Release():
+            owner = fact.service or fact.repository or fact.source
+            if fact.type == "publication":
+                return ("publication", fact.source, owner)
+            return ("release", owner, fact.environment, fact.target)
+        case Incident():
+            if fact.cluster and fact.fingerprint:
+                return ("incident", fact.cluster, fact.fingerprint)
+            return ("incident", fact.key)
+        case Ticket():
+            return ("ticket", fact.key)
+        case _:
+            return None
+
+
+def competes(fact: Fact) -> bool:
+    """Whether this fact may be current at all."""
+    match fact:
+        case Build() | Release():
+            return verdict_of(fact) != ""
+        case Incident():
+            return fact.state != "resolved"
+        case Ticket():
+            return fact.state not in ("done", "cancelled")
+        case _:
+            return False
+
+
+def order_of(fact: Fact) -> Order:
+    """What decides between competitors of one slot: the greatest is current."""
+    began = fact.started_at or fact.updated_at or _EPOCH
+    match fact:
+        case Build():
+            return (began, fact.run_number or 0, fact.attempt, fact.key)
+        case Incident():
+            return (_EPOCH, _INCIDENT_ORDER.get(fact.state, 0), 0, fact.key)
+        case _:
+            return (began, 0, 0, fact.key)
+
+
+def is_failing(fact: Fact) -> bool:
+    """Whether this fact, being current, is a fault that somebody must see."""
+    match fact:
+        case Build():
+            return verdict_of(fact) == "failed" and on_default_branch(fact)
+        case Release():
+            return fact.type == "deployment" and verdict_of(fact) == "failed"
+        case Incident():
+            return fact.state in ("open", "acknowledged")
+        case _:
+            return False
+
+
+def is_unknown(fact: Fact) -> bool:
+    """Whether this fact, being current, is one whose state we could not read."""
+    match fact:
+        case Build() | Release():
+            return verdict_of(fact) == "unknown"
+        case Incident() | Ticket():
+            return fact.state == "unknown"
+        case _:
+            return False
+
+
+def on_default_branch(build: Build) -> bool:
+    """True for the default branch and where no branch is known; never for a pull request or a fork."""
+    if build.change or build.fork:
+        return False
+    return not build.branch or not build.default_branch or build.branch == build.default_branch
+
+
+def may_leave(fact: Fact, *, current: bool, now: datetime, keep: timedelta) -> bool:
+    """Whether this fact has been over for longer than ``keep`` and nothing needs it any more.
+
+    A slot's current verdict stays however old it is (a service last released in spring still runs that release),
+    except on side branches and pull requests, which nobody closes.
+    """
+    if not isinstance(fact, Build | Release | Incident | Ticket) or fact.state in UNFINISHED[fact.kind]:
+        return False
+    over = fact.ended_at or fact.updated_at or fact.started_at
+    if over is None or now - over <= keep:
+        return False
+    if isinstance(fact, Build):
+        return not current or not on_default_branch(fact)
+    return not current
+
+
+def outdated(items: Iterable[Item], *, now: datetime, keep: timedelta) -> frozenset[str]:
+    """The keys among ``items`` (one part's answer) that would leave the board as soon as they came."""
+    newest: dict[Slot, tuple[Order, str]] = {}
+    old: list[tuple[Slot, Item]] = []
+    for item in items:
+        slot = slot_of(item)
+        assert slot is not None
+        if competes(item):
+            candidate = (order_of(item), item.key)
+            if slot not in newest or candidate > newest[slot]:
+                newest[slot] = candidate
+        if may_leave(item, current=False, now=now, keep=keep):
+            old.append((slot, item))
+    return frozenset(
+        item.key
+        for slot, item in old
+        if may_leave(item, current=slot in newest and newest[slot][1] == item.key, now=now, keep=keep)
+    )
