@@ -1,0 +1,213 @@
+"""What one part's answer changes: a pure comparison of what was read with what was last known.
+
+Only transitions come out.  An answer that says nothing new costs one encoding and one look-up an item.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping
+from datetime import datetime
+
+import msgspec
+from msgspec import Struct
+
+from statusboard.current import VERDICTS, verdict_of
+from statusboard.model import (
+    STATES,
+    UNFINISHED,
+    Annotation,
+    Build,
+    Draft,
+    Fact,
+    Incident,
+    Item,
+    Kind,
+    Origin,
+    Part,
+    Release,
+    SourceHealth,
+    Ticket,
+    decode,
+    encode,
+)
+
+REOPENED = "no longer suppressed"
+
+
+class Known(Struct, gc=False):
+    """The last stored fact of one key.  ``fingerprint`` is the hash of what the source last said, before resolving."""
+
+    key: str
+    kind: Kind
+    source: str
+    part: str
+    body: bytes
+    seq: int
+    unfinished: bool
+    fingerprint: int = 0
+
+
+def compare(
+    part: Part,
+    items: Iterable[Item],
+    known: Mapping[str, Known],
+    prepare: Callable[[Item], Item],
+    *,
+    mark: int,
+    origin: Origin = "poll",
+) -> tuple[list[Draft], dict[str, int]]:
+    """The drafts for items that differ from what is known, and the new fingerprints.
+
+    ``prepare`` cleans and resolves an item (service, team, environment); it runs only for items whose source now
+    says something else than at its last poll.  ``mark`` is the store's ``seq`` when the poll began: what changed
+    since then is newer than this answer and is not reverted.
+    """
+    drafts: list[Draft] = []
+    fingerprints: dict[str, int] = {}
+    scope = part.scope
+    for item in items:
+        fingerprint = hash(encode(item))
+        before = known.get(item.key)
+        if before is not None:
+            if before.fingerprint == fingerprint:
+                continue
+            if before.seq > mark:
+                continue
+        old = decode(before.body) if before is not None else None
+        after = carry(old, prepare(item))
+        fingerprints[item.key] = fingerprint
+        body = encode(after)
+        if before is not None and before.body == body:
+            continue
+        drafts.append(draft(old, after, part=before.part if before is not None else scope, origin=origin, body=body))
+    return drafts, fingerprints
+
+
+def absent(part: Part, known: Iterable[Known], present: frozenset[str], *, mark: int) -> tuple[list[Draft], list[str]]:
+    """What it means that ``known`` items of this part are not in its answer: drafts, and keys to be read again."""
+    drafts: list[Draft] = []
+    orphans: list[str] = []
+    if part.error is not None or part.unchanged or part.reach == "delta":
+        return drafts, orphans
+    for row in known:
+        if row.key in present or row.kind != part.kind or row.seq > mark:
+            continue
+        if part.retire_only is not None and row.key not in part.retire_only:
+            continue
+        if part.reach == "window":
+            if row.unfinished:
+                orphans.append(row.key)
+            continue
+        fact = decode(row.body)
+        gone = vanish(fact, part.started_at)
+        if gone is not None:
+            drafts.append(gone)
+    return drafts, orphans
+
+
+def vanish(fact: Fact, at: datetime) -> Draft | None:
+    """The draft for an item that is no longer there; ``None`` where that is nothing new (a resolved incident)."""
+    if isinstance(fact, Incident):
+        if fact.state == "resolved":
+            return None
+        return draft(fact, msgspec.structs.replace(fact, state="resolved", ended_at=at, approximate=True))
+    return removal(fact, "withdrawn")
+
+
+def lose_sight(fact: Item) -> Draft | None:
+    """The draft for an unfinished item that can no longer be read: its state is unknown from now on."""
+    if fact.state == "unknown":
+        return None
+    return draft(fact, msgspec.structs.replace(fact, state="unknown"))
+
+
+def carry(old: Fact | None, new: Item) -> Item:
+    """The new item with what outlives a poll: the verdict behind a re-run, the mark of a lapsed silence."""
+    if isinstance(new, Build | Release):
+        if new.state in VERDICTS or new.verdict:
+            return new
+        if isinstance(old, Build) and isinstance(new, Build):
+            return msgspec.structs.replace(new, verdict=verdict_of(old))
+        if isinstance(old, Release) and isinstance(new, Release):
+            return msgspec.structs.replace(new, verdict=verdict_of(old))
+    elif isinstance(new, Incident) and isinstance(old, Incident) and new.state == "open" and not new.reason:
+        same_episode = old.started_at == new.started_at
+        if same_episode and (old.state == "suppressed" or (old.state == "open" and old.reason == REOPENED)):
+            return msgspec.structs.replace(new, reason=REOPENED)
+    return new
+
+
+def sane(item: object, source: str, part: Part) -> str:
+    """Why this thing may not come in from this source and part; ``""`` for an item that may."""
+    if not isinstance(item, Build | Incident | Release | Ticket):
+        return f"an item is a {type(item).__name__}"
+    if item.kind != part.kind:
+        return f"a {item.kind} came in a part of {part.kind}s"
+    if item.source != source or not item.key.startswith(f"{source}:{item.kind}:"):
+        return f"the key {item.key[:60]!r} is not of this source and kind"
+    if item.state not in STATES[item.kind]:
+        return f"the state {item.state[:20]!r} is none of a {item.kind}'s"
+    return ""
+
+
+def draft(
+    before: Fact | None, after: Fact, *, part: str = "", origin: Origin = "poll", body: bytes | None = None
+) -> Draft:
+    """The change from ``before`` to ``after``."""
+    return Draft(
+        key=after.key,
+        kind=after.kind,
+        source=after.source,
+        part=part,
+        type=change_type(before, after),
+        time=time_of(after),
+        origin=origin,
+        body=encode(after) if body is None else body,
+    )
+
+
+def removal(fact: Fact, why: str) -> Draft:
+    """The change that takes a fact off the board: ``withdrawn`` (config, filter, permission) or ``expired`` (kept
+    long enough).  Neither is a recovery."""
+    return Draft(key=fact.key, kind=fact.kind, source=fact.source, type=f"{fact.kind}.{why}", origin="poll", body=None)
+
+
+def time_of(fact: Fact) -> datetime | None:
+    """When the fact's newest transition happened, as far as the vendor says."""
+    if isinstance(fact, Annotation | SourceHealth):
+        return fact.updated_at or fact.started_at
+    if fact.state not in UNFINISHED[fact.kind]:
+        return fact.ended_at or fact.updated_at or fact.started_at
+    return fact.started_at or fact.updated_at
+
+
+_BUILD = {"queued": "pipelinerun.queued", "running": "pipelinerun.started", "blocked": "pipelinerun.started"}
+_RELEASE = {"success": "service.deployed", "warning": "service.deployed", "rolled_back": "service.rolledback"}
+
+
+def change_type(before: Fact | None, after: Fact) -> str:
+    """The change's name: CDEvents' where one exists (``pipelinerun.finished``), else ``<kind>.<what>``."""
+    same = before is not None and type(before) is type(after) and before.state == after.state
+    match after:
+        case Build():
+            if same and isinstance(before, Build) and before.attempt == after.attempt:
+                return "build.updated"
+            return _BUILD.get(after.state, "pipelinerun.finished")
+        case Release():
+            if same:
+                return "release.updated"
+            if after.type == "publication":
+                return "service.published"
+            return _RELEASE.get(after.state, f"release.{after.state}")
+        case Incident():
+            if after.state == "resolved":
+                return "incident.updated" if same else "incident.resolved"
+            if not isinstance(before, Incident) or before.state == "resolved":
+                return "incident.detected"
+            return "incident.reported" if before.started_at == after.started_at else "incident.detected"
+        case Ticket():
+            if after.state in ("done", "cancelled"):
+                return "ticket.updated" if same else "ticket.closed"
+            return "ticket.created" if before is None else "ticket.updated"
+        case _:
+            return f"{after.kind}.{after.state}"
