@@ -1,0 +1,1 @@
+"""What the built-in sources truly share; like them it imports ``statusboard.api`` only."""

@@ -1,0 +1,69 @@
+"""Reading lists row by row, so that one odd row does not cost the others.
+
+A row that cannot be read is never left out in silence: the part keeps what was read and carries an error, so that it
+retires nothing and the source shows as partial.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from typing import Any, Generic, TypeVar
+
+import msgspec
+
+from statusboard.api import BadAnswer, Item, Part, Scope
+
+T = TypeVar("T")
+
+
+class Rows(Generic[T]):
+    """The rows of one list, however many pages it came in.
+
+    ``good`` are the rows that could be read as ``type``; ``what`` names one of them in errors ("alert").
+    """
+
+    def __init__(self, what: str, type: type[T], raws: Iterable[msgspec.Raw] = ()) -> None:
+        self.what = what
+        self.good: list[T] = []
+        self._type = type
+        self._faults: list[str] = []
+        self._total = 0
+        self.add(raws)
+
+    def add(self, raws: Iterable[msgspec.Raw]) -> None:
+        """Read the rows of one more page.  Numbers may come as text, as some vendors send them."""
+        for raw in raws:
+            self._total += 1
+            try:
+                self.good.append(msgspec.json.decode(raw, type=self._type, strict=False))
+            except (msgspec.MsgspecError, UnicodeDecodeError) as exc:
+                self._faults.append(str(exc))
+
+    def part(self, scope: Scope, convert: Callable[[T], Item | None], **extra: Any) -> Part:
+        """The part that these rows make.
+
+        ``convert`` returns a row's item, or None for a row that does not belong on the board (a draft), or raises
+        `BadAnswer`.  Of rows with the same key the first counts.  ``extra`` is passed on to `Scope.part`.
+        """
+        items: dict[str, Item] = {}
+        faults = list(self._faults)
+        for row in self.good:
+            try:
+                item = convert(row)
+            except BadAnswer as exc:
+                faults.append(str(exc))
+            else:
+                if item is not None:
+                    items.setdefault(item.key, item)
+        part = scope.part(items.values(), **extra)
+        if not faults:
+            return part
+        error = BadAnswer(f"{len(faults)} of {self._total} {self.what}s could not be read: {faults[0]}")
+        return msgspec.structs.replace(part, error=error)
+
+
+def need(value: T | None, what: str) -> T:
+    """``value``, which an item cannot be told apart without.  `BadAnswer` where it is missing."""
+    if value is None or value == "":
+        raise BadAnswer(f"no {what}")
+    return value
