@@ -5,7 +5,7 @@ Only transitions come out.  An answer that says nothing new costs one encoding a
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
 from datetime import datetime
 
 import msgspec
@@ -83,7 +83,7 @@ def compare(
     return drafts, fingerprints
 
 
-def absent(part: Part, known: Iterable[Known], present: frozenset[str], *, mark: int) -> tuple[list[Draft], list[str]]:
+def absent(part: Part, known: Iterable[Known], present: Collection[str], *, mark: int) -> tuple[list[Draft], list[str]]:
     """What it means that ``known`` items of this part are not in its answer: drafts, and keys to be read again."""
     drafts: list[Draft] = []
     orphans: list[str] = []

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+from collections import defaultdict
 from collections.abc import Callable, Collection, Iterable
 from datetime import timedelta
 from typing import TypeAlias
@@ -45,6 +46,56 @@ Resolver: TypeAlias = Callable[[Item], Item]
 SLICE = 400
 
 
+class _Desk:
+    """What is known of one source: its live keys, which part they came in, and what is on its way."""
+
+    __slots__ = ("known", "members", "resolver", "running")
+
+    def __init__(self) -> None:
+        self.known: dict[str, Known] = {}
+        self.members: dict[str, set[str]] = {}
+        self.running: set[str] = set()
+        self.resolver: Resolver | None = None
+
+    def know(self, row: Change | Live, body: bytes) -> None:
+        unfinished = _unfinished(decode(body))
+        self.known[row.key] = Known(
+            key=row.key,
+            kind=row.kind,
+            source=row.source,
+            part=row.part,
+            body=body,
+            seq=row.seq,
+            unfinished=unfinished,
+        )
+        if unfinished and row.kind in ("build", "release"):
+            self.running.add(row.key)
+        else:
+            self.running.discard(row.key)
+
+    def forget(self, key: str) -> None:
+        known = self.known.pop(key, None)
+        self.running.discard(key)
+        if known is not None and known.part in self.members:
+            self.members[known.part].discard(key)
+
+    def alone_in(self, scope: str) -> list[Known]:
+        """What stands in this part and in no other."""
+        keys = set(self.members.get(scope, ()))
+        for other, members in self.members.items():
+            if other != scope:
+                keys -= members
+        return [self.known[key] for key in keys if key in self.known]
+
+    def prepare(self, item: Item) -> Item:
+        """Clean, and find service, team and environment."""
+        item = scrub_any(item)
+        return self.resolver(item) if self.resolver is not None else item
+
+    def facts(self, keys: Iterable[str]) -> list[Fact]:
+        return [decode(self.known[key].body) for key in keys if key in self.known]
+
+
 class Ingest:
     """What is last known of every key, and the way in.  One per process; calls for one source must not overlap."""
 
@@ -54,9 +105,7 @@ class Ingest:
         self.keep = keep
         self.lease: Lease | None = None
         self.log = logging.getLogger("statusboard.ingest")
-        self._known: dict[str, Known] = {}
-        self._members: dict[tuple[str, str], set[str]] = {}
-        self._resolvers: dict[str, Resolver] = {}
+        self._desks: defaultdict[str, _Desk] = defaultdict(_Desk)
         self._watched: dict[tuple[str, str], Watched] = {}
         self._statuses: dict[str, Status] = {}
         self._seq = 0
@@ -67,32 +116,32 @@ class Ingest:
         """Read what is live in the store.  To be called whenever this process becomes the one that polls."""
         picture = await self.store.snapshot()
         self._seq = picture.seq
-        self._known.clear()
-        self._members.clear()
+        for desk in self._desks.values():
+            desk.known.clear()
+            desk.members.clear()
+            desk.running.clear()
         for start in range(0, len(picture.rows), SLICE):
             for row in picture.rows[start : start + SLICE]:
-                self._know(row, row.body)
+                desk = self._desks[row.source]
+                desk.know(row, row.body)
                 if row.part:
-                    self._members.setdefault((row.source, row.part), set()).add(row.key)
+                    desk.members.setdefault(row.part, set()).add(row.key)
             await asyncio.sleep(0)
 
     def use_resolver(self, source: str, resolver: Resolver) -> None:
         """Set how this source's items find their service, team and environment.  Known fingerprints are void."""
-        self._resolvers[source] = resolver
-        for known in self._known.values():
-            if known.source == source:
-                known.fingerprint = 0
+        desk = self._desks[source]
+        desk.resolver = resolver
+        for known in desk.known.values():
+            known.fingerprint = 0
 
     def running(self, source: str) -> bool:
-        """Whether something of this source is on its way (queued or running), so that polling should quicken."""
-        return any(
-            known.unfinished and known.source == source and known.kind in ("build", "release")
-            for known in self._known.values()
-        )
+        """Whether a build or release of this source is on its way, so that polling should quicken."""
+        return bool(self._desks[source].running)
 
-    def parts_of(self, source: str) -> set[str]:
-        """The parts that live items of this source came in."""
-        return {part for name, part in self._members if name == source}
+    def sources(self) -> set[str]:
+        """The sources that have anything live."""
+        return {name for name, desk in self._desks.items() if desk.known}
 
     # -- coming in -----------------------------------------------------------------------------------------------
 
@@ -115,72 +164,65 @@ class Ingest:
         self._watched[(source, part.scope)] = Watched(source=source, part=part.scope, at=part.started_at, gap=gap)
         if part.unchanged:
             return [], [], []
-        items, faults = await self._admit(source, part)
+        desk = self._desks[source]
+        items, faults = await self._admit(desk, source, part)
         drafts: list[Draft] = []
         fingerprints: dict[str, int] = {}
-        prepare = self._preparer(source)
         for start in range(0, len(items), SLICE):
-            more, prints = compare(part, items[start : start + SLICE], self._known, prepare, mark=mark)
+            more, prints = compare(part, items[start : start + SLICE], desk.known, desk.prepare, mark=mark)
             drafts += more
             fingerprints.update(prints)
             await asyncio.sleep(0)
-        present = frozenset(item.key for item in items)
-        gone, orphans = absent(part, self._of_part_alone(source, part.scope), present, mark=mark)
-        drafts += gone
-        changes = await self._append(drafts, validators=part.validators)
-        for key, fingerprint in fingerprints.items():
-            if key in self._known:
-                self._known[key].fingerprint = fingerprint
-        self._members[(source, part.scope)] = set(present) | {
-            key for key in self._members.get((source, part.scope), ()) if key in self._known
-        }
+        present = {item.key for item in items}
+        gone, orphans = absent(part, desk.alone_in(part.scope), present, mark=mark)
+        changes = await self._append(drafts + gone, validators=part.validators)
+        self._note(desk, fingerprints)
+        desk.members[part.scope] = present | {k for k in desk.members.get(part.scope, ()) if k in desk.known}
         return changes, orphans, faults
 
     async def found(self, source: str, part: Part, items: Iterable[Item]) -> list[Change]:
         """Take in items that were read again by id; nothing is absent here."""
+        desk = self._desks[source]
         fine = [item for item in items if not sane(item, source, part) and sane_key(item.key)]
-        drafts, fingerprints = compare(part, fine, self._known, self._preparer(source), mark=self._seq)
+        drafts, fingerprints = compare(part, fine, desk.known, desk.prepare, mark=self._seq)
         changes = await self._append(drafts)
-        for key, fingerprint in fingerprints.items():
-            if key in self._known:
-                self._known[key].fingerprint = fingerprint
+        self._note(desk, fingerprints)
         return changes
 
-    async def gone(self, keys: Iterable[str]) -> list[Change]:
+    async def gone(self, source: str, keys: Iterable[str]) -> list[Change]:
         """These items are no longer there, as a look by id has shown."""
         at = self.clock.now()
-        drafts = [vanish(fact, at) for fact in self._facts(keys)]
+        drafts = [vanish(fact, at) for fact in self._desks[source].facts(keys)]
         return await self._append([d for d in drafts if d is not None])
 
-    async def unreadable(self, keys: Iterable[str]) -> list[Change]:
+    async def unreadable(self, source: str, keys: Iterable[str]) -> list[Change]:
         """These unfinished items can no longer be read: unknown from now on."""
-        facts = (f for f in self._facts(keys) if isinstance(f, Build | Incident | Release | Ticket))
-        drafts = [lose_sight(fact) for fact in facts]
+        facts = self._desks[source].facts(keys)
+        drafts = [lose_sight(fact) for fact in facts if isinstance(fact, Build | Incident | Release | Ticket)]
         return await self._append([d for d in drafts if d is not None])
 
     async def withdraw(self, source: str, keep_parts: Collection[str] | None = None) -> list[Change]:
-        """Take a source's items off the board: all of them, or those of parts that are no longer asked for."""
-        keys = [
-            known.key
-            for known in self._known.values()
-            if known.source == source
-            and known.kind != "annotation"
-            and (keep_parts is None or (known.kind != "source" and known.part not in keep_parts))
-        ]
-        if not keys:
-            return []
-        for name, part in [m for m in self._members if m[0] == source]:
-            if keep_parts is None or part not in keep_parts:
-                del self._members[(name, part)]
-        return await self._append([removal(fact, "withdrawn") for fact in self._facts(keys)])
+        """Take a source's items off the board: all of it, or the parts that are no longer asked for."""
+        desk = self._desks[source]
+        if keep_parts is None:
+            keys = list(desk.known)
+        else:
+            parts = desk.members.keys() - keep_parts
+            if not parts:
+                return []
+            keys = [known.key for part in parts for known in desk.alone_in(part)]
+            for part in parts:
+                del desk.members[part]
+        return await self._append([removal(fact, "withdrawn") for fact in desk.facts(keys)])
 
-    async def expire(self, keys: Iterable[str]) -> list[Change]:
-        """Take items off the board that have been over for long enough."""
-        return await self._append([removal(fact, "expired") for fact in self._facts(keys)])
+    async def expire(self, keys: Iterable[tuple[str, str]]) -> list[Change]:
+        """Take items off the board that have been over for long enough: pairs of source and key."""
+        facts = [fact for source, key in keys for fact in self._desks[source].facts([key])]
+        return await self._append([removal(fact, "expired") for fact in facts])
 
     async def health(self, health: SourceHealth) -> list[Change]:
         """Store a source's new state, if it is one."""
-        before = self._known.get(health.key)
+        before = self._desks[health.source].known.get(health.key)
         if before is not None and before.body == encode(health):
             return []
         old = decode(before.body) if before is not None else None
@@ -205,7 +247,7 @@ class Ingest:
 
     # -- inside --------------------------------------------------------------------------------------------------
 
-    async def _admit(self, source: str, part: Part) -> tuple[list[Item], list[str]]:
+    async def _admit(self, desk: _Desk, source: str, part: Part) -> tuple[list[Item], list[str]]:
         """The items that may come in, each key once, without those that would leave again at once."""
         faults: list[str] = []
         items: dict[str, Item] = {}
@@ -217,24 +259,13 @@ class Ingest:
                 items[item.key] = item
         await asyncio.sleep(0)
         late = outdated(items.values(), now=self.clock.now(), keep=self.keep)
-        return [item for key, item in items.items() if key not in late or key in self._known], faults
+        return [item for key, item in items.items() if key not in late or key in desk.known], faults
 
-    def _preparer(self, source: str) -> Resolver:
-        resolve = self._resolvers.get(source)
-        if resolve is None:
-            return scrub_any
-        return lambda item: resolve(scrub_any(item))
-
-    def _of_part_alone(self, source: str, scope: str) -> list[Known]:
-        """What is known of a part and stands in no other part of its source."""
-        keys = set(self._members.get((source, scope), ()))
-        for (name, other), members in self._members.items():
-            if name == source and other != scope:
-                keys -= members
-        return [self._known[key] for key in keys if key in self._known]
-
-    def _facts(self, keys: Iterable[str]) -> list[Fact]:
-        return [decode(self._known[key].body) for key in keys if key in self._known]
+    def _note(self, desk: _Desk, fingerprints: dict[str, int]) -> None:
+        """What the source said is stored (or said nothing new): the same again need not be looked at."""
+        for key, fingerprint in fingerprints.items():
+            if key in desk.known:
+                desk.known[key].fingerprint = fingerprint
 
     async def _append(self, drafts: list[Draft], *, validators: tuple[Validator, ...] = ()) -> list[Change]:
         watched, statuses = self._watched, self._statuses
@@ -260,27 +291,16 @@ class Ingest:
 
     def _placed(self, draft: Draft) -> Draft:
         """The draft with the part that its key is known to belong to."""
-        if draft.part or draft.key not in self._known:
-            return draft
-        return msgspec.structs.replace(draft, part=self._known[draft.key].part)
+        known = self._desks[draft.source].known.get(draft.key)
+        return draft if draft.part or known is None else msgspec.structs.replace(draft, part=known.part)
 
     def _remember(self, change: Change) -> None:
         self._seq = max(self._seq, change.seq)
+        desk = self._desks[change.source]
         if change.body is None:
-            self._known.pop(change.key, None)
-            return
-        self._know(change, change.body)
-
-    def _know(self, row: Change | Live, body: bytes) -> None:
-        self._known[row.key] = Known(
-            key=row.key,
-            kind=row.kind,
-            source=row.source,
-            part=row.part,
-            body=body,
-            seq=row.seq,
-            unfinished=_unfinished(decode(body)),
-        )
+            desk.forget(change.key)
+        else:
+            desk.know(change, change.body)
 
 
 def _unfinished(fact: Fact) -> bool:

@@ -309,7 +309,14 @@ class Source(Generic[O]):
             error = Timeout(f"not read within {timeout:g} s")
         except SourceError as exc:
             error = exc
-        except Exception as exc:  # the boundary: a source may raise anything and harms only its part
+        except asyncio.CancelledError:
+            task = asyncio.current_task()
+            if task is not None and task.cancelling():
+                raise
+            error = SourceBug(f"the {self.type} source cancelled itself")
+        except (
+            BaseException
+        ) as exc:  # the boundary: a source may raise anything (SystemExit too), harming only its part
             self.log.exception("source %s: part %s raised", self.name, scope.name)
             error = SourceBug(f"the {self.type} source failed: {type(exc).__name__}")
         return Part(scope=scope.name, kind=scope.kind, reach=scope.reach, started_at=started_at, error=error)
