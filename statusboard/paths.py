@@ -1,7 +1,7 @@
 """Where config, data, cache, state and log live, and how private folders are made.
 
-Each place follows the platform's habit (platformdirs, imported in the functions since start-up time counts) and can be moved
-by an environment variable. Nothing is created here except by `private_dir`.
+Each place follows the platform's habit and can be moved by an environment variable. Nothing is created here except by
+`private_dir`. platformdirs is imported inside the functions, since start-up time counts.
 """
 
 from __future__ import annotations
