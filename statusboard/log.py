@@ -79,13 +79,16 @@ class Redactor:
 
     def redact(self, text: str) -> str:
         """`text` without known secrets, credentials in headers and tokens, and with its URLs redacted."""
-        if self._pattern is not None:
-            text = self._pattern.sub(HIDDEN, text)
+        text = self._hide_known(text)
         if "://" in text:
-            text = _URL.sub(lambda match: redact_url(match[0]), text)
+            # Cleaning a URL may uncover a secret that invisible characters had split.
+            text = self._hide_known(_URL.sub(lambda match: redact_url(match[0]), text))
         text = _HEADER.sub(_hide_value, text)
         text = _SCHEME.sub(rf"\1 {HIDDEN}", text)
         return _TOKEN.sub(HIDDEN, text)
+
+    def _hide_known(self, text: str) -> str:
+        return text if self._pattern is None else self._pattern.sub(HIDDEN, text)
 
 
 def _hide_value(header: re.Match[str]) -> str:
