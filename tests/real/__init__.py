@@ -1,0 +1,1 @@
+"""Tests with real servers and a real terminal, and the harness that boots them on loopback."""
