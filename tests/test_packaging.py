@@ -87,7 +87,8 @@ def run_and_list(statement: str, **environment: str) -> tuple[str, set[str]]:
     program = "\n".join(
         [
             "import atexit, sys",
-            "atexit.register(lambda: print(*sorted({name.partition('.')[0] for name in sys.modules}), file=sys.stderr))",
+            "loaded = lambda: sorted({name.partition('.')[0] for name in sys.modules})",
+            "atexit.register(lambda: print(*loaded(), file=sys.stderr))",
             statement,
         ]
     )
