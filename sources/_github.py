@@ -1,0 +1,313 @@
+"""GitHub's answers as data, and its words as ours.  Pure; `sources.github` does the reading.
+
+Words from octokit/webhooks, payload-schemas, and github/rest-api-description.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from typing import Any
+
+import msgspec
+
+from sources._shared.rows import need
+from statusboard.api import Build, BuildState, Release, ReleaseState, Source, Ticket, TicketState, parse_time
+
+#: run.status; ``completed`` is told by its conclusion.
+RUN_STATES: Mapping[str, BuildState] = {
+    "queued": "queued",
+    "requested": "queued",
+    "pending": "queued",
+    "waiting": "blocked",
+    "in_progress": "running",
+}
+#: run.conclusion
+CONCLUSIONS: Mapping[str, BuildState] = {
+    "success": "success",
+    "neutral": "success",
+    "skipped": "skipped",
+    "cancelled": "cancelled",
+    "stale": "cancelled",
+    "action_required": "blocked",
+    "failure": "failed",
+    "timed_out": "failed",
+    "startup_failure": "failed",
+}
+#: deployment_status.state; a deployment without any status is pending.
+DEPLOYMENT_STATES: Mapping[str, ReleaseState] = {
+    "pending": "queued",
+    "queued": "queued",
+    "waiting": "blocked",
+    "in_progress": "running",
+    "success": "success",
+    "failure": "failed",
+    "error": "failed",
+    "inactive": "inactive",
+}
+#: issue.state and issue.state_reason
+ISSUE_STATES: Mapping[tuple[str, str], TicketState] = {
+    ("open", ""): "open",
+    ("open", "reopened"): "open",
+    ("closed", ""): "done",
+    ("closed", "completed"): "done",
+    ("closed", "not_planned"): "cancelled",
+    ("closed", "duplicate"): "cancelled",
+}
+
+#: The word in a key, and where that thing is found in the API.
+PATHS: Mapping[str, str] = {
+    "run": "actions/runs",
+    "deployment": "deployments",
+    "release": "releases",
+    "issue": "issues",
+}
+_SHA = re.compile(r"[0-9a-f]{40}|[0-9a-f]{64}")
+
+
+class User(msgspec.Struct, frozen=True):
+    login: str | None = None
+
+
+class Repository(msgspec.Struct, frozen=True):
+    full_name: str | None = None
+    default_branch: str | None = None
+
+
+class PullRequest(msgspec.Struct, frozen=True):
+    number: int | None = None
+
+
+class Run(msgspec.Struct, frozen=True):
+    """workflow-run.  ``run_started_at`` and ``run_attempt`` change with a re-run, ``id`` and ``created_at`` do not."""
+
+    id: int | None = None
+    name: str | None = None
+    path: str | None = None
+    display_title: str | None = None
+    run_number: int | None = None
+    run_attempt: int | None = None
+    event: str | None = None
+    status: str | None = None
+    conclusion: str | None = None
+    head_branch: str | None = None
+    head_sha: str | None = None
+    html_url: str | None = None
+    created_at: str | None = None
+    run_started_at: str | None = None
+    updated_at: str | None = None
+    actor: User | None = None
+    triggering_actor: User | None = None
+    repository: Repository | None = None
+    head_repository: Repository | None = None
+    pull_requests: list[PullRequest] | None = None
+
+
+class Runs(msgspec.Struct, frozen=True):
+    workflow_runs: list[msgspec.Raw]
+
+
+class Deployment(msgspec.Struct, frozen=True):
+    id: int | None = None
+    sha: str | None = None
+    ref: str | None = None
+    task: str | None = None
+    payload: Any = None
+    environment: str | None = None
+    description: str | None = None
+    creator: User | None = None
+    created_at: str | None = None
+    updated_at: str | None = None
+
+
+class DeploymentStatus(msgspec.Struct, frozen=True):
+    state: str | None = None
+    description: str | None = None
+    log_url: str | None = None
+    target_url: str | None = None
+    environment_url: str | None = None
+    created_at: str | None = None
+
+
+class PublishedRelease(msgspec.Struct, frozen=True):
+    id: int | None = None
+    tag_name: str | None = None
+    target_commitish: str | None = None
+    name: str | None = None
+    draft: bool | None = None
+    prerelease: bool | None = None
+    html_url: str | None = None
+    author: User | None = None
+    published_at: str | None = None
+
+
+class Label(msgspec.Struct, frozen=True):
+    name: str | None = None
+
+
+class Issue(msgspec.Struct, frozen=True):
+    number: int | None = None
+    title: str | None = None
+    state: str | None = None
+    state_reason: str | None = None
+    html_url: str | None = None
+    user: User | None = None
+    assignee: User | None = None
+    labels: list[Label | str] | None = None
+    pull_request: Any = None
+    created_at: str | None = None
+    updated_at: str | None = None
+    closed_at: str | None = None
+
+
+def build_of(source: Source[Any], repo: str, default_branch: str, run: Run) -> Build:
+    """A workflow run; a re-run is the same one with a higher attempt."""
+    status, conclusion = (run.status or "").lower(), (run.conclusion or "").lower()
+    done = status == "completed"
+    state = CONCLUSIONS.get(conclusion, "unknown") if done else RUN_STATES.get(status, "unknown")
+    ended_at = parse_time(run.updated_at) if done else None
+    workflow = run.name or run.path or ""
+    return Build(
+        key=source.key("build", f"{repo}/run/{need(run.id, 'id')}"),
+        source=source.name,
+        title=": ".join(filter(None, dict.fromkeys((workflow, run.display_title)))),
+        state=state,
+        raw_state="/".join(filter(None, (run.status, run.conclusion))),
+        reason="" if state in ("success", "queued", "running") else (conclusion or status).replace("_", " "),
+        pipeline=workflow,
+        run_number=run.run_number,
+        attempt=run.run_attempt or 1,
+        branch=run.head_branch or "",
+        default_branch=default_branch,
+        fork=_fork(repo, run),
+        revision=run.head_sha or "",
+        change=_change(run),
+        repository=repo,
+        url=run.html_url or "",
+        actor=_login(run.triggering_actor) or _login(run.actor),
+        trigger=run.event or "",
+        labels={"workflow": run.path} if run.path else {},
+        started_at=parse_time(run.run_started_at) or parse_time(run.created_at),
+        updated_at=ended_at,  # while it runs it moves with every step, and would be a change at every poll
+        ended_at=ended_at,
+    )
+
+
+def deployment_of(source: Source[Any], repo: str, deployment: Deployment, status: DeploymentStatus) -> Release:
+    """A deployment with its newest status."""
+    state = DEPLOYMENT_STATES.get((status.state or "").lower(), "unknown")
+    version = _version(deployment.payload) or deployment.ref or ""
+    links = {"log": status.log_url or status.target_url, "environment": status.environment_url}
+    finished_at = parse_time(status.created_at) if state in ("success", "failed") else None
+    return Release(
+        key=source.key("release", f"{repo}/deployment/{need(deployment.id, 'id')}"),
+        source=source.name,
+        title=" to ".join(filter(None, (version[:12] if _SHA.fullmatch(version) else version, deployment.environment))),
+        description=status.description or deployment.description or "",
+        state=state,
+        raw_state=status.state or "",
+        environment=deployment.environment or "",
+        version=version,
+        revision=deployment.sha or "",
+        repository=repo,
+        url=status.log_url or status.target_url or status.environment_url or "",
+        links={name: url for name, url in links.items() if url},
+        labels={"task": deployment.task} if deployment.task and deployment.task != "deploy" else {},
+        actor=_login(deployment.creator),
+        started_at=parse_time(deployment.created_at),
+        updated_at=parse_time(status.created_at),
+        ended_at=finished_at,
+    )
+
+
+def publication_of(source: Source[Any], repo: str, release: PublishedRelease) -> Release | None:
+    """A published release; None for a draft."""
+    if release.draft:
+        return None
+    tag = release.tag_name or ""
+    commitish = release.target_commitish or ""
+    published_at = parse_time(release.published_at)
+    return Release(
+        key=source.key("release", f"{repo}/release/{need(release.id, 'id')}"),
+        source=source.name,
+        title=release.name or tag,
+        state="success",
+        raw_state="published",
+        type="publication",
+        version=tag,
+        revision=commitish if _SHA.fullmatch(commitish) else "",
+        prerelease=bool(release.prerelease),
+        repository=repo,
+        url=release.html_url or "",
+        actor=_login(release.author),
+        started_at=published_at,
+        ended_at=published_at,
+    )
+
+
+def ticket_of(source: Source[Any], repo: str, issue: Issue) -> Ticket | None:
+    """An issue; None for a pull request, which the API lists among them."""
+    if issue.pull_request is not None:
+        return None
+    state, reason = (issue.state or "").lower(), (issue.state_reason or "").lower()
+    number = need(issue.number, "number")
+    names = [label if isinstance(label, str) else label.name for label in issue.labels or ()]
+    return Ticket(
+        key=source.key("ticket", f"{repo}/issue/{number}"),
+        source=source.name,
+        title=issue.title or f"issue {number}",
+        state=ISSUE_STATES.get((state, reason), ISSUE_STATES.get((state, ""), "unknown")),
+        raw_state="/".join(filter(None, (issue.state, issue.state_reason))),
+        ticket_id=f"#{number}",
+        assignee=_login(issue.assignee),
+        repository=repo,
+        url=issue.html_url or "",
+        labels={name: "" for name in names if name},
+        actor=_login(issue.user),
+        started_at=parse_time(issue.created_at),
+        updated_at=parse_time(issue.updated_at),
+        ended_at=parse_time(issue.closed_at),
+    )
+
+
+def _login(user: User | None) -> str:
+    return (user.login or "") if user else ""
+
+
+def _fork(repo: str, run: Run) -> str:
+    """The fork a run's commits come from, ``""`` for the repository itself.  A fork's ``main`` is not main."""
+    if run.head_repository and run.head_repository.full_name:
+        name = run.head_repository.full_name
+        here = (run.repository.full_name if run.repository else None) or repo  # which may have been renamed
+        return "" if name.lower() == here.lower() else name
+    # A deleted fork is null; a run of the repository itself always names it.
+    return "unknown" if _of_pull_request(run) else ""
+
+
+def _change(run: Run) -> str:
+    """The number of the pull request that was tested.
+
+    Runs of a push name the pull requests of their branch as well, and are still runs of that branch.  Runs of a pull
+    request from a fork, or of a closed one, name none.
+    """
+    if not _of_pull_request(run):
+        return ""
+    numbers = [pull.number for pull in run.pull_requests or () if pull.number]
+    return str(numbers[0]) if numbers else "unknown"
+
+
+def _of_pull_request(run: Run) -> bool:
+    return (run.event or "").startswith("pull_request")
+
+
+def _version(payload: object) -> str:
+    """The version in a deployment's payload: an object, or JSON in a string, as its maker liked."""
+    if isinstance(payload, str):
+        try:
+            payload = msgspec.json.decode(payload)
+        except msgspec.MsgspecError:
+            return ""
+    if not isinstance(payload, dict):
+        return ""
+    words = (payload.get(name) for name in ("version", "tag", "release"))
+    return next((str(word) for word in words if isinstance(word, str | int | float) and word), "")
