@@ -1,0 +1,1 @@
+"""What the board costs: bytes to the terminal, processor time, memory, waiting."""

@@ -1,0 +1,719 @@
+"""The table that every lane of the board uses: up to 50,000 keyed rows on Textual's Line API.
+
+Only visible rows are ever asked for. After each change the table compares what a line shows with what it should show,
+and repaints from the first cell that differs to the last one; what is equal or out of sight costs no byte. The
+compositor crops an update on its right only, so columns that change often belong on the left.
+"""
+
+from __future__ import annotations
+
+from collections import OrderedDict
+from collections.abc import Callable, Collection, Mapping, Sequence, Set
+from itertools import chain
+from pathlib import Path
+from typing import Any, ClassVar, Literal, NamedTuple, Self
+
+from msgspec import Struct
+from rich.segment import Segment
+from rich.style import Style
+from textual import events
+from textual.binding import Binding, BindingType
+from textual.content import Content
+from textual.geometry import Region, Size
+from textual.message import Message
+from textual.reactive import reactive
+from textual.scroll_view import ScrollView
+from textual.scrollbar import ScrollBar
+from textual.strip import Strip
+from textual.visual import Visual
+from textual.widget import Widget
+
+from statusboard.text import cell_len, clip
+
+Cell = tuple[str, str]
+"""(text, style name). The text is cleaned (`statusboard.text.clean`) and is never read as markup; a style name is one
+of `STYLE_NAMES`, or "" for the row's own style. An unknown name counts as ""."""
+
+STYLE_NAMES = (
+    *("critical", "high", "medium", "low", "info", "unknown"),
+    *("failed", "warning", "running", "success"),
+    *("muted", "stale", "link", "plain", "marker"),
+)
+"""Styles by meaning; each is a component class `board-table--<name>` of `table.tcss`."""
+
+GUTTER = 1
+"""Cells left of the first column, for the mark of the cursor."""
+
+_BLANK: Cell = ("", "")
+_CACHED_LINES = 2_000
+
+
+class Column(Struct, frozen=True):
+    """A column: `width` in cells, or None to share what the others leave. Where the table is too narrow for every
+    column at its `min_width`, the one of lowest `priority` is left out first; a flexible column goes last of all."""
+
+    id: str
+    title: str
+    width: int | None = None
+    min_width: int = 1
+    priority: int = 0
+    align: Literal["left", "right"] = "left"
+
+    @property
+    def least(self) -> int:
+        """The fewest cells this column is worth showing with."""
+        return max(1, self.min_width if self.width is None else min(self.min_width, self.width))
+
+
+class RowCells(Struct, frozen=True):
+    """What a row shows: cells by column id (a missing one is blank), and the style name of its plain cells."""
+
+    cells: Mapping[str, Cell]
+    row_style: str = ""
+
+
+class Layout(NamedTuple):
+    """The columns that fit into `width` cells, each with its first cell, the cells of its text, and the first cell
+    after it: one blank cell divides columns, and the last one reaches to the edge."""
+
+    width: int
+    columns: tuple[Column, ...]
+    starts: tuple[int, ...]
+    widths: tuple[int, ...]
+    ends: tuple[int, ...]
+
+
+def lay_out(columns: Sequence[Column], width: int) -> Layout:
+    """Which columns are shown in `width` cells, and where."""
+    room = max(0, width - GUTTER)
+    kept = list(columns)
+    while len(kept) > 1 and sum(column.least for column in kept) + len(kept) - 1 > room:
+        candidates = [column for column in kept if column.width is not None] or kept
+        # Of equals the rightmost goes: min() keeps the first it meets.
+        kept.remove(min(reversed(candidates), key=lambda column: column.priority))
+    widths = {column.id: column.least for column in kept}
+    spare = room - sum(widths.values()) - max(0, len(kept) - 1)
+    if spare < 0:  # a single column that is still too wide
+        widths = {column.id: room for column in kept}
+    for column in sorted(kept, key=lambda column: -column.priority):
+        if column.width is not None and spare > 0:
+            grown = max(0, min(column.width - widths[column.id], spare))
+            widths[column.id] += grown
+            spare -= grown
+    flexible = [column for column in kept if column.width is None]
+    for position, column in enumerate(flexible):
+        share = max(0, spare) // (len(flexible) - position)
+        widths[column.id] += share
+        spare -= share
+    starts: list[int] = []
+    x = GUTTER
+    for column in kept:
+        starts.append(x)
+        x += widths[column.id] + 1
+    ends = (*starts[1:], width) if starts else ()
+    return Layout(width, tuple(kept), tuple(starts), tuple(widths[column.id] for column in kept), ends)
+
+
+class Place(NamedTuple):
+    """Where the cursor is and which row is the uppermost visible one; `cursor` is -1 when there are no rows."""
+
+    cursor: int
+    top: int
+
+
+def follow(
+    keys: Sequence[str], was: Place, cursor_key: str | None, visible: Sequence[str], page: int, held: bool
+) -> Place:
+    """Cursor and scroll position after the rows became `keys`; `visible` are the keys that `page` lines showed before.
+
+    The cursor stays on its key; when that is gone, on its line. A table at its top stays there, so that what comes in
+    above is seen, unless that would push a cursor `held` by a person out of sight. Elsewhere the cursor's row, or the
+    first visible row that is still there, stays where it is on the screen.
+    """
+    if not keys:
+        return Place(-1, 0)
+    bottom = len(keys) - 1
+    lost = False
+    cursor = max(0, was.cursor)
+    if cursor_key is not None and not (cursor <= bottom and keys[cursor] == cursor_key):
+        try:
+            cursor = keys.index(cursor_key)
+        except ValueError:
+            lost = True
+    cursor = min(cursor, bottom)
+    in_sight = was.top <= was.cursor < was.top + page
+    top = was.top
+    if top == 0:
+        if held and in_sight and cursor >= page:
+            top = cursor - was.cursor
+    elif in_sight:
+        if not lost:
+            top = cursor - (was.cursor - was.top)
+    elif not (top <= bottom and visible and keys[top] == visible[0]):
+        present = set(keys)
+        for line, key in enumerate(visible):
+            if key in present:
+                top = keys.index(key) - line
+                break
+    return Place(cursor, max(0, min(top, len(keys) - page) if page else top))
+
+
+class _Line(NamedTuple):
+    """A line ready to be shown: its cells as they are compared (gutter first), and the strip that is painted."""
+
+    cells: tuple[tuple[Segment, ...], ...]
+    strip: Strip
+    row: RowCells | None = None
+
+
+class _Palette(NamedTuple):
+    """The component classes as rich styles: complete ones, and by name those that are laid over a row's."""
+
+    base: Style
+    header: Style
+    cursor: Style
+    marked: Style
+    named: dict[str, Style]
+
+
+_NO_STYLE = Style()
+_PLAIN, _MARKED, _CURSOR = range(3)
+"""How a row is drawn: as any other, with the faint mark of an unfocused cursor, or under the cursor."""
+
+
+class BoardTable(ScrollView, inherit_bindings=False):
+    """Keyed rows under a cursor. Give it `set_source` once and `set_rows` whenever the order or a content changes."""
+
+    ALLOW_SELECT = False
+    DEFAULT_CSS = Path(__file__).with_suffix(".tcss").read_text(encoding="utf-8")
+    COMPONENT_CLASSES: ClassVar[set[str]] = {
+        "board-table--header",
+        "board-table--cursor",
+        "board-table--cursor-blurred",
+        *(f"board-table--{name}" for name in STYLE_NAMES),
+    }
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("j,down", "cursor_down", "Down", show=False, id="table.down"),
+        Binding("k,up", "cursor_up", "Up", show=False, id="table.up"),
+        Binding("g,home", "first", "First", show=False, id="table.first"),
+        Binding("G,end", "last", "Last", show=False, id="table.last"),
+        Binding("pagedown", "page_down", "Page down", show=False, id="table.page_down"),
+        Binding("pageup", "page_up", "Page up", show=False, id="table.page_up"),
+        Binding("ctrl+d", "half_page_down", "Half a page down", show=False, id="table.half_page_down"),
+        Binding("ctrl+u", "half_page_up", "Half a page up", show=False, id="table.half_page_up"),
+        Binding("enter", "select", "Details", show=False, id="table.select"),
+    ]
+
+    show_header: reactive[bool] = reactive(True)
+    """Whether the first line holds the titles of the columns."""
+
+    class Highlighted(Message):
+        """The cursor is on another key, by a person or because its row went; None: there are no rows."""
+
+        def __init__(self, table: BoardTable, key: str | None) -> None:
+            super().__init__()
+            self.table = table
+            self.key = key
+
+        @property
+        def control(self) -> BoardTable:
+            """The table that sent this."""
+            return self.table
+
+    class Selected(Message):
+        """Enter or a double click on the row of `key`."""
+
+        def __init__(self, table: BoardTable, key: str) -> None:
+            super().__init__()
+            self.table = table
+            self.key = key
+
+        @property
+        def control(self) -> BoardTable:
+            """The table that sent this."""
+            return self.table
+
+    def __init__(
+        self,
+        columns: Sequence[Column] = (),
+        *,
+        show_header: bool = True,
+        empty: Content | None = None,
+        ascii_only: bool = False,
+        name: str | None = None,
+        id: str | None = None,
+        classes: str | None = None,
+        disabled: bool = False,
+    ) -> None:
+        """`empty` is shown when there are no rows. `ascii_only` marks the cursor with a sign that any font has."""
+        super().__init__(name=name, id=id, classes=classes, disabled=disabled)
+        self.set_reactive(BoardTable.show_header, show_header)
+        self._marks = (" ", "-", ">") if ascii_only else (" ", "▏", "▌")
+        self._columns = tuple(columns)
+        self._empty = empty or Content("")
+        self._render_row: Callable[[str], RowCells] = lambda key: RowCells({})
+        self._keys: list[str] = []
+        self._cursor = -1
+        self._cursor_key: str | None = None
+        self._held = False  # a person has placed the cursor
+        self._cursor_in_sight = True
+        self._layout_now = lay_out((), 0)
+        self._palette = _Palette(_NO_STYLE, _NO_STYLE, _NO_STYLE, _NO_STYLE, {})
+        self._palette_is_old = True
+        self._styles_of: dict[tuple[str, str], tuple[Style, Style]] = {}
+        self._lines: OrderedDict[tuple[str, int], _Line] = OrderedDict()
+        self._shown: list[_Line | None] = []
+        self._header_line: _Line | None = None
+        self._blank_line: _Line | None = None
+        self._empty_lines: list[_Line] = []
+        self._bar_cells: list[Segment] = []
+
+    # -- what the owner calls
+
+    @property
+    def cursor_key(self) -> str | None:
+        """The key under the cursor; None when there are no rows."""
+        return self._cursor_key
+
+    @property
+    def row_count(self) -> int:
+        """How many rows there are, seen or not."""
+        return len(self._keys)
+
+    @property
+    def kept_lines(self) -> int:
+        """How many painted lines are kept for the next time; at most 2,000."""
+        return len(self._lines)
+
+    def set_source(self, render: Callable[[str], RowCells]) -> None:
+        """`render` makes the cells of a key; it is called for visible rows only, while painting, and must not raise."""
+        self._render_row = render
+        self._lines.clear()
+        self._paint()
+
+    def set_columns(self, columns: Sequence[Column]) -> None:
+        """Replaces the columns, in the order they are shown."""
+        self._columns = tuple(columns)
+        self._layout_now = lay_out((), 0)
+        self._paint()
+
+    def set_empty(self, message: Content) -> None:
+        """What to show when there are no rows."""
+        if message != self._empty:
+            self._empty = message
+            self._empty_lines = []
+            if not self._keys:
+                self._paint()
+
+    def set_rows(self, keys: Sequence[str], changed: Collection[str] = ()) -> None:
+        """The rows are `keys` (unique), in this order; those in `changed` may show something else than before.
+
+        A key that is new, or unchanged but moved, need not be in `changed`. The sequence may be one given before,
+        altered in place.
+        """
+        keys = list(keys)
+        if keys != self._keys:
+            # A key that comes back later may show something else by then.
+            present = set(keys)
+            for gone in [line for line in self._lines if line[0] not in present]:
+                del self._lines[gone]
+        top, page = self.scroll_offset.y, self._page
+        before = self._cursor_key
+        place = follow(keys, Place(self._cursor, top), before, self._keys[top : top + page], page, self._held)
+        self._keys = keys
+        self._cursor = place.cursor
+        self._cursor_key = keys[place.cursor] if keys else None
+        self._forget(changed, keys[place.top : place.top + page])
+        self._resize_content()
+        self._scroll_to_row(place.top)
+        if self._cursor_key != before:
+            self.post_message(self.Highlighted(self, self._cursor_key))
+
+    def move_to(self, key: str) -> bool:
+        """Puts the cursor on `key` and brings it into view; False if there is no such row."""
+        try:
+            index = self._keys.index(key)
+        except ValueError:
+            return False
+        self._move(index)
+        return True
+
+    # -- the cursor
+
+    def action_cursor_down(self) -> None:
+        """One row down."""
+        self._move(self._cursor + 1)
+
+    def action_cursor_up(self) -> None:
+        """One row up."""
+        self._move(self._cursor - 1)
+
+    def action_first(self) -> None:
+        """To the first row."""
+        self._move(0)
+
+    def action_last(self) -> None:
+        """To the last row."""
+        self._move(len(self._keys) - 1)
+
+    def action_page_down(self) -> None:
+        """Cursor and view one page down."""
+        self._move_and_scroll(self._page)
+
+    def action_page_up(self) -> None:
+        """Cursor and view one page up."""
+        self._move_and_scroll(-self._page)
+
+    def action_half_page_down(self) -> None:
+        """Cursor and view half a page down."""
+        self._move_and_scroll(max(1, self._page // 2))
+
+    def action_half_page_up(self) -> None:
+        """Cursor and view half a page up."""
+        self._move_and_scroll(-max(1, self._page // 2))
+
+    def action_select(self) -> None:
+        """Opens the row under the cursor."""
+        if self._cursor_key is not None:
+            self.post_message(self.Selected(self, self._cursor_key))
+
+    def on_click(self, event: events.Click) -> None:
+        """A click moves the cursor, a double click opens the row."""
+        offset = event.get_content_offset(self)
+        if offset is None or offset.y < self._header_rows:
+            return
+        index = self.scroll_offset.y + offset.y - self._header_rows
+        if index < len(self._keys):
+            self._move(index)
+            if event.chain == 2:
+                self.action_select()
+
+    def _move(self, index: int, top: int | None = None) -> None:
+        if not self._keys:
+            return
+        self._held = True
+        index = max(0, min(index, len(self._keys) - 1))
+        top = self.scroll_offset.y if top is None else top
+        if page := self._page:
+            top = max(index - page + 1, min(top, index))
+        moved = self._keys[index] != self._cursor_key
+        self._cursor, self._cursor_key = index, self._keys[index]
+        self._scroll_to_row(top)
+        if moved:
+            self.post_message(self.Highlighted(self, self._cursor_key))
+
+    def _move_and_scroll(self, rows: int) -> None:
+        self._move(self._cursor + rows, self.scroll_offset.y + rows)
+
+    # -- size and scrolling
+
+    @property
+    def _header_rows(self) -> int:
+        return 1 if self.show_header else 0
+
+    @property
+    def _page(self) -> int:
+        """How many rows fit; 0 while the table is not laid out."""
+        return max(0, self.scrollable_content_region.height - self._header_rows)
+
+    def get_content_width(self, container: Size, viewport: Size) -> int:
+        """All there is: a table has no width of its own."""
+        return container.width
+
+    def _resize_content(self) -> None:
+        """Tells Textual how many lines there are.
+
+        The reactive `virtual_size` repaints the whole table and lays out the screen, although neither depends on the
+        number of rows, unless the scrollbar comes or goes or the table is as high as its rows.
+        """
+        size = Size(1, len(self._keys) + self._header_rows)
+        if size == self.virtual_size:
+            return
+        overflows = size.height > self.container_size.height
+        if not self.is_mounted or self.styles.is_auto_height or overflows != self.show_vertical_scrollbar:
+            self.virtual_size = size
+        else:
+            self.set_reactive(Widget.virtual_size, size)
+
+    def _scroll_to_row(self, top: int) -> None:
+        """Makes `top` the first visible row and paints once; the scroll watcher would paint the whole table."""
+        top = max(0, min(top, len(self._keys) - self._page))
+        self.set_reactive(Widget.scroll_y, float(top))
+        self.set_reactive(Widget.scroll_target_y, float(top))
+        self._paint_scrollbar()
+        self._paint()
+
+    def watch_scroll_y(self, old_value: float, new_value: float) -> None:
+        """Scrolled by wheel, scrollbar or Textual itself."""
+        self._paint_scrollbar()
+        if round(old_value) != round(new_value):
+            self._paint()
+
+    def scroll_to(self, x: float | None = None, y: float | None = None, **options: Any) -> None:
+        """As Textual's, but at once: an animated board is unreadable, and costs a repaint a frame."""
+        super().scroll_to(x, y, **(options | {"animate": False}))
+
+    def _paint_scrollbar(self) -> None:
+        """Brings the scrollbar up to date, repainting only the cells that look different."""
+        if not self.show_vertical_scrollbar:
+            return
+        bar = self.vertical_scrollbar
+        page = self.scrollable_content_region.height
+        bar.set_reactive(ScrollBar.window_virtual_size, self.virtual_size.height)
+        bar.set_reactive(ScrollBar.window_size, page)
+        bar.set_reactive(ScrollBar.position, self.scroll_y)
+        cells = bar.renderer.render_bar(
+            page, self.virtual_size.height, page if page < self.virtual_size.height else 0, self.scroll_y
+        ).segments
+        if len(cells) != len(self._bar_cells):
+            bar.refresh()
+        else:
+            different = [y for y, (new, old) in enumerate(zip(cells, self._bar_cells, strict=True)) if new != old]
+            if different:
+                bar.refresh(*(Region(0, y, 1, 1) for y in different))
+        self._bar_cells = cells
+
+    def on_resize(self) -> None:
+        """Keeps a cursor in sight that was in sight before."""
+        if self._cursor_in_sight and self._cursor >= 0 and (page := self._page):
+            top = self.scroll_offset.y
+            self._scroll_to_row(max(self._cursor - page + 1, min(top, self._cursor)))
+        else:
+            self._paint()
+
+    def watch_show_header(self) -> None:
+        """The header takes a line from the rows."""
+        self._resize_content()
+        self._paint()
+
+    # -- painting
+
+    def refresh(self, *regions: Region, repaint: bool = True, layout: bool = False, recompose: bool = False) -> Self:
+        """As Textual's; a repaint of everything may be due to other styles, here or in an ancestor."""
+        if repaint and not regions:
+            self._palette_is_old = True
+        return super().refresh(*regions, repaint=repaint, layout=layout, recompose=recompose)
+
+    def notify_style_update(self) -> None:
+        """Textual applied styles: of another theme, of the focus, of a class."""
+        super().notify_style_update()
+        self._palette_is_old = True
+
+    def render_lines(self, crop: Region) -> list[Strip]:
+        """Called by the compositor; whatever the lines depend on is brought up to date first."""
+        self._prepare()
+        return super().render_lines(crop)
+
+    def render_line(self, y: int) -> Strip:
+        """Line `y` of what is visible, the header first."""
+        line = self._line_at(y)
+        if y < len(self._shown):
+            self._shown[y] = line
+        return line.strip
+
+    def _prepare(self) -> None:
+        """Follows changes of size, columns and styles, each of which makes every line void."""
+        width, height = self.scrollable_content_region.size
+        void = False
+        if self._palette_is_old and self.is_mounted:
+            self._palette_is_old = False
+            palette = self._resolve_palette()
+            if palette != self._palette:
+                self._palette = palette
+                self._styles_of.clear()
+                void = True
+        if width != self._layout_now.width:
+            self._layout_now = lay_out(self._columns, width)
+            void = True
+        if void:
+            self._lines.clear()
+            self._header_line = self._blank_line = None
+            self._empty_lines = []
+        if void or height != len(self._shown):
+            self._shown = [None] * height
+
+    def _paint(self) -> None:
+        """Repaints the cells that no longer show what they should."""
+        if not self.is_mounted or not self.size:
+            return
+        self._prepare()
+        top, page = self.scroll_offset.y, self._page
+        self._cursor_in_sight = top <= self._cursor < top + page
+        width = self._layout_now.width
+        regions: list[Region] = []
+        for y, old in enumerate(self._shown):
+            new = self._line_at(y)
+            if new is old:
+                continue
+            self._shown[y] = new
+            x, end = (0, width) if old is None else self._difference(old, new)
+            if end > x:
+                regions.append(Region(x, y, end - x, 1))
+        if regions:
+            self.refresh(*regions)
+
+    def _difference(self, old: _Line, new: _Line) -> tuple[int, int]:
+        """From which cell to before which one two lines differ; (0, 0) if they do not."""
+        if len(old.cells) != len(new.cells):
+            return 0, self._layout_now.width
+        different = [index for index, (a, b) in enumerate(zip(old.cells, new.cells, strict=True)) if a != b]
+        if not different:
+            return 0, 0
+        starts = (0, *self._layout_now.starts)
+        if len(new.cells) != len(starts):
+            return 0, self._layout_now.width
+        last = different[-1]
+        end = self._layout_now.ends[last - 1] if last else GUTTER
+        before, after = old.cells[last], new.cells[last]
+        if len(before) == len(after) == 1 and before[0].style == after[0].style:
+            # Where only the text differs, what both have blank at their ends need not be painted.
+            end = starts[last] + max(cell_len(before[0].text.rstrip()), cell_len(after[0].text.rstrip()))
+        return starts[different[0]], end
+
+    def _forget(self, changed: Collection[str], visible: Sequence[str]) -> None:
+        """Drops the lines of changed keys, except of those that are visible and turn out to be equal."""
+        lines = self._lines
+        if len(changed) > len(lines):
+            keys = changed if isinstance(changed, Set) else set(changed)
+            changed = {key for key, _ in lines if key in keys}
+        seen = set(visible)
+        for key in changed:
+            for look in (_PLAIN, _MARKED, _CURSOR):
+                line = lines.get((key, look))
+                if line is not None and not (key in seen and line.row == self._render_row(key)):
+                    del lines[key, look]
+
+    # -- lines
+
+    def _line_at(self, y: int) -> _Line:
+        y -= self._header_rows
+        if y < 0:
+            if self._header_line is None:
+                self._header_line = self._build_header()
+            return self._header_line
+        index = self.scroll_offset.y + y
+        if index < len(self._keys):
+            look = _PLAIN
+            if index == self._cursor:
+                look = _CURSOR if self.has_focus else _MARKED if self._held else _PLAIN
+            return self._row_line(self._keys[index], look)
+        if not self._keys and self._empty:
+            if not self._empty_lines:
+                self._empty_lines = self._build_empty()
+            if y < len(self._empty_lines):
+                return self._empty_lines[y]
+        if self._blank_line is None:
+            self._blank_line = self._line_of(((Segment(" " * self._layout_now.width, self._palette.base),),))
+        return self._blank_line
+
+    def _row_line(self, key: str, look: int) -> _Line:
+        lines = self._lines
+        line = lines.get((key, look))
+        if line is None:
+            line = lines[key, look] = self._build_row(self._render_row(key), look)
+            if len(lines) > _CACHED_LINES:
+                lines.popitem(last=False)
+        else:
+            lines.move_to_end((key, look))
+        return line
+
+    def _build_row(self, row: RowCells, look: int) -> _Line:
+        palette = self._palette
+        mark_style = (palette.base, palette.marked, palette.cursor)[look]
+        cells = [self._gutter(self._marks[look], mark_style)]
+        for index, column in enumerate(self._layout_now.columns):
+            text, name = row.cells.get(column.id, _BLANK)
+            if look == _CURSOR:
+                # One style for the whole row: no state's colour is sure to be legible on the cursor's.
+                style = blank = mark_style
+            else:
+                style, blank = self._style_of(row.row_style, name)
+            cells.append(self._cell(index, text, style, blank))
+        return self._line_of(tuple(cells), row)
+
+    def _build_header(self) -> _Line:
+        style = self._palette.header
+        titles = (self._cell(i, column.title, style, style) for i, column in enumerate(self._layout_now.columns))
+        return self._line_of((self._gutter(" ", style), *titles))
+
+    def _build_empty(self) -> list[_Line]:
+        """The message where rows would begin, wrapped, one cell clear of either edge."""
+        width = self._layout_now.width
+        base = self._palette.base
+        lines = []
+        for strip in Visual.to_strips(self, self._empty, max(1, width - 2), None, self.visual_style):
+            rest = Segment(" " * (width - GUTTER - strip.cell_length), base)
+            lines.append(self._line_of(((*self._gutter(" ", base)[:GUTTER], *strip, rest),)))
+        return lines
+
+    def _gutter(self, mark: str, style: Style) -> tuple[Segment, ...]:
+        """The cells before the first column: all of them when there is no column."""
+        layout = self._layout_now
+        return (Segment(mark.ljust(layout.starts[0] if layout.starts else layout.width)[: layout.width], style),)
+
+    def _cell(self, index: int, text: str, style: Style, blank: Style) -> tuple[Segment, ...]:
+        """Text of column `index`, aligned, with what divides it from the next column."""
+        layout = self._layout_now
+        width = layout.widths[index]
+        text = clip(text, width)
+        padding = " " * (width - cell_len(text))
+        divider = " " * (layout.ends[index] - layout.starts[index] - width)
+        if layout.columns[index].align == "right":
+            before, after = padding, divider
+        else:
+            before, after = "", padding + divider
+        if style == blank:
+            return (Segment(before + text + after, style),)
+        return (Segment(before, blank), Segment(text, style), Segment(after, blank))
+
+    def _line_of(self, cells: tuple[tuple[Segment, ...], ...], row: RowCells | None = None) -> _Line:
+        """Joins neighbours that look alike, since each change of style costs some 40 bytes on the way out."""
+        joined: list[tuple[str, Style]] = []
+        for text, style, _ in chain.from_iterable(cells):
+            if not text:
+                continue
+            style = style or self._palette.base
+            if joined:
+                before, before_style = joined[-1]
+                blank = text.isspace()
+                if (
+                    style is before_style
+                    or style == before_style
+                    or ((blank or before.isspace()) and _blank_alike(style, before_style))
+                ):
+                    joined[-1] = (before + text, before_style if blank else style)
+                    continue
+            joined.append((text, style))
+        return _Line(cells, Strip([Segment(text, style) for text, style in joined], self._layout_now.width), row)
+
+    # -- styles
+
+    def _resolve_palette(self) -> _Palette:
+        named: dict[str, Style] = {}
+        for name in STYLE_NAMES:
+            component = f"board-table--{name}"
+            style = self.get_component_rich_style(component)
+            own = self.get_component_styles(component).has_rule("background")
+            named[name] = style.without_color + Style.from_color(style.color, style.bgcolor if own else None)
+        return _Palette(
+            self.rich_style,
+            self.get_component_rich_style("board-table--header"),
+            self.get_component_rich_style("board-table--cursor"),
+            self.get_component_rich_style("board-table--cursor-blurred"),
+            named,
+        )
+
+    def _style_of(self, row_name: str, name: str) -> tuple[Style, Style]:
+        """The style of a cell's text, and the one of the blank around it."""
+        styles = self._styles_of.get((row_name, name))
+        if styles is None:
+            named = self._palette.named
+            row = self._palette.base + named.get(row_name, _NO_STYLE)
+            style = row + named.get(name, _NO_STYLE)
+            styles = self._styles_of[row_name, name] = (style, style if _blank_alike(style, row) else row)
+        return styles
+
+
+def _blank_alike(a: Style, b: Style) -> bool:
+    """Whether a blank looks the same in either style."""
+    return a.bgcolor == b.bgcolor and not any(style.reverse or style.underline or style.strike for style in (a, b))
