@@ -1,8 +1,9 @@
 """GitHub and GitHub Enterprise Server (REST): workflow runs, deployments, published releases and issues.
 
-A list of runs says all there is to say of them, so its ETag vouches for the part.  A list of deployments does not say
-how they went: that takes a request each, made for new ones, for those on their way, and now and then for the newest of
-each environment; what was read is kept.  A page of issues vouches for the part only while it is the only page.
+A list of runs says all there is to say of them, so its ETag vouches for the part; at first, and after a gap, the runs
+of the default branch are read further back, for workflows that seldom run. A list of deployments does not say how
+they went: that takes a request each, made for new ones, for those on their way, and now and then for the newest of
+each environment; what was read is kept. A page of issues vouches for the part only while it is the only page.
 
 What GitHub's words mean is in `sources._github`.  Docs: docs.github.com/en/rest.
 """
@@ -110,6 +111,7 @@ class GitHub(Source[GitHubOptions]):
         self._branches: dict[str, tuple[str, float]] = {}
         self._releases: dict[str, _Releases] = {}
         self._one_page: set[str] = set()
+        self._newest_run: dict[str, int] = {}
 
     def request_headers(self) -> Mapping[str, str]:
         return {"Accept": "application/vnd.github+json", "X-GitHub-Api-Version": "2022-11-28"}
@@ -156,6 +158,14 @@ class GitHub(Source[GitHubOptions]):
         reply = await http.get(path, params={"per_page": self.options.runs}, conditional=True)
         rows = Rows("run", Run, reply.decode(Runs).workflow_runs)
         default_branch = await self._default_branch(repo, rows.good, http)
+        ids = [run.id for run in rows.good if run.id]
+        if default_branch and len(ids) >= self.options.runs and min(ids) > self._newest_run.get(repo, 0):
+            # Runs between the last poll and this window may have been missed: what the default branch's workflows
+            # last said must not be among them.
+            reply = await http.get(path, params={"branch": default_branch, "per_page": 100})
+            rows.add(reply.decode(Runs).workflow_runs)
+        if ids:
+            self._newest_run[repo] = max(ids)
         return rows.part(scope, lambda run: build_of(self, repo, default_branch, run))
 
     async def _default_branch(self, repo: str, runs: Sequence[Run], http: Http) -> str:
