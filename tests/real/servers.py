@@ -200,7 +200,7 @@ class Buildbot(Server):
     def prepare(self) -> None:
         self._bin = environment("buildbot", "buildbot[bundle]==4.3.0", "buildbot-worker==4.3.0") / "bin"
         self.run(str(self._bin / "buildbot"), "create-master", "--quiet", str(self._master))
-        shutil.copy(HERE / "buildbot" / "master.cfg", self._master / "master.cfg")
+        shutil.copy(HERE / "master.cfg", self._master / "master.cfg")
 
     def command(self) -> Sequence[str]:
         # twistd itself, not `buildbot start`, which would leave our process group.
