@@ -1,0 +1,136 @@
+"""The command line.  Importing this loads neither Textual, httpx nor keyring: each command is imported when it runs."""
+
+from __future__ import annotations
+
+import importlib
+import os
+import sys
+
+import click
+
+from statusboard import __version__
+from statusboard.errors import ConfigError, StatusboardError
+
+EXIT_USAGE = 2
+EXIT_BUG = 70
+
+#: Command -> (module, one line for ``--help``).  The function in the module is called ``command``.
+COMMANDS: dict[str, tuple[str, str]] = {
+    "poll": ("poll", "Keep reading and storing with no board open."),
+    "show": ("show", "Print the board once, as a table or JSON; the exit code tells how things are."),
+    "check": ("check", "Try every source and say what it gives: reachable, credentials, items, budget."),
+    "sources": ("sources", "List the source types, or the options of one."),
+    "init": ("init", "Write a first configuration (never overwrites one)."),
+    "login": ("login", "Store a secret in the system's keyring; the input is hidden."),
+    "logout": ("logout", "Delete a secret from the system's keyring."),
+    "trust": ("trust", "Allow the ./statusboard.yaml of this folder to be used."),
+    "schema": ("schema", "Print the JSON Schema of the configuration, for editors."),
+    "demo": ("demo", "Show a live board of pretend servers: no network, no configuration."),
+    "completion": ("completion", "Print the shell completion script for bash, zsh or fish."),
+}
+
+
+class _LazyGroup(click.Group):
+    """Lists commands without importing them."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        return list(COMMANDS)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        if cmd_name not in COMMANDS:
+            return None
+        module = importlib.import_module(f"statusboard.cli.{COMMANDS[cmd_name][0]}")
+        command: click.Command = module.command
+        return command
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        with formatter.section("Commands"):
+            formatter.write_dl([(name, text) for name, (_, text) in COMMANDS.items()])
+
+    def resolve_command(
+        self, ctx: click.Context, args: list[str]
+    ) -> tuple[str | None, click.Command | None, list[str]]:
+        if args and args[0] not in COMMANDS and not args[0].startswith("-"):
+            import difflib
+
+            close = difflib.get_close_matches(args[0], COMMANDS, 1)
+            hint = f" Did you mean `{close[0]}`?" if close else " See `statusboard --help`."
+            ctx.fail(f"There is no command `{args[0]}`.{hint}")
+        return super().resolve_command(ctx, args)
+
+
+def _epilog() -> str:
+    from statusboard.paths import log_file
+
+    return (
+        f"Log file: {log_file()}.  Configuration: --config, $STATUSBOARD_CONFIG, a trusted ./statusboard.yaml, "
+        "or the platform's config folder."
+    )
+
+
+@click.group(
+    cls=_LazyGroup,
+    invoke_without_command=True,
+    epilog=_epilog(),
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+@click.version_option(__version__, "-V", "--version", prog_name="statusboard")
+@click.option("--config", "-c", metavar="FILE", help="The configuration to use.")
+@click.option("--read-only", is_flag=True, help="Only follow what others store; poll nothing, write nothing.")
+@click.option("--log-level", default="INFO", metavar="LEVEL", help="How much goes to the log file.", show_default=True)
+@click.pass_context
+def cli(ctx: click.Context, config: str | None, read_only: bool, log_level: str) -> None:
+    """One live board of builds, incidents, releases and tickets.
+
+    Without a command it opens the board.
+    """
+    ctx.obj = {"config": config, "read_only": read_only, "log_level": log_level}
+    if ctx.invoked_subcommand is None:
+        from statusboard.cli.board import run_board
+
+        raise SystemExit(run_board(config, read_only=read_only, log_level=log_level))
+
+
+def main(args: list[str] | None = None) -> None:
+    """The program's entry point.  Never shows a traceback: that goes to the log file.
+
+    Exit codes: those of the command; 2 bad usage or configuration; 70 a fault of ours.
+    """
+    try:
+        result = cli.main(args=args, prog_name="statusboard", standalone_mode=False)
+        code = result if isinstance(result, int) else 0
+    except click.exceptions.Exit as exc:
+        code = exc.exit_code
+    except click.ClickException as exc:
+        exc.show()
+        code = EXIT_USAGE
+    except (click.Abort, KeyboardInterrupt):
+        code = 130
+    except BrokenPipeError:
+        # Whoever read our output has closed it; nothing more can be said, not even at interpreter exit.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        code = 0
+    except ConfigError as exc:
+        for problem in exc.problems:
+            click.echo(f"config: {problem}", err=True)
+        code = EXIT_USAGE
+    except StatusboardError as exc:
+        click.echo(f"statusboard: {exc}", err=True)
+        code = EXIT_USAGE
+    except SystemExit as exc:
+        code = exc.code if isinstance(exc.code, int) else 0
+    except Exception:  # the boundary: a fault of ours ends here, in the log and not on the screen
+        code = _own_fault()
+    sys.exit(code)
+
+
+
+def _own_fault() -> int:
+    import logging
+
+    from statusboard.paths import log_file
+
+    logging.getLogger("statusboard").exception("unexpected")
+    name = type(sys.exc_info()[1]).__name__
+    click.echo(f"statusboard: an unexpected fault of ours ({name}); the details are in {log_file()}", err=True)
+    return EXIT_BUG
