@@ -1,0 +1,233 @@
+"""Following a log file: what is new since the last look, through rotation, truncation and compression.
+
+A file is known by its beginning, not by its name or inode: when the file of our name begins differently or has become
+shorter, the rest of the old one is looked for among its rotated siblings (``x.log.1``, ``x.log-20260102.gz``) by that
+beginning.  So renaming, copying-and-truncating and compressing are all the same to us.  Blocking; for threads.
+"""
+
+from __future__ import annotations
+
+import gzip
+import io
+import os
+import re
+import stat
+import zlib
+from collections.abc import Iterator
+from pathlib import Path
+from typing import BinaryIO, Final, NamedTuple
+
+import msgspec
+
+from statusboard.api import AuthError, BadAnswer, NotFound, Refused, TransportError
+
+#: Of a file with more than this to read only the end is read (bytes).
+MAX_BYTES: Final = 8 << 20
+#: A longer line is no log entry (bytes).
+MAX_LINE: Final = 64 << 10
+#: An archive that unpacks to more than this is not read (bytes).
+MAX_ARCHIVE: Final = 32 << 20
+#: How many rotated siblings are looked into.
+MAX_SIBLINGS: Final = 3
+_HEAD: Final = 256
+_ROTATED = r"[.-]\d[\d.-]*(?:\.gz)?"
+
+
+class Line(NamedTuple):
+    """A line without its end.  ``number`` is 0 where it is not known; ``data`` is None for one that is too long."""
+
+    file: str
+    number: int
+    data: bytes | None
+
+
+class Tail:
+    """One followed file.  ``skipped`` counts the bytes that were left out because there were too many."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self.skipped = 0
+        self._place: _Place | None = None
+        self._seen: tuple[int, int, int] | None = None
+
+    def read(self, want: int) -> list[Line]:
+        """The lines since the last call; at the first one at least ``want``, as far as this file and its rotated
+        siblings have them.  A last line that is not finished yet is left for the next call.
+        """
+        with self._file() as raw:
+            seen = _signature(raw)
+            if self.path.suffix == ".gz" and seen == self._seen:
+                return []
+            file, size = _unpacked(self.path, raw)
+            place = self._place
+            before: list[Line] = []
+            if place is not None and not place.is_in(file, size):
+                before = self._rest(place)
+                place = None
+            first = self._place is None
+            place = place or _Place(self.path.name)
+            lines = list(self._take(place, file, size))
+        if first:
+            before = self._older(want - len(lines))
+        self._place, self._seen = place, seen
+        return before + lines
+
+    def _file(self) -> BinaryIO:
+        """The file; an empty one between its rotation and the first line after it."""
+        try:
+            return _open(self.path)
+        except NotFound:
+            if rotated(self.path):
+                return io.BytesIO()
+            raise
+
+    def _rest(self, place: _Place) -> list[Line]:
+        """What was not read yet of the file that had our name."""
+        for sibling in rotated(self.path):
+            try:
+                with _open(sibling) as raw:
+                    file, size = _unpacked(sibling, raw)
+                    if place.is_in(file, size):
+                        return list(self._take(place, file, size))
+            except (NotFound, AuthError, BadAnswer):  # it is being rotated on, or is not ours to read
+                continue
+        return []
+
+    def _older(self, want: int) -> list[Line]:
+        """The ends of rotated siblings, oldest first, until there are ``want`` lines."""
+        lines: list[Line] = []
+        for sibling in rotated(self.path):
+            if len(lines) >= want:
+                break
+            try:
+                with _open(sibling) as raw:
+                    file, size = _unpacked(sibling, raw)
+                    lines = list(self._take(_Place(sibling.name), file, size)) + lines
+            except (NotFound, AuthError, BadAnswer):
+                continue
+        return lines
+
+    def _take(self, place: _Place, file: BinaryIO, size: int) -> Iterator[Line]:
+        if size - place.offset > MAX_BYTES:
+            self.skipped += size - MAX_BYTES - place.offset
+            place.skip_to(size - MAX_BYTES)
+        return place.lines(file)
+
+
+class _Place:
+    """How far a file is read, and how it begins."""
+
+    def __init__(self, name: str) -> None:
+        self.name = name
+        self.offset = 0
+        self._head = b""
+        self._number: int | None = 0
+        self._inside_line = False
+
+    def is_in(self, file: BinaryIO, size: int) -> bool:
+        """Whether this file is the one we were reading, further on."""
+        file.seek(0)
+        return size >= self.offset and file.read(len(self._head)) == self._head
+
+    def skip_to(self, offset: int) -> None:
+        """Go on behind the first line end after ``offset``."""
+        self.offset = offset
+        self._number = None
+        self._inside_line = True
+
+    def lines(self, file: BinaryIO) -> Iterator[Line]:
+        """The finished lines from here on.  The last one needs no line end where it is a whole JSON object."""
+        file.seek(self.offset)
+        data = file.read(MAX_BYTES)
+        *finished, rest = data.split(b"\n")
+        for line in finished:
+            self.offset += len(line) + 1
+            yield from self._line(line)
+        if _is_object(rest) and not self._inside_line:
+            self.offset += len(rest)
+            yield from self._line(rest)
+            if self._number is not None:
+                self._number -= 1  # its line end is still to come, and is counted then
+        elif len(rest) > MAX_LINE:
+            self.offset += len(rest)
+            if not self._inside_line:
+                yield Line(self.name, 0 if self._number is None else self._number + 1, None)
+            self._inside_line = True
+        if len(self._head) < _HEAD:
+            file.seek(0)
+            self._head = file.read(min(_HEAD, self.offset))
+
+    def _line(self, line: bytes) -> Iterator[Line]:
+        inside, self._inside_line = self._inside_line, False
+        if self._number is not None:
+            self._number += 1
+        line = line.removeprefix(b"\xef\xbb\xbf").strip()
+        if line and not inside:
+            yield Line(self.name, self._number or 0, line if len(line) <= MAX_LINE else None)
+
+
+def rotated(path: Path) -> list[Path]:
+    """The rotated siblings of a log file, newest first."""
+    pattern = re.compile(re.escape(path.name) + _ROTATED)
+    try:
+        with os.scandir(path.parent) as entries:
+            files = [e for e in entries if pattern.fullmatch(e.name) and e.is_file(follow_symlinks=False)]
+        found = [(file.stat().st_mtime, Path(file.path)) for file in files]
+    except OSError:  # a folder may be closed to us while its file is open
+        return []
+    return [path for _, path in sorted(found, reverse=True)[:MAX_SIBLINGS]]
+
+
+def unrotated(name: str) -> str:
+    """The name that a rotated file had, or the name itself."""
+    return re.sub(_ROTATED + r"\Z", "", name)
+
+
+def _open(path: Path) -> BinaryIO:
+    # Without O_NONBLOCK the opening of a pipe waits for its writer, for ever.
+    flags = os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_CLOEXEC", 0) | getattr(os, "O_BINARY", 0)
+    try:
+        descriptor = os.open(path, flags)
+    except FileNotFoundError:
+        raise NotFound(f"{path}: there is no such file") from None
+    except PermissionError:
+        raise AuthError(f"{path}: this user may not read it") from None
+    except OSError as exc:
+        raise TransportError(f"{path}: {exc.strerror}") from None
+    if not stat.S_ISREG(os.fstat(descriptor).st_mode):
+        os.close(descriptor)
+        raise Refused(f"{path}: this is not a regular file")
+    return os.fdopen(descriptor, "rb")
+
+
+def _signature(file: BinaryIO) -> tuple[int, int, int]:
+    if isinstance(file, io.BytesIO):
+        return 0, 0, 0
+    status = os.fstat(file.fileno())
+    return status.st_ino, status.st_size, status.st_mtime_ns
+
+
+def _unpacked(path: Path, raw: BinaryIO) -> tuple[BinaryIO, int]:
+    """The file and its size; of an archive what is in it."""
+    if path.suffix != ".gz" or isinstance(raw, io.BytesIO):
+        return raw, _signature(raw)[1]
+    content = bytearray()
+    try:
+        with gzip.GzipFile(fileobj=raw) as archive:
+            while chunk := archive.read(1 << 20):
+                content += chunk
+                if len(content) > MAX_ARCHIVE:
+                    raise BadAnswer(f"{path}: unpacks to more than {MAX_ARCHIVE >> 20} MB")
+    except EOFError:
+        pass  # still being written: what is there is good
+    except (OSError, zlib.error):
+        raise BadAnswer(f"{path}: this is not gzip") from None
+    return io.BytesIO(bytes(content)), len(content)
+
+
+def _is_object(text: bytes) -> bool:
+    """Whether this is a whole JSON object; no beginning of one is."""
+    try:
+        return text.rstrip()[-1:] == b"}" and isinstance(msgspec.json.decode(text.strip()), dict)
+    except (msgspec.DecodeError, UnicodeDecodeError):
+        return False
