@@ -45,7 +45,7 @@ GUTTER = 1
 """Cells left of the first column, for the mark of the cursor."""
 
 _BLANK: Cell = ("", "")
-_CACHED_LINES = 2_000
+_KEPT_LINES = 500  # of 6 kB each: four lanes must not cost more than 12 MB
 
 
 class Column(Struct, frozen=True):
@@ -282,7 +282,7 @@ class BoardTable(ScrollView, inherit_bindings=False):
 
     @property
     def kept_lines(self) -> int:
-        """How many painted lines are kept for the next time; at most 2,000."""
+        """How many painted lines are kept for the next time; at most 500."""
         return len(self._lines)
 
     def set_source(self, render: Callable[[str], RowCells]) -> None:
@@ -611,7 +611,7 @@ class BoardTable(ScrollView, inherit_bindings=False):
         line = lines.get((key, look))
         if line is None:
             line = lines[key, look] = self._build_row(self._render_row(key), look)
-            if len(lines) > _CACHED_LINES:
+            if len(lines) > _KEPT_LINES:
                 lines.popitem(last=False)
         else:
             lines.move_to_end((key, look))

@@ -1,4 +1,6 @@
-"""Runs a program in a terminal of a given size and counts what it costs. Linux only: it reads `/proc`.
+"""Runs a program in a terminal of a given size and counts what it costs.
+
+Linux only: it reads `/proc` and starts through util-linux's `setsid`.
 
     with PtyProgram([sys.executable, "board.py"], columns=120, rows=40) as program:
         program.wait_for("3 of 3 fresh")
@@ -16,10 +18,10 @@ from __future__ import annotations
 import contextlib
 import fcntl
 import os
-import pty
 import select
 import signal
 import struct
+import subprocess
 import termios
 import threading
 import time
@@ -84,17 +86,17 @@ class PtyProgram:
     ) -> None:
         """Starts `argv`. `env` is laid over this process's own, with a 24 bit colour xterm as the terminal."""
         environment = {**os.environ, "TERM": "xterm-256color", "COLORTERM": "truecolor", **(env or {})}
+        self._master, terminal = os.openpty()
+        _set_size(terminal, columns, rows)
         self.started = time.monotonic()
-        self.pid, self._master = pty.fork()
-        if self.pid == 0:  # the child must never come back from here, whatever happens
-            try:
-                _set_size(0, columns, rows)
-                if cwd is not None:
-                    os.chdir(cwd)
-                os.execvpe(argv[0], list(argv), environment)
-            finally:
-                os._exit(127)
-        self.status: int | None = None
+        try:
+            # setsid makes the pty the controlling terminal (else no signal tells of a new size) and becomes `argv`.
+            self._process = subprocess.Popen(
+                ["setsid", "--ctty", *argv], stdin=terminal, stdout=terminal, stderr=terminal, env=environment, cwd=cwd
+            )
+        finally:
+            os.close(terminal)
+        self.pid = self._process.pid
         self._output = bytearray()
         self._arrivals: list[tuple[float, int]] = []  # (when, bytes so far)
         self._changed = threading.Condition()
@@ -164,7 +166,7 @@ class PtyProgram:
 
     def signal(self, number: int) -> None:
         """Sends a signal to the program."""
-        os.kill(self.pid, number)
+        self._process.send_signal(number)
 
     # -- what it cost
 
@@ -211,22 +213,17 @@ class PtyProgram:
 
     def wait(self, timeout: float = 10.0) -> int:
         """Waits for the program to end by itself: its exit code, or the negative number of the signal."""
-        deadline = time.monotonic() + timeout
-        while self.status is None:
-            pid, status = os.waitpid(self.pid, os.WNOHANG)
-            if pid:
-                self.status = os.waitstatus_to_exitcode(status)
-            elif time.monotonic() > deadline:
-                raise PtyTimeout(f"still running after {timeout} s")
-            else:
-                time.sleep(0.01)
+        try:
+            status = self._process.wait(timeout)
+        except subprocess.TimeoutExpired:
+            raise PtyTimeout(f"still running after {timeout} s") from None
         self._reader.join(timeout)
-        return self.status
+        return status
 
     def close(self) -> None:
         """Ends the program (TERM, then KILL) and gives back the terminal."""
         for number in (signal.SIGTERM, signal.SIGKILL):
-            if self.status is None:
+            if self._process.poll() is None:
                 self.signal(number)
                 with contextlib.suppress(PtyTimeout):
                     self.wait(3.0)
