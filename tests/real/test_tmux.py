@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import os
 import re
+import signal
 import sys
 from pathlib import Path
 
 import pytest
 
-from tests.real.process import Late
+from tests.real.process import Late, wait_until
 from tests.real.tmux import Tmux
 
 
@@ -30,7 +32,7 @@ def test_it_records_every_byte_from_the_first(terminal: Tmux, tmp_path: Path) ->
     terminal.start(["printf", "\\033]2;title\\007\\033[1mfirst"], record=record)
     assert terminal.wait_ended() == 0
     terminal.wait_for("first")
-    assert record.read_bytes() == b"\x1b]2;title\x07\x1b[1mfirst"
+    wait_until("all is recorded", lambda: record.read_bytes() == b"\x1b]2;title\x07\x1b[1mfirst")
 
 
 def test_it_records_from_the_middle(terminal: Tmux, tmp_path: Path) -> None:
@@ -39,10 +41,8 @@ def test_it_records_from_the_middle(terminal: Tmux, tmp_path: Path) -> None:
     terminal.wait_for("one")
     terminal.pipe_to(record)
     terminal.send("Enter")
-    terminal.wait_for("two")
-    terminal.kill()
+    wait_until("the second line is recorded", lambda: b"two" in record.read_bytes())
     assert b"one" not in record.read_bytes()
-    assert b"two" in record.read_bytes()
 
 
 def test_a_program_gets_its_size_environment_and_folder(terminal: Tmux, tmp_path: Path) -> None:
@@ -60,6 +60,13 @@ def test_a_program_gets_its_size_environment_and_folder(terminal: Tmux, tmp_path
 def test_it_tells_how_a_program_ended(terminal: Tmux) -> None:
     terminal.start([sys.executable, "-c", "raise SystemExit(7)"])
     assert terminal.wait_ended() == 7
+
+
+def test_it_tells_which_signal_ended_a_program(terminal: Tmux) -> None:
+    terminal.start(["sh", "-c", "echo ready; read -r end"])
+    terminal.wait_for("ready")
+    os.kill(terminal.pid, signal.SIGTERM)
+    assert terminal.wait_ended() == 128 + signal.SIGTERM
 
 
 def test_a_text_that_does_not_come_is_reported_with_the_screen(terminal: Tmux) -> None:

@@ -50,7 +50,8 @@ class Tmux:
         """Run `command` in a pane of `width` x `height` cells.
 
         `env` is added to our environment; its TERM, by default tmux-256color, is what the program sees. `record` is a
-        file that gets every byte the program writes to its terminal, from the first one on.
+        file that gets every byte the program writes to its terminal, from the first one on, if a moment later than the
+        screen: wait for what you look for in it.
         """
         extra = {"COLORTERM": "truecolor", **(env or {})}
         term = extra.pop("TERM", "tmux-256color")
@@ -105,11 +106,19 @@ class Tmux:
 
     def wait_ended(self, *, timeout: float = 30.0) -> int:
         """The exit status of the program, once it has ended (128 + the signal that ended it)."""
+
+        def ending() -> list[str] | None:
+            dead, *found = self._about("pane_dead", "pane_dead_status", "pane_dead_signal").split(",")
+            if dead == "1" and not any(found):
+                # tmux now and then misses that its child has ended; the end of another one makes it look at both.
+                self._run("run-shell", "true")
+            return found if any(found) else None
+
         try:
-            wait_until("the program ends", lambda: self._about("pane_dead") == "1", timeout=timeout)
+            status, signal = wait_until("the program ends", ending, timeout=timeout)
         except Late as late:
             raise Late(f"{late}; the screen shows:\n{self.capture()}") from None
-        return int(self._about("pane_dead_status") or 128 + int(self._about("pane_dead_signal") or 0))
+        return int(status) if status else 128 + int(signal)
 
     @property
     def pid(self) -> int:
@@ -119,7 +128,7 @@ class Tmux:
     @property
     def size(self) -> tuple[int, int]:
         """Width and height of the pane, in cells."""
-        width, height = self._about("pane_width", "pane_height").split()
+        width, height = self._about("pane_width", "pane_height").split(",")
         return int(width), int(height)
 
     def resize(self, width: int, height: int) -> None:
@@ -148,7 +157,7 @@ class Tmux:
         return ["pipe-pane", "-t", "board", "-o", f"exec cat >> {shlex.quote(str(file))}"]
 
     def _about(self, *names: str) -> str:
-        return self._run("display-message", "-p", "-t", "board", " ".join(f"#{{{name}}}" for name in names)).strip()
+        return self._run("display-message", "-p", "-t", "board", ",".join(f"#{{{name}}}" for name in names)).strip()
 
     def _run(self, *arguments: str) -> str:
         # tmux draws box characters and reads keys in the locale of its client; C.UTF-8 is on every Linux.
