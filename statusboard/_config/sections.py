@@ -1,0 +1,225 @@
+"""The sections of a config that are more than a plain struct: environments, services, severities, views, keys."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection
+from typing import Annotated, Literal, TypeAlias
+
+from msgspec import Struct
+
+from statusboard.binding import BAD, bind, closest, convert, shown
+from statusboard.catalog import Catalog, Environment, Match, Service, Tier, make_environment
+from statusboard.errors import Problem, QueryError
+from statusboard.model import SEVERITIES, Severity
+from statusboard.source import option
+from statusboard.text import clean
+from statusboard.yamlfile import List, Map, Mark, Node, Scalar, found, join, problem_at
+
+LaneName: TypeAlias = Literal["incidents", "releases", "builds", "tickets"]
+MAX_NAME = 80
+
+FilterCheck: TypeAlias = Callable[[str], object]
+"""Raises QueryError for a filter that does not parse."""
+
+
+class EnvironmentOptions(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """One entry of ``environments:``."""
+
+    aliases: Annotated[tuple[str, ...] | None, option("other names that tools use for it")] = None
+    tier: Annotated[Tier | None, option("what it is for; only production enters metrics and suspects")] = None
+
+
+class ServiceOptions(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """One entry of ``services:``."""
+
+    team: Annotated[str, option("who it belongs to")] = ""
+    match: Annotated[Match, option("which items are this service's; any of these will do, the most specific wins")] = (
+        Match()
+    )
+
+
+class ViewOptions(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """One entry of ``views:``; no ``lanes`` means all of them."""
+
+    name: Annotated[str, option("shown in the list of views")]
+    filter: Annotated[str, option('a query, such as "team:payments -state:success"')] = ""
+    lanes: Annotated[tuple[LaneName, ...], option("which lanes to show, from top to bottom")] = ()
+
+
+class Sections:
+    """Collects the sections of all files; names are unique over all of them."""
+
+    def __init__(self, problems: list[Problem], check_filter: FilterCheck | None = None) -> None:
+        self.environments: list[Environment] = []
+        self.services: list[Service] = []
+        self.severities: dict[str, Severity] = {}
+        self.views: list[ViewOptions] = []
+        self._problems = problems
+        self._check_filter = check_filter
+        self._names: dict[tuple[str, str], Mark] = {}
+        self._source_rules: list[tuple[Mark, str, str]] = []
+        self._aliases: list[tuple[str, str, Mark, str]] = []
+
+    def add(self, root: Map) -> None:
+        """Take in what one file holds."""
+        for section, take in (("environments", self._environment), ("services", self._service)):
+            node = self._mapping(root.get(section), section)
+            for key, entry in node.entries.items() if node is not None else ():
+                if self.unique(section, key, entry.at, join(section, key)):
+                    take(key, entry.value, join(section, key))
+        severities = self._mapping(root.get("severities"), "severities")
+        for key, entry in severities.entries.items() if severities is not None else ():
+            self._severity(key, entry.value, join("severities", key))
+        for index, item in enumerate(self.items(root.get("views"), "views")):
+            self._view(item, f"views[{index}]")
+
+    def unique(self, section: str, name: str, at: Mark, path: str) -> bool:
+        """Note a name; False, with a problem, where it is no good name or taken."""
+        if not name.strip() or clean(name, MAX_NAME) != name:
+            hint = f"at most {MAX_NAME} visible characters on one line"
+            self._problems.append(problem_at(at, f"`{shown(name)}` is no good name", path=path, hint=hint))
+            return False
+        first = self._names.get((section, name.casefold()))
+        if first is not None:
+            message = f"the name `{shown(name)}` is taken"
+            hint = f"it is already in {first.file}:{first.line}; names are unique over all files"
+            self._problems.append(problem_at(at, message, path=path, hint=hint))
+            return False
+        self._names[section, name.casefold()] = at
+        return True
+
+    def items(self, node: Node | None, path: str) -> tuple[Node, ...]:
+        """The items of a list section; nothing is an empty list."""
+        if node is None or (isinstance(node, Scalar) and node.value is None):
+            return ()
+        if isinstance(node, List):
+            return node.items
+        hint = "begin each entry with `- `"
+        self._problems.append(
+            problem_at(node.at, f"this is {found(node)}, where a list is wanted", path=path, hint=hint)
+        )
+        return ()
+
+    def check_names(self, sources: Collection[str]) -> None:
+        """Look for rules and aliases that contradict each other or mean nothing; after all files are in."""
+        for at, path, name in self._source_rules:
+            if sources and name not in sources:
+                message = f"there is no source `{shown(name)}`"
+                self._problems.append(problem_at(at, message, path=path, hint=closest(name, sources)))
+        owners = {environment.name.casefold(): environment.name for environment in self.environments}
+        for alias, name, at, path in self._aliases:
+            owner = owners.setdefault(alias.strip().casefold(), name)
+            if owner != name:
+                message = f"`{shown(alias)}` is already a name of the environment `{shown(owner)}`"
+                self._problems.append(problem_at(at, message, path=path))
+
+    def check_environment(self, name: str, at: Mark, path: str) -> None:
+        """A source's ``environment:`` is one of those that the config lists, if it lists any."""
+        if self.environments and name:
+            known = Catalog(environments=self.environments)
+            if known.environment(name) not in {e.name for e in self.environments}:
+                hint = closest(name, [e.name for e in self.environments])
+                self._problems.append(problem_at(at, f"there is no environment `{shown(name)}`", path=path, hint=hint))
+
+    def _mapping(self, node: Node | None, path: str) -> Map | None:
+        if node is None or (isinstance(node, Scalar) and node.value is None):
+            return None
+        if isinstance(node, Map):
+            return node
+        hint = "write `name:` lines below it"
+        message = f"this is {found(node)}, where a mapping is wanted"
+        self._problems.append(problem_at(node.at, message, path=path, hint=hint))
+        return None
+
+    def _environment(self, name: str, node: Node, path: str) -> None:
+        options = bind(node, EnvironmentOptions, self._problems, path)
+        if options is None:
+            return
+        self._aliases += [(alias, name, node.at, join(path, "aliases")) for alias in options.aliases or ()]
+        self.environments.append(make_environment(name, options.aliases, options.tier))
+
+    def _service(self, name: str, node: Node, path: str) -> None:
+        if "*" in name or "?" in name:
+            hint = "patterns belong under `match:`"
+            self._problems.append(problem_at(node.at, "a service's name is no pattern", path=path, hint=hint))
+            return
+        options = bind(node, ServiceOptions, self._problems, path)
+        if options is None:
+            return
+        for text in options.match.source:
+            if "*" not in text and "?" not in text:
+                self._source_rules.append((node.at, join(path, "match.source"), text))
+        self.services.append(Service(name=name, team=clean(options.team, MAX_NAME), match=options.match))
+
+    def _severity(self, word: str, node: Node, path: str) -> None:
+        if isinstance(node, List) and word.casefold() in SEVERITIES:
+            example = node.items[0].text if node.items and isinstance(node.items[0], Scalar) else "page"
+            hint = f"write it the other way round: `{shown(example)}: {word.casefold()}`"
+            message = "each word has one severity"
+            self._problems.append(problem_at(node.at, message, path=path, hint=hint))
+            return
+        severity = convert(node, Severity, self._problems, path)
+        if severity is not BAD:
+            self.severities[word] = severity
+
+    def _view(self, node: Node, path: str) -> None:
+        options = bind(node, ViewOptions, self._problems, path)
+        if options is None or not isinstance(node, Map):
+            return
+        if not self.unique("views", options.name, node.entries["name"].value.at, join(path, "name")):
+            return
+        if len(set(options.lanes)) < len(options.lanes):
+            self._problems.append(problem_at(node.mark("lanes"), "a lane is listed twice", path=join(path, "lanes")))
+        filter_node = node.get("filter")
+        if isinstance(filter_node, Scalar) and self._check_filter is not None:
+            self._filter(filter_node, join(path, "filter"), self._check_filter)
+        self.views.append(options)
+
+    def _filter(self, node: Scalar, path: str, check: FilterCheck) -> None:
+        try:
+            check(node.text)
+        except QueryError as error:
+            # Within one line the place in the query is the place in the file, apart from escapes in quotes.
+            column = node.at.column + error.start + (1 if node.quoted else 0) if "\n" not in node.text else 0
+            at = Mark(node.at.file, node.at.line, column or node.at.column)
+            near = shown(node.text[error.start : error.end])
+            message = f"the filter does not parse: {clean(str(error), 200)}"
+            self._problems.append(problem_at(at, message, path=path, hint=f"at `{near}`" if near else ""))
+
+
+def bind_keys(node: Node | None, actions: Collection[str], problems: list[Problem]) -> dict[str, str]:
+    """``keys:`` as action -> keys (several are joined by commas).  Without ``actions`` any action is taken."""
+    if node is None:
+        return {}
+    bound = convert(node, dict[str, tuple[str, ...]], problems, "keys")
+    if bound is BAD or not isinstance(node, Map):
+        return {}
+    keys: dict[str, str] = {}
+    by_key: dict[str, str] = {}
+    for action, names in bound.items():
+        at = node.mark(action)
+        if actions and action not in actions:
+            problem = problem_at(at, f"unknown action `{shown(action)}`", path="keys", hint=closest(action, actions))
+            problems.append(problem)
+            continue
+        split = [part.strip() for name in names for part in ([name] if name == "," else name.split(","))]
+        for name in split:
+            if not name:
+                problems.append(problem_at(at, "a key's name is empty", path=join("keys", action)))
+            elif by_key.setdefault(name, action) != action:
+                message = f"the key `{shown(name)}` is already that of `{by_key[name]}`"
+                problems.append(problem_at(at, message, path=join("keys", action)))
+        keys[action] = ",".join("comma" if name == "," else name for name in split if name)
+    return keys
+
+
+def choose(node: Node | None, known: Collection[str], what: str, problems: list[Problem]) -> str:
+    """A word out of ``known`` (any where that is empty), or ``""``."""
+    if node is None:
+        return ""
+    word = convert(node, str, problems, what)
+    if word is BAD:
+        return ""
+    if known and word not in known:
+        problems.append(problem_at(node.at, f"unknown {what} `{shown(word)}`", path=what, hint=closest(word, known)))
+    return str(word)
