@@ -1,0 +1,281 @@
+"""One request: its turn in the queue, the sending, redirects, reading the answer, and what went wrong."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Mapping
+from datetime import datetime
+from typing import Any
+
+import httpx
+
+from statusboard.client._budget import http_date
+from statusboard.client._faults import ERROR_BYTES, fault_of, transport_fault
+from statusboard.client._pool import USER_AGENT, ClientPool, Lane
+from statusboard.client._reading import Answer, Headers, read_body
+from statusboard.client._signing import Signature, Signer, lowered
+from statusboard.client._urls import Target, Targets, checked
+from statusboard.errors import AuthError, BadAnswer, RateLimited, Refused, SourceError, Timeout, TooLarge
+from statusboard.model import Validator
+from statusboard.source import Source, SourceOptions
+
+MAX_REDIRECTS = 5
+WHOLE_REQUEST = 3.0
+"""How many times ``timeout`` (which bounds connecting and each silence) one request may last in all."""
+
+_REDIRECTS = frozenset({301, 302, 303, 307, 308})
+_UNEXPLAINED_PAUSE = 10.0  # seconds without requests after a 429 that names no time
+_OFFSET_SMOOTHING = 0.2
+
+_Encoded = dict[str, tuple[bytes, bytes]]
+
+
+class Exchange:
+    """Sends the requests of one source."""
+
+    def __init__(
+        self, pool: ClientPool, source: Source[Any], options: SourceOptions, targets: Targets, signer: Signer
+    ) -> None:
+        self.requests = 0
+        self.clock_offset: float | None = None
+        self._name = source.name
+        self._concurrency = source.concurrency
+        self._pool = pool
+        self._clock = pool.clock
+        self._tls = options.tls
+        self._targets = targets
+        self._signer = signer
+        self._timeout = float(options.timeout)
+        self._extensions = {"timeout": dict.fromkeys(("connect", "read", "write", "pool"), self._timeout)}
+        self._common = {"user-agent": USER_AGENT, **lowered(source.request_headers())}
+        self._signed: tuple[Signature, _Encoded] | None = None
+
+    def lane(self, target: Target, signature: Signature) -> Lane:
+        """The queue and quotas that a request falls under."""
+        if target.home:
+            return self._pool.lane(target.origin, signature.fingerprint, self._concurrency)
+        # Foreign origins may be many and short-lived: one lane for all that this source is led to.
+        return self._pool.lane(f"where {self._name} leads", "", self._concurrency)
+
+    async def ask(
+        self,
+        method: str,
+        target: Target,
+        *,
+        scope: str,
+        headers: Mapping[str, str] | None = None,
+        body: bytes | None = None,
+        validator: Validator | None = None,
+    ) -> Answer:
+        """Send, follow redirects, and read a 2xx answer (or a 304, where there is a ``validator``).
+
+        Everything else is raised as a `SourceError`.
+        """
+        signature = self._signer.ready or await self._signer.signature()
+        if not target.home and signature.headers:
+            _refuse_downgrade(self._targets.base, target)
+        answer = await self._turn(method, target, signature, scope, headers, body, validator, False)
+        if answer.status not in _REDIRECTS:
+            return answer
+        for _ in range(MAX_REDIRECTS):
+            target = self._follow(method, target, answer)
+            answer = await self._turn(method, target, signature, scope, headers, None, None, True)
+            if answer.status not in _REDIRECTS:
+                return answer
+        raise BadAnswer(f"{method} {target.where}: more than {MAX_REDIRECTS} redirects", status=answer.status)
+
+    def _follow(self, method: str, target: Target, answer: Answer) -> Target:
+        where = f"{method} {target.where}: {answer.status}"
+        location = answer.headers.get("location", "")
+        if not location:
+            raise BadAnswer(f"{where} without a place to go to", status=answer.status)
+        try:
+            url = checked(target.url.join(location))
+        except (httpx.InvalidURL, ValueError):
+            raise BadAnswer(f"{where} to what is no URL", status=answer.status) from None
+        following = self._targets.at(url)
+        _refuse_downgrade(target.url, following)
+        if method != "GET":
+            raise BadAnswer(f"{where} to {following.where}, where a {method} is not sent again", status=answer.status)
+        return following
+
+    async def _turn(
+        self,
+        method: str,
+        target: Target,
+        signature: Signature,
+        scope: str,
+        headers: Mapping[str, str] | None,
+        body: bytes | None,
+        validator: Validator | None,
+        redirected: bool,
+    ) -> Answer:
+        lane = self.lane(target, signature)
+        where = f"{method} {target.where}"
+        slot = lane.queue.enter(self._name, scope)
+        if slot is None:
+            slot = await lane.queue.wait(self._name, scope)
+        try:
+            if target.home and (wait := lane.ledger.refused_for(target.area, self._clock.now())):
+                raise RateLimited(f"{where}: not sent, the quota is used up for {wait:.0f} s more", retry_after=wait)
+            raw = self._headers(target, signature, headers, body, validator)
+            request = httpx.Request(method, target.url, headers=raw, content=body, extensions=self._extensions)
+            async with asyncio.timeout(self._timeout * WHOLE_REQUEST):
+                transport = await self._pool.transport(target.url, target.origin, self._tls, home=target.home)
+                response = await self._send(transport, request)
+                lane.queue.heard(slot)
+                try:
+                    return await self._read(response, target, signature, lane, where, validator, redirected)
+                finally:
+                    await response.stream.aclose()  # type: ignore[union-attr]  # an async transport's stream is async
+        except TimeoutError:
+            limit = self._timeout * WHOLE_REQUEST
+            raise Timeout(f"{where}: not answered in full within {limit:g} s") from None
+        except (httpx.HTTPError, httpx.InvalidURL, httpx.StreamError, OSError, ValueError) as exc:
+            raise transport_fault(exc, where, self._timeout) from None
+        finally:
+            lane.queue.leave(slot)
+
+    async def _send(self, transport: httpx.AsyncBaseTransport, request: httpx.Request) -> httpx.Response:
+        self.requests += 1
+        try:
+            return await transport.handle_async_request(request)
+        except (httpx.RemoteProtocolError, httpx.ReadError, httpx.WriteError):
+            if request.method != "GET":
+                raise
+        # A server may close a kept connection at the very moment at which it is used again.
+        self.requests += 1
+        return await transport.handle_async_request(request)
+
+    def _headers(
+        self,
+        target: Target,
+        signature: Signature,
+        more: Mapping[str, str] | None,
+        body: bytes | None,
+        validator: Validator | None,
+    ) -> list[tuple[bytes, bytes]]:
+        if not target.home:
+            # What was meant for the source's own server may tell who we are.
+            accept = (lowered(more) if more else self._common).get("accept", "*/*")
+            known = _encoded({"user-agent": USER_AGENT, "accept": accept, "accept-encoding": "gzip"})
+        elif more:
+            known = _encoded({**self._common, **lowered(more), **signature.headers, "accept-encoding": "gzip"})
+        elif self._signed is not None and self._signed[0] is signature:
+            known = self._signed[1]
+        else:
+            known = _encoded({**self._common, **signature.headers, "accept-encoding": "gzip"})
+            self._signed = (signature, known)
+        raw = list(known.values())
+        if body is not None and "content-type" not in known:
+            raw.append((b"content-type", b"application/json"))
+        if validator is not None and validator.etag:
+            raw.append((b"if-none-match", validator.etag.encode("latin-1", "replace")))
+        if validator is not None and validator.last_modified:
+            raw.append((b"if-modified-since", validator.last_modified.encode("latin-1", "replace")))
+        return raw
+
+    async def _read(
+        self,
+        response: httpx.Response,
+        target: Target,
+        signature: Signature,
+        lane: Lane,
+        where: str,
+        validator: Validator | None,
+        redirected: bool,
+    ) -> Answer:
+        status = response.status_code
+        headers = Headers(response.headers.raw)
+        now = self._clock.now()
+        if target.home:
+            lane.ledger.learn(self._name, target.area, headers.lower, status, now)
+            self._compare_clocks(headers.lower, now)
+        body = b""
+        if 200 <= status < 300 and status != 206:
+            body = await _body(response, headers, where, self._pool.max_bytes)
+            if (redirected or status == 203) and "html" in headers.lower.get("content-type", ""):
+                self._signer.refused()
+        elif status in _REDIRECTS or (status == 304 and validator is not None):
+            await _drain(response)
+        else:
+            raise await self._fault(response, headers, target, signature, lane, where, redirected, now)
+        return Answer(status, target.text, headers, body, where=where, redirected=redirected)
+
+    async def _fault(
+        self,
+        response: httpx.Response,
+        headers: Headers,
+        target: Target,
+        signature: Signature,
+        lane: Lane,
+        where: str,
+        redirected: bool,
+        now: datetime,
+    ) -> SourceError:
+        try:
+            body = await _body(response, headers, where, ERROR_BYTES)
+        except (TooLarge, BadAnswer, httpx.HTTPError):
+            body = b""  # the status says enough
+        fault = fault_of(response.status_code, headers.lower, body, where, now)
+        if isinstance(fault, RateLimited) and target.home:
+            lane.ledger.block(_UNEXPLAINED_PAUSE if fault.retry_after is None else fault.retry_after, now)
+        if isinstance(fault, AuthError):
+            hint = ""
+            if target.home:
+                self._signer.refused()
+                hint = "" if signature.headers else "no credential is configured for this source"
+            elif signature.headers:
+                way = "redirected to" if redirected else "it lies at"
+                hint = f"{way} {target.origin}, where the credential is not sent; is url: right?"
+            if hint:
+                return AuthError(f"{fault}; {hint}", status=fault.status)
+        return fault
+
+    def _compare_clocks(self, headers: Mapping[str, str], now: datetime) -> None:
+        theirs = http_date(headers.get("date", ""))
+        if theirs is None:
+            return
+        offset = (theirs - now).total_seconds() + 0.5  # a Date is cut to whole seconds
+        before = self.clock_offset
+        self.clock_offset = offset if before is None else before + _OFFSET_SMOOTHING * (offset - before)
+
+
+def _encoded(headers: Mapping[str, str]) -> _Encoded:
+    return {name: (name.encode("ascii"), value.encode("latin-1", "replace")) for name, value in headers.items()}
+
+
+def _refuse_downgrade(before: httpx.URL, target: Target) -> None:
+    if before.scheme == "https" and target.url.scheme == "http":
+        raise Refused(f"{target.origin} is not asked: the way there leads from https to http")
+
+
+async def _body(response: httpx.Response, headers: Headers, where: str, limit: int) -> bytes:
+    chunks = _chunks(response)
+    try:
+        return await read_body(chunks, headers.lower, where, limit)
+    except BaseException:
+        await _end(chunks)
+        raise
+
+
+async def _drain(response: httpx.Response) -> None:
+    """Read an answer to its end, so that the connection can be used again; not one that goes on and on."""
+    chunks = _chunks(response)
+    received = 0
+    async for chunk in chunks:
+        received += len(chunk)
+        if received > ERROR_BYTES:
+            await _end(chunks)
+            return
+
+
+def _chunks(response: httpx.Response) -> AsyncIterator[bytes]:
+    assert isinstance(response.stream, httpx.AsyncByteStream)
+    return response.stream.__aiter__()
+
+
+async def _end(chunks: AsyncIterator[bytes]) -> None:
+    """Close a stream that is not read to its end, rather than leave that to the garbage collector."""
+    if (close := getattr(chunks, "aclose", None)) is not None:
+        await close()
