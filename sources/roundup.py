@@ -1,0 +1,193 @@
+"""Roundup issue tracker (REST API of 2.x): open issues become tickets.
+
+What a status means is for each tracker to say; the words of the classic template are known (share/roundup/templates/
+classic/initial_data.py), others are taken from the option ``states``, else they are unknown.  Only issues that are not
+done are asked for; one that leaves that list is read once more by its id.
+
+Docs: roundup-tracker.org, rest.html.  Without ``X-Requested-With``, ``Origin`` and ``Referer`` it refuses to answer.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from datetime import datetime
+from typing import Annotated, Final
+from urllib.parse import urlsplit
+
+import msgspec
+
+from sources._shared.rows import Rows, need
+from statusboard.api import (
+    Context,
+    Http,
+    Item,
+    ItemKind,
+    Part,
+    Scope,
+    Source,
+    SourceOptions,
+    Ticket,
+    TicketState,
+    clean,
+    option,
+    parse_time,
+)
+
+#: The statuses of the classic template, and those that trackers commonly add.
+STATES: Mapping[str, TicketState] = {
+    "unread": "open",
+    "deferred": "open",
+    "chatting": "open",
+    "need-eg": "open",
+    "new": "open",
+    "open": "open",
+    "pending": "open",
+    "in-progress": "in_progress",
+    "testing": "in_progress",
+    "done-cbb": "done",
+    "resolved": "done",
+    "done": "done",
+    "closed": "done",
+    "rejected": "cancelled",
+    "wontfix": "cancelled",
+    "duplicate": "cancelled",
+}
+OVER: Final = frozenset({"done", "cancelled"})
+STATUSES_KEPT: Final = 300.0
+FIELDS: Final = "title,status,priority,assignedto,creator,creation,activity"
+
+
+class RoundupOptions(SourceOptions, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """Options of ``type: roundup``; ``url`` is the tracker's, as in its links (https://host/tracker/)."""
+
+    filter: Annotated[dict[str, str], option("only issues with these values, e.g. {keyword: 3}")] = msgspec.field(
+        default_factory=dict
+    )
+    states: Annotated[dict[str, TicketState], option("what this tracker's own statuses mean")] = msgspec.field(
+        default_factory=dict
+    )
+    limit: Annotated[int, msgspec.Meta(ge=1, le=1_000), option("how many open issues to read, the newest first")] = 200
+
+
+class Named(msgspec.Struct, frozen=True):
+    """A linked thing with ``@verbose=2``: users have a user name, the rest a name."""
+
+    id: str | None = None
+    name: str | None = None
+    username: str | None = None
+
+
+class Issue(msgspec.Struct, frozen=True):
+    id: str | int | None = None
+    title: str | None = None
+    status: Named | None = None
+    priority: Named | None = None
+    assignedto: Named | None = None
+    creator: Named | None = None
+    creation: str | None = None
+    activity: str | None = None
+
+
+class Collection(msgspec.Struct, frozen=True):
+    collection: list[msgspec.Raw]
+    total: int | None = msgspec.field(default=None, name="@total_size")
+
+
+class CollectionReply(msgspec.Struct, frozen=True):
+    data: Collection
+
+
+class Single(msgspec.Struct, frozen=True):
+    attributes: Issue
+
+
+class SingleReply(msgspec.Struct, frozen=True):
+    data: Single
+
+
+class Roundup(Source[RoundupOptions]):
+    """Open issues of one tracker."""
+
+    type = "roundup"
+    kinds = frozenset({"ticket"})
+    Options = RoundupOptions
+    summary = "Open issues of a Roundup tracker"
+    default_interval = 60.0
+    scopes_needed = "username and password of a user with the permissions Rest Access and View on issue, status, user"
+
+    def __init__(self, options: RoundupOptions, context: Context) -> None:
+        super().__init__(options, context)
+        self._states = {**STATES, **{name.lower(): state for name, state in options.states.items()}}
+        self._open: tuple[str, ...] = ()
+        self._open_at = float("-inf")
+
+    def request_headers(self) -> Mapping[str, str]:
+        tracker = urlsplit(self.options.url)
+        return {
+            "Accept": "application/json",
+            "X-Requested-With": "rest",
+            "Origin": f"{tracker.scheme}://{tracker.netloc.rpartition('@')[2]}",
+            "Referer": self.options.url.rstrip("/") + "/",
+        }
+
+    async def scopes(self, http: Http) -> Sequence[Scope]:
+        return [Scope(name="issues", kind="ticket", reach="window")]
+
+    async def read(self, scope: Scope, http: Http) -> Part:
+        params: dict[str, str | int] = {
+            "@verbose": 2,
+            "@fields": FIELDS,
+            "@sort": "-activity",
+            "@page_size": self.options.limit,
+            "status": ",".join(await self._open_statuses(http)),
+            **self.options.filter,
+        }
+        data = (await http.get("/rest/data/issue", params=params)).decode(CollectionReply).data
+        notes = []
+        if data.total is not None and data.total > self.options.limit:
+            notes.append(f"only the {self.options.limit} open issues that changed last are read, of {data.total}")
+        return Rows("issue", Issue, data.collection).part(scope, self._ticket, notes=notes)
+
+    async def lookup(self, kind: ItemKind, remote_id: str, http: Http) -> Item | None:
+        params: dict[str, str | int] = {"@verbose": 2, "@fields": FIELDS}
+        if not remote_id.isdecimal():
+            return None
+        reply = await http.get(f"/rest/data/issue/{remote_id}", params=params)
+        return self._ticket(msgspec.structs.replace(reply.decode(SingleReply).data.attributes, id=remote_id))
+
+    async def _open_statuses(self, http: Http) -> tuple[str, ...]:
+        """The ids of the statuses that are not over, for the query; -1 stands for having none."""
+        now = self.clock.monotonic()
+        if now - self._open_at >= STATUSES_KEPT:
+            reply = await http.get("/rest/data/status", params={"@fields": "name"})
+            rows = Rows("status", Named, reply.decode(CollectionReply).data.collection).good
+            self._open = tuple(row.id for row in rows if row.id and self._state(row.name) not in OVER)
+            self._open_at = now
+        return ("-1", *self._open)
+
+    def _state(self, name: str | None) -> TicketState:
+        return self._states.get((name or "").lower(), "unknown")
+
+    def _ticket(self, issue: Issue) -> Ticket:
+        number = clean(need(issue.id, "id"))
+        status = issue.status or Named()
+        priority = (issue.priority or Named()).name or ""
+        return Ticket(
+            key=self.key("ticket", number),
+            source=self.name,
+            title=issue.title or f"issue {number}",
+            state=self._state(status.name),
+            raw_state=status.name or "",
+            ticket_id=f"issue{number}",
+            priority=priority,
+            assignee=(issue.assignedto or Named()).username or "",
+            url=f"{self.options.url.rstrip('/')}/issue{number}",
+            actor=(issue.creator or Named()).username or "",
+            started_at=_time(issue.creation),
+            updated_at=_time(issue.activity),
+        )
+
+
+def _time(text: str | None) -> datetime | None:
+    """Roundup writes 2026-01-02.03:04:05, in UTC."""
+    return parse_time((text or "").replace(".", "T", 1))
