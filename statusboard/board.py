@@ -7,23 +7,28 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Iterator
 from datetime import datetime, timedelta
+from operator import attrgetter
 from typing import Literal, Protocol, TypeAlias
 
 from msgspec import Struct
 
-from statusboard.current import Slot, competes, is_failing, is_unknown, may_leave, order_of, slot_of
+from statusboard.current import Order, Slot, competes, is_failing, is_unknown, may_leave, order_of, slot_of
 from statusboard.model import Annotation, Change, Fact, HealthState, Incident, SourceHealth, decode
 
 #: Health states in which a source's silence proves nothing.  Aging is told by its age, not counted as blind.
 BLIND: frozenset[HealthState] = frozenset({"starting", "partial", "stale", "down", "paused"})
 Verdict: TypeAlias = Literal["failing", "blind", "ok"]
 _MODULUS = 1 << 128
+_order = attrgetter("order")
 
 
 class Row:
-    """One live fact.  ``current`` and ``failing`` follow from its slot; ``seq`` is the change that wrote it."""
+    """One live fact.  ``seq`` is the change that wrote it.
 
-    __slots__ = ("current", "fact", "failing", "hash", "key", "observed_at", "seq", "slot")
+    ``current``, ``failing`` and ``newest`` (nothing in its slot began later, whatever its state) follow from its slot.
+    """
+
+    __slots__ = ("current", "fact", "failing", "hash", "key", "newest", "observed_at", "order", "seq", "slot")
 
     def __init__(self, key: str, seq: int, observed_at: datetime, fact: Fact, body_hash: bytes) -> None:
         self.key = key
@@ -32,8 +37,10 @@ class Row:
         self.fact = fact
         self.hash = int.from_bytes(body_hash, "big")
         self.slot: Slot | None = slot_of(fact)
+        self.order: Order = order_of(fact)
         self.current = False
         self.failing = False
+        self.newest = False
 
 
 class Delta(Struct, frozen=True):
@@ -150,8 +157,6 @@ class Board:
         if row.slot is not None:
             self._slots.setdefault(row.slot, set()).add(row.key)
             touched.add(row.slot)
-            if isinstance(fact, Incident) and fact.state == "suppressed":
-                self._suppressed.add(row.key)
         elif isinstance(fact, SourceHealth):
             self.health[fact.source] = fact
         elif isinstance(fact, Annotation):
@@ -189,15 +194,19 @@ class Board:
         for slot in touched:
             rows = [self.rows[key] for key in self._slots[slot]]
             rivals = [row for row in rows if competes(row.fact)]
-            best = max(rivals, key=lambda row: order_of(row.fact)) if rivals else None
+            best = max(rivals, key=_order) if rivals else None
+            last = max(rows, key=_order)
             for row in rows:
-                current = row is best
-                failing = current and is_failing(row.fact)
-                if row.current != current or row.failing != failing:
-                    row.current, row.failing = current, failing
+                fact = row.fact
+                current, newest = row is best, row is last
+                failing = current and is_failing(fact)
+                if row.current != current or row.failing != failing or row.newest != newest:
+                    row.current, row.failing, row.newest = current, failing, newest
                     changed.add(row.key)
                 _mark(self._failing, row.key, failing)
-                _mark(self._unknown, row.key, current and is_unknown(row.fact))
+                _mark(self._unknown, row.key, current and is_unknown(fact))
+                # Of an alert's twins only the one that speaks for it counts.
+                _mark(self._suppressed, row.key, current and isinstance(fact, Incident) and fact.state == "suppressed")
         return changed
 
     # -- reading -------------------------------------------------------------------------------------------------
@@ -223,7 +232,7 @@ class Board:
         if row.slot is None:
             return [row]
         rows = [self.rows[key] for key in self._slots.get(row.slot, ())]
-        return sorted(rows, key=lambda r: order_of(r.fact), reverse=True)
+        return sorted(rows, key=_order, reverse=True)
 
     def state_of(self, source: str) -> HealthState:
         """A source's state as it is shown: what this process sees, else what is stored."""

@@ -11,7 +11,7 @@ from collections.abc import Iterable
 from datetime import UTC, datetime, timedelta
 from typing import TypeAlias
 
-from statusboard.model import UNFINISHED, Build, Fact, Incident, Item, Release, Ticket
+from statusboard.model import UNFINISHED, Build, Fact, HealthState, Incident, Item, Release, Ticket
 
 Slot: TypeAlias = tuple[str, ...]
 Order: TypeAlias = tuple[datetime, int, int, str]
@@ -20,6 +20,8 @@ Order: TypeAlias = tuple[datetime, int, int, str]
 VERDICTS = frozenset({"success", "warning", "failed", "rolled_back", "inactive", "unknown"})
 #: Which of several reports of one alert (Alertmanagers of one cluster) speaks for it, first wins.
 _INCIDENT_ORDER = {"open": 5, "acknowledged": 4, "unknown": 3, "suppressed": 2, "pending": 1}
+#: Health states of a source whose items are no longer read: what they show is only what was known last.
+UNREAD: frozenset[HealthState] = frozenset({"starting", "stale", "down", "paused"})
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 
@@ -96,6 +98,11 @@ def is_unknown(fact: Fact) -> bool:
             return fact.state == "unknown"
         case _:
             return False
+
+
+def is_unowned(fact: Fact) -> bool:
+    """Whether nobody is known to own this item: neither a service nor a team."""
+    return isinstance(fact, Build | Incident | Release | Ticket) and not fact.services and not fact.team
 
 
 def on_default_branch(build: Build) -> bool:
