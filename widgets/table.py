@@ -286,7 +286,10 @@ class BoardTable(ScrollView, inherit_bindings=False):
         return len(self._lines)
 
     def set_source(self, render: Callable[[str], RowCells]) -> None:
-        """`render` makes the cells of a key; it is called for visible rows only, while painting, and must not raise."""
+        """`render` makes the cells of a key; it must not raise for any key of the last `set_rows`.
+
+        It is called for visible rows only, while painting: after a resize too, when some may have gone meanwhile.
+        """
         self._render_row = render
         self._lines.clear()
         self._paint()
@@ -436,7 +439,7 @@ class BoardTable(ScrollView, inherit_bindings=False):
             self.set_reactive(Widget.virtual_size, size)
 
     def _scroll_to_row(self, top: int) -> None:
-        """Makes `top` the first visible row and paints once; the scroll watcher would paint the whole table."""
+        """Makes `top` the first visible row, as far as there are rows, and paints once, whether that scrolled or not."""
         top = max(0, min(top, len(self._keys) - self._page))
         self.set_reactive(Widget.scroll_y, float(top))
         self.set_reactive(Widget.scroll_target_y, float(top))
