@@ -439,7 +439,7 @@ class BoardTable(ScrollView, inherit_bindings=False):
             self.set_reactive(Widget.virtual_size, size)
 
     def _scroll_to_row(self, top: int) -> None:
-        """Makes `top` the first visible row, as far as there are rows, and paints once, whether that scrolled or not."""
+        """Makes `top` the first visible row, as far as there are rows, and paints once, scrolled or not."""
         top = max(0, min(top, len(self._keys) - self._page))
         self.set_reactive(Widget.scroll_y, float(top))
         self.set_reactive(Widget.scroll_target_y, float(top))
