@@ -129,13 +129,18 @@ class Store(Protocol):
     async def append(self, batch: Batch, lease: Lease | None = None) -> list[Change]:
         """Store a batch in one transaction and return its changes, with their ``seq``.
 
-        Polls and pushes need the ``lease`` (`LeaseLost` if another board took it: nothing is written); a person's
-        drafts do not.  ``observed_at`` is clamped so that it never decreases with ``seq``.  A draft whose origin is
-        ``backfill`` is stored and does not change the live rows.
+        Polls and pushes need the ``lease`` (`LeaseLost` without one, or if another board took it: nothing is
+        written); a person's drafts do not.  ``observed_at`` is clamped so that it never decreases with ``seq``.  A
+        draft whose origin is ``backfill`` is stored and does not change the live rows.  ``prev_seq`` is the key's
+        newest change before this one that is not backfilled.  A change without a ``body`` has an empty ``body_hash``.
+        When it raises, nothing of the batch was written: the caller keeps it.
         """
 
     async def snapshot(self, as_of: datetime | None = None) -> Picture:
-        """The live rows now, or as they were shown at ``as_of`` (by ``observed_at``)."""
+        """The live rows now, or as they were shown at ``as_of`` (by ``observed_at``).
+
+        `HistoryGone` for a moment of which something was retired: a picture with holes would look fine.
+        """
 
     async def get(self, keys: Collection[str]) -> list[Live]:
         """The live rows of these keys, in no particular order; absent keys are left out."""
@@ -161,13 +166,20 @@ class Store(Protocol):
         """Give the right to poll back at once."""
 
     async def retain(self, now: datetime) -> int:
-        """Delete what is older than it is kept, in batches (never a live key's newest change); returns how many."""
+        """Delete what is older than it is kept, in batches (never a live key's newest change); returns how many.
+
+        A change that was still on the board at the horizon stays until what replaced it is too old as well, so that
+        every moment after the horizon can be shown whole.
+        """
 
     async def health(self) -> StoreHealth:
         """How the store is, read now."""
 
     async def register(self, sources: Sequence[Registration], lease: Lease) -> list[str]:
-        """Set the configured sources; returns the names that are new or changed (their validators are void)."""
+        """Set the configured sources; returns the names that are new or changed (their validators are void).
+
+        The status and the validators of a source that is not among them any more go.
+        """
 
     async def registered(self) -> list[Registration]:
         """The sources as the board that polls has configured them."""
@@ -191,4 +203,8 @@ class Store(Protocol):
         """Requests with a number above ``after``."""
 
     async def wait_activity(self, timeout: float) -> bool:
-        """Wait until anything at all was written, by whatever process (True), or ``timeout`` seconds (False)."""
+        """Wait until anything at all was written, by whatever process (True), or ``timeout`` seconds (False).
+
+        What is written between two calls by the same task ends the second at once.  It is a hint: it is also true
+        for a mere renewal of the lease.
+        """

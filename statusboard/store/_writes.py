@@ -1,0 +1,239 @@
+"""Everything that changes the database, each in one transaction."""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Callable, Collection, Mapping, Sequence
+
+import msgspec
+
+from statusboard.clock import from_us, to_us
+from statusboard.model import Change, Status, Validator
+from statusboard.store._database import Database
+from statusboard.store._reads import live_seqs, meta, packed, pieces
+from statusboard.store._rules import REQUESTS_KEPT, Standstill, changed_sources, lost, numbered, watched_row
+from statusboard.store.base import Batch, Coverage, Lease, Registration, Watched
+
+#: A list of the live rows is kept each time this many changes were stored: `as_of` replays at most so many.
+FOLD_EVERY = 10_000
+_KEYS_AT_ONCE = 500
+
+_HEADS = msgspec.json.Decoder(list[tuple[str, int, int | None]])
+
+
+def set_meta(connection: sqlite3.Connection, **values: int) -> None:
+    """Set numbers of the table ``meta``."""
+    connection.executemany("UPDATE meta SET value = ? WHERE name = ?", [(v, name) for name, v in values.items()])
+
+
+# -- changes -------------------------------------------------------------------------------------------------------
+
+
+def append(database: Database, batch: Batch, lease: Lease | None) -> list[Change]:
+    """Store a batch.  `LeaseLost` where the lease is not held any more."""
+    with database.writing() as connection:
+        if lease is not None:
+            check_lease(connection, lease)
+        changes = _append_drafts(database, batch) if batch.drafts else []
+        for watched in batch.watched:
+            _extend(connection, watched, lease.token if lease is not None else 0)
+        _put_validators(database, batch.validators)
+        _put_statuses(database, batch.statuses)
+    return changes
+
+
+def _append_drafts(database: Database, batch: Batch) -> list[Change]:
+    connection = database.connection
+    first = meta(connection, "next_seq")
+    at = max(to_us(batch.observed_at), meta(connection, "last_at"))
+    ids, heads = _known(connection, {draft.key for draft in batch.drafts})
+    before = dict(heads)
+    changes = numbered(batch.drafts, first, from_us(at), heads)
+
+    database.many("INSERT INTO changes", [_row(change, ids[change.key], at) for change in changes])
+    newest = {change.key: change for change in changes if change.origin != "backfill"}
+    replaced = [before[key] for key in newest if before[key] is not None]
+    connection.execute(
+        "DELETE FROM live WHERE seq IN (SELECT value FROM json_each(?))", (msgspec.json.encode(replaced).decode(),)
+    )
+    database.many("INSERT INTO live", [(change.seq,) for change in newest.values() if change.body is not None])
+    database.many(
+        "INSERT INTO keys(id, key, head)",
+        [(number, key, heads[key]) for key, number in ids.items()],
+        "ON CONFLICT(id) DO UPDATE SET head = excluded.head",
+    )
+    set_meta(connection, next_seq=first + len(changes), last_at=at)
+    _keep_fold(connection, first + len(changes) - 1)
+    return changes
+
+
+def _known(connection: sqlite3.Connection, keys: Collection[str]) -> tuple[dict[str, int], dict[str, int | None]]:
+    """The number and the head of each key; a key that was never seen gets a new number."""
+    ids: dict[str, int] = {}
+    heads: dict[str, int | None] = dict.fromkeys(keys)
+    for piece in pieces(list(keys), _KEYS_AT_ONCE):
+        query = (
+            "SELECT json_group_array(json_array(key, id, head)) FROM keys "  # noqa: S608 - question marks only
+            f"WHERE key IN ({','.join('?' * len(piece))})"
+        )
+        for key, number, head in _HEADS.decode(connection.execute(query, piece).fetchone()[0]):
+            ids[key] = number
+            heads[key] = head
+    number = connection.execute("SELECT coalesce(max(id), 0) FROM keys").fetchone()[0]
+    for key in keys:
+        if key not in ids:
+            number += 1
+            ids[key] = number
+    return ids, heads
+
+
+def _row(change: Change, key_id: int, at: int) -> tuple[object, ...]:
+    return (
+        change.seq,
+        key_id,
+        at,
+        change.kind,
+        change.source,
+        change.type,
+        change.origin,
+        change.part,
+        None if change.time is None else to_us(change.time),
+        change.prev_seq,
+        change.body_hash,
+        change.body,
+    )
+
+
+def _keep_fold(connection: sqlite3.Connection, seq: int) -> None:
+    newest = connection.execute("SELECT coalesce(max(seq), 0) FROM folds").fetchone()[0]
+    if seq - newest >= FOLD_EVERY:
+        connection.execute("INSERT INTO folds VALUES (?, ?)", (seq, packed(live_seqs(connection))))
+
+
+def _extend(connection: sqlite3.Connection, watched: Watched, epoch: int) -> None:
+    row = connection.execute(
+        "SELECT id, since, last_success, epoch FROM coverage WHERE source = ? AND part = ? ORDER BY id DESC LIMIT 1",
+        (watched.source, watched.part),
+    ).fetchone()
+    last = None
+    if row is not None:
+        last = Coverage(
+            source=watched.source,
+            part=watched.part,
+            since=from_us(row[1]),
+            last_success=from_us(row[2]),
+            epoch=row[3],
+        )
+    now, prolongs = watched_row(last, watched, epoch)
+    if prolongs:
+        connection.execute("UPDATE coverage SET last_success = ? WHERE id = ?", (to_us(now.last_success), row[0]))
+    else:
+        connection.execute(
+            "INSERT INTO coverage(source, part, since, last_success, epoch) VALUES (?, ?, ?, ?, ?)",
+            (now.source, now.part, to_us(now.since), to_us(now.last_success), epoch),
+        )
+
+
+def _put_validators(database: Database, validators: Sequence[Validator]) -> None:
+    database.many(
+        "INSERT OR REPLACE INTO validators(source, part, request, etag, last_modified)",
+        [(v.source, v.part, v.request, v.etag, v.last_modified) for v in validators],
+    )
+
+
+def _put_statuses(database: Database, statuses: Sequence[Status]) -> None:
+    database.many(
+        "INSERT OR REPLACE INTO statuses(source, body)",
+        [(status.source, msgspec.json.encode(status)) for status in statuses],
+    )
+
+
+# -- the lease -----------------------------------------------------------------------------------------------------
+
+
+def check_lease(connection: sqlite3.Connection, lease: Lease) -> None:
+    """Raises `LeaseLost` unless the lease is the one that holds."""
+    query = "SELECT 1 FROM lease WHERE name = ? AND holder = ? AND token = ?"
+    if connection.execute(query, (lease.name, lease.holder, lease.token)).fetchone() is None:
+        raise lost(lease)
+
+
+def renew(database: Database, lease: Lease) -> bool:
+    """Move the holder's counter; False where the lease is not held any more."""
+    with database.writing() as connection:
+        moved = connection.execute(
+            "UPDATE lease SET counter = counter + 1 WHERE name = ? AND holder = ? AND token = ?",
+            (lease.name, lease.holder, lease.token),
+        )
+        return moved.rowcount == 1
+
+
+def take(
+    database: Database, name: str, holder: str, standstill: Standstill, monotonic: Callable[[], float]
+) -> Lease | None:
+    """Take a lease that is free, or whose holder is taken for dead; ``None`` while another holds it."""
+    database.check_in_place()
+    query = "SELECT holder, token, counter FROM lease WHERE name = ?"
+    before = monotonic()
+    row = database.connection.execute(query, (name,)).fetchone()
+    if row is not None and row[0] and not standstill.over(name, row[1:], before, monotonic()):
+        return None
+    with database.writing() as connection:
+        if connection.execute(query, (name,)).fetchone() != row:
+            return None  # somebody was quicker, or the holder came back to life
+        lease = Lease(name=name, holder=holder, token=row[1] + 1 if row is not None else 1)
+        connection.execute(
+            "INSERT INTO lease(name, holder, token, counter) VALUES (?, ?, ?, 0) ON CONFLICT(name) DO UPDATE SET "
+            "holder = excluded.holder, token = excluded.token, counter = counter + 1",
+            (name, holder, lease.token),
+        )
+    return lease
+
+
+def release(database: Database, leases: Collection[Lease]) -> None:
+    """Give leases back, as far as they are held; their tokens stay used."""
+    with database.writing() as connection:
+        connection.executemany(
+            "UPDATE lease SET holder = '', counter = counter + 1 WHERE name = ? AND holder = ? AND token = ?",
+            [(lease.name, lease.holder, lease.token) for lease in leases],
+        )
+
+
+# -- sources -------------------------------------------------------------------------------------------------------
+
+
+def register(database: Database, sources: Sequence[Registration], lease: Lease) -> list[str]:
+    """Make these the configured sources; returns those that are new or changed.
+
+    Theirs and the removed ones' validators are void, and the removed ones have no status any more.
+    """
+    with database.writing() as connection:
+        check_lease(connection, lease)
+        rows = connection.execute("SELECT source, type, identity FROM sources")
+        before: Mapping[str, tuple[str, str]] = {name: (type_, identity) for name, type_, identity in rows}
+        after = {source.source: (source.type, source.identity) for source in sources}
+        changed = changed_sources(before, after)
+        removed = [name for name in before if name not in after]
+        for name in (*changed, *removed):
+            connection.execute("DELETE FROM validators WHERE source = ?", (name,))
+        for name in removed:
+            connection.execute("DELETE FROM statuses WHERE source = ?", (name,))
+            connection.execute("DELETE FROM sources WHERE source = ?", (name,))
+        database.many("INSERT OR REPLACE INTO sources", [(name, *after[name]) for name in changed])
+    return changed
+
+
+def forget_validators(database: Database, source: str, part: str | None) -> None:
+    """Void the validators of a source or of one of its parts."""
+    with database.writing() as connection:
+        connection.execute("DELETE FROM validators WHERE source = ?1 AND (?2 IS NULL OR part = ?2)", (source, part))
+
+
+def request_poll(database: Database, source: str | None) -> int:
+    """Leave a request to poll; returns its number."""
+    with database.writing() as connection:
+        number = connection.execute("INSERT INTO requests(source) VALUES (?)", (source,)).lastrowid
+        assert number is not None
+        # The newest always stays, so that its number is not given again.
+        connection.execute("DELETE FROM requests WHERE number <= ?", (number - REQUESTS_KEPT,))
+    return number
