@@ -85,14 +85,21 @@ class Demo:
 
 
 async def start(
-    *, size: int = 1, seed: int = 7, speed: float = 1.0, folder: Path, clock: Callable[[], float] = time.time
+    *,
+    size: int = 1,
+    seed: int = 7,
+    speed: float = 1.0,
+    folder: Path,
+    clock: Callable[[], float] = time.time,
+    story: bool = True,
 ) -> Demo:
     """Start the pretend vendors, with their files (secrets, the deploy log) in ``folder``.
 
     ``size``: 1 is a small company, 90 one of 10,000 items.  ``seed``: the same gives the same story.  ``speed``: how
-    many seconds of the story pass in one of ``clock`` (Unix seconds).  `ValueError` for a size or speed that cannot be.
+    many seconds of the story pass in one of ``clock`` (Unix seconds).  Without
+    a ``story`` only what `World.act` asks for happens.  `ValueError` for a size or speed that cannot be.
     """
-    world = World(seed=seed, size=size, speed=speed, start=clock())
+    world = World(seed=seed, size=size, speed=speed, start=clock(), story=story)
     secrets = {kind: f"demo-{kind}-{world.rng.getrandbits(64):016x}" for kind in ("token", "password")}
     files = _files(folder, secrets)
     github, roundup = GitHub(world, secrets["token"]), Roundup(world, secrets["password"])

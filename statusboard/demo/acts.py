@@ -313,7 +313,7 @@ class Acts:
         number = state.next_id("silence")
         silence = Silence(
             id=str(UUID(int=INVENTED.int + number)),
-            matchers=tuple((name, alert.labels[name]) for name in ("alertname", "service", "severity")),
+            labels={name: alert.labels[name] for name in ("alertname", "service", "severity")},
             by=by,
             comment=comment,
             starts=state.now,

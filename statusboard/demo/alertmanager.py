@@ -74,9 +74,14 @@ class Alertmanager:
             if not wanted:
                 return Response(200, b"[]\n")
             inhibitors = _inhibitors(state.alerts)
+            silences: dict[str, list[Silence]] = {}
+            for silence in state.silences:
+                if silence.ends > state.now:
+                    silences.setdefault(silence.labels["service"], []).append(silence)
             found = []
             for alert in state.alerts:
-                silenced, inhibited = state.silenced_by(alert), _inhibited_by(alert, inhibitors)
+                silenced = [s.id for s in silences.get(alert.labels.get("service", ""), ()) if s.covers(alert.labels)]
+                inhibited = _inhibited_by(alert, inhibitors)
                 shown = (
                     (flags["active"] or silenced or inhibited)
                     and (flags["silenced"] or not silenced)
@@ -98,7 +103,7 @@ class Alertmanager:
         found = [
             _silence(silence, self._state.now)
             for silence in self._state.silences
-            if all(matches(dict(silence.matchers)) for matches in matchers)
+            if all(matches(silence.labels) for matches in matchers)
         ]
         return Response(200, encode(found), headers={"Vary": "Origin"})
 
@@ -180,7 +185,7 @@ def _silence(silence: Silence, now: float) -> dict[str, object]:
         "createdBy": silence.by,
         "endsAt": milliseconds(silence.ends),
         "matchers": [
-            {"isEqual": True, "isRegex": False, "name": name, "value": value} for name, value in silence.matchers
+            {"isEqual": True, "isRegex": False, "name": name, "value": value} for name, value in silence.labels.items()
         ],
         "startsAt": milliseconds(silence.starts),
     }

@@ -53,6 +53,7 @@ class Buildbot:
     def __init__(self, state: State) -> None:
         self._state = state
         self._pages = Pages()
+        self._tables: dict[str, tuple[int, list[Row]]] = {}
         self._builders = [pipeline for service in state.own for pipeline in service.pipelines]
         self._services = {pipeline: service for service in state.own for pipeline in service.pipelines}
 
@@ -90,19 +91,18 @@ class Buildbot:
             )
         if found := re.fullmatch(r"(builders|builds|buildrequests)(?:/(\d+))?", path):
             kind, number = found[1], found[2]
-            rows = {"builders": self._builder_rows, "builds": self._builds, "buildrequests": self._requests}[kind]()
+            rows = self._table(kind)
             if number is None:
                 return kind, rows, False
             return kind, [row for row in rows if row[f"{kind[:-1]}id"] == int(number)], True
         if found := re.fullmatch(r"builders/([^/]+)/(builds|buildrequests)(?:/(\d+))?", path):
             builder = self._builder(found[1])
-            rows = self._builds() if found[2] == "builds" else self._requests()
-            rows = [row for row in rows if row["builderid"] == builder]
+            rows = [row for row in self._table(found[2]) if row["builderid"] == builder]
             if found[3] is None:
                 return found[2], rows, False
             return found[2], [row for row in rows if row.get("number") == int(found[3])], True
         if found := re.fullmatch(r"buildrequests/(\d+)/builds", path):
-            return "builds", [row for row in self._builds() if row["buildrequestid"] == int(found[1])], False
+            return "builds", [row for row in self._table("builds") if row["buildrequestid"] == int(found[1])], False
         if found := re.fullmatch(r"builds/(\d+)/steps", path):
             return "steps", self._steps(int(found[1])), False
         raise _Refused(404, f"Invalid path: {path}")
@@ -113,6 +113,14 @@ class Buildbot:
         if name in self._builders:
             return self._builders.index(name) + 1
         raise _Refused(404, f"Invalid path: builders/{name}")
+
+    def _table(self, kind: str) -> list[Row]:
+        """All rows of a kind, made once for each state of things."""
+        revision = self._state.revisions["buildbot"]
+        if kind not in self._tables or self._tables[kind][0] != revision:
+            make = {"builders": self._builder_rows, "builds": self._builds, "buildrequests": self._requests}[kind]
+            self._tables[kind] = revision, make()
+        return self._tables[kind][1]
 
     def _all(self) -> list[Build]:
         return [build for service in self._state.own for build in service.builds]

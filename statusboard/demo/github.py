@@ -38,15 +38,15 @@ class _Missing(Exception):
 
 
 class GitHub:
-    """Answers requests that carry ``token`` about the hosted services of ``state``."""
+    """Answers requests that carry ``token``, ``limit`` in an hour, about the hosted services of ``state``."""
 
-    def __init__(self, state: State, token: str) -> None:
+    def __init__(self, state: State, token: str, *, limit: int | None = None) -> None:
         self._state = state
         self._token = token
         self._pages = Pages()
         self._by_name = {service.repo.lower(): service for service in state.hosted}
         self._by_id = {service.repo_id: service for service in state.hosted}
-        self._limit = LIMIT * len(self._by_name)
+        self._limit = limit or LIMIT * len(self._by_name)
         self._used = 0
         self._reset = state.now + HOUR
         self._requests = 0

@@ -124,30 +124,31 @@ class Silence:
     """A promise of a person not to be told about some alerts until ``ends``."""
 
     id: str
-    matchers: tuple[tuple[str, str], ...]
+    labels: dict[str, str]
+    """What the labels of an alert must be."""
     by: str
     comment: str
     starts: float
     ends: float
 
     def covers(self, labels: Mapping[str, str]) -> bool:
-        return all(labels.get(name) == value for name, value in self.matchers)
+        return all(labels.get(name) == value for name, value in self.labels.items())
 
 
 @dataclass(slots=True, eq=False)
 class Alert:
-    """A firing alert.  The same labels are the same alert."""
+    """A firing alert.  The same labels, which never change, are the same alert."""
 
     labels: dict[str, str]
     annotations: dict[str, str]
     expression: str
     starts: float
+    fingerprint: str = field(init=False)
+    """16 hex digits over the labels, as Alertmanager identifies alerts."""
 
-    @property
-    def fingerprint(self) -> str:
-        """16 hex digits over the labels, as Alertmanager identifies alerts."""
+    def __post_init__(self) -> None:
         text = "\xff".join(f"{name}\xff{value}" for name, value in sorted(self.labels.items()))
-        return hashlib.blake2b(text.encode(), digest_size=8).hexdigest()
+        self.fingerprint = hashlib.blake2b(text.encode(), digest_size=8).hexdigest()
 
 
 @dataclass(slots=True, eq=False)

@@ -64,12 +64,15 @@ class Roundup:
         self._state = state
         self._password = password
         self._pages = Pages()
-        self._names: dict[str, tuple[str, ...]] = {
+        labels: dict[str, tuple[str, ...]] = {
             "status": STATUSES,
             "priority": PRIORITIES,
             "keyword": tuple(service.name for service in state.services),
             "user": ("admin", "anonymous", USER, ROBOT, *PEOPLE),
         }
+        self._names = {name: {str(n): label for n, label in enumerate(given, 1)} for name, given in labels.items()}
+        self._numbers = {name: {label: number for number, label in rows.items()} for name, rows in self._names.items()}
+        self._issues: tuple[int, list[Row]] = (-1, [])
         self.url = ""
         """``http://127.0.0.1:PORT/board``, as it says in links; set once the server listens."""
 
@@ -151,10 +154,13 @@ class Roundup:
     def _rows(self, name: str) -> list[Row]:
         """The items of a class with all properties; links are ids, several links a list of ids."""
         if name == "issue":
-            return [self._issue(ticket) for ticket in self._state.tracker]
+            revision = self._state.revisions["tracker"]
+            if self._issues[0] != revision:
+                self._issues = revision, [self._issue(ticket) for ticket in self._state.tracker]
+            return list(self._issues[1])
         rows: list[Row] = []
-        for number, label in enumerate(self._names[name], 1):
-            row: Row = {"id": str(number), LABELS[name]: label}
+        for number, label in self._names[name].items():
+            row: Row = {"id": number, LABELS[name]: label}
             if name in ("status", "priority"):
                 row["order"] = float(number)
             rows.append(row)
@@ -164,25 +170,19 @@ class Roundup:
         return {
             "id": str(ticket.id),
             "activity": moment(ticket.updated),
-            "actor": self._id("user", ticket.actor),
-            "assignedto": self._id("user", ticket.assignee) if ticket.assignee else None,
+            "actor": self._numbers["user"][ticket.actor],
+            "assignedto": self._numbers["user"][ticket.assignee] if ticket.assignee else None,
             "creation": moment(ticket.created),
-            "creator": self._id("user", ticket.creator),
+            "creator": self._numbers["user"][ticket.creator],
             "files": [],
-            "keyword": [self._id("keyword", ticket.service.name)],
+            "keyword": [self._numbers["keyword"][ticket.service.name]],
             "messages": [],
             "nosy": [],
-            "priority": self._id("priority", ticket.priority),
-            "status": self._id("status", ticket.status),
+            "priority": self._numbers["priority"][ticket.priority],
+            "status": self._numbers["status"][ticket.status],
             "superseder": [],
             "title": ticket.title,
         }
-
-    def _id(self, name: str, label: str) -> str:
-        return str(self._names[name].index(label) + 1)
-
-    def _label(self, name: str, number: str) -> str:
-        return self._names[name][int(number) - 1]
 
     def _show(self, name: str, row: Row, fields: list[str], verbose: int) -> Row:
         shown: Row = {"id": row["id"], "link": f"{self.url}/rest/data/{name}/{row['id']}"}
@@ -190,7 +190,7 @@ class Roundup:
             prop, _, deeper = field.partition(".")
             value = row[prop]
             if deeper:
-                shown[field] = None if value is None else self._label(LINKS[prop], str(value))
+                shown[field] = None if value is None else self._names[LINKS[prop]][str(value)]
             elif isinstance(value, list):
                 shown[field] = [self._link(LINKS[prop], str(number), verbose) for number in value]
             elif prop in LINKS and value is not None:
@@ -203,7 +203,7 @@ class Roundup:
         if verbose < 1:
             return number
         link = {"id": number, "link": f"{self.url}/rest/data/{name}/{number}"}
-        return link | {LABELS[name]: self._label(name, number)} if verbose > 1 else link
+        return link | {LABELS[name]: self._names[name][number]} if verbose > 1 else link
 
     # ---------------------------------------------------------------------------------------------------------- query
 
@@ -245,9 +245,9 @@ class Roundup:
             return None
         if value.isdigit():
             return value
-        if value not in self._names[name]:
+        if value not in self._numbers[name]:
             raise _Refused(400, f'\'No key ({LABELS[name]}) value "{value}" for "{name}"\'')
-        return self._id(name, value)
+        return self._numbers[name][value]
 
     def _sort(self, name: str, rows: list[Row], key: str) -> None:
         field, down = key.lstrip("+-"), key.startswith("-")

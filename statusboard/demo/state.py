@@ -132,7 +132,7 @@ class State:
 
     def silenced_by(self, alert: Alert) -> list[str]:
         """The ids of the silences that cover ``alert`` now."""
-        return [s.id for s in self.silences if s.starts <= self.now < s.ends and s.covers(alert.labels)]
+        return [s.id for s in self.silences if s.ends > self.now and s.covers(alert.labels)]
 
 
 def trim(items: list[T], keep: int, over: Callable[[T], bool]) -> None:
