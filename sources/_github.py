@@ -104,7 +104,7 @@ class Run(msgspec.Struct, frozen=True):
 
 
 class Runs(msgspec.Struct, frozen=True):
-    workflow_runs: list[msgspec.Raw]
+    workflow_runs: list[Any]
 
 
 class Deployment(msgspec.Struct, frozen=True):

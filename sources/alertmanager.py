@@ -13,7 +13,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
-from typing import Annotated
+from typing import Annotated, Any
 
 import msgspec
 
@@ -168,21 +168,17 @@ class Alertmanager(Source[AlertmanagerOptions]):
         retire_only = self._memory.remember(present, self.clock.monotonic())
         return msgspec.structs.replace(part, retire_only=retire_only, notes=part.notes + notes)
 
-    async def _alerts(self, http: Http, matchers: tuple[str, ...]) -> list[msgspec.Raw]:
+    async def _alerts(self, http: Http, matchers: tuple[str, ...]) -> list[Any]:
         shown = dict.fromkeys(("active", "silenced", "inhibited", "unprocessed"), "true")
         reply = await http.get("/api/v2/alerts", params={**shown, "filter": matchers})
-        return reply.decode(list[msgspec.Raw])
+        return reply.decode(list[Any])
 
     async def _silences(self, alerts: list[Alert], http: Http) -> dict[str, Silence]:
         """The silences by id; asked for only when an alert is silenced."""
         if not any(alert.status and alert.status.silenced_by for alert in alerts):
             return {}
         reply = await http.get("/api/v2/silences")
-        return {
-            silence.id: silence
-            for silence in Rows("silence", Silence, reply.decode(list[msgspec.Raw])).good
-            if silence.id
-        }
+        return {silence.id: silence for silence in Rows("silence", Silence, reply.decode(list[Any])).good if silence.id}
 
     def _served_at(self, reply: Reply) -> datetime:
         """The server's own time: its start is told by its own clock."""

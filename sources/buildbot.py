@@ -95,11 +95,11 @@ class Builders(msgspec.Struct, frozen=True):
 
 
 class Builds(msgspec.Struct, frozen=True):
-    builds: list[msgspec.Raw]
+    builds: list[Any]
 
 
 class Requests(msgspec.Struct, frozen=True):
-    buildrequests: list[msgspec.Raw]
+    buildrequests: list[Any]
 
 
 class Buildbot(Source[BuildbotOptions]):
@@ -115,7 +115,7 @@ class Buildbot(Source[BuildbotOptions]):
         super().__init__(options, context)
         self._builders: dict[int, Builder] = {}
         self._builders_at = float("-inf")
-        self._rare: dict[int, list[msgspec.Raw]] = {}
+        self._rare: dict[int, list[Any]] = {}
         self._newest = 0
 
     async def scopes(self, http: Http) -> Sequence[Scope]:
@@ -151,7 +151,7 @@ class Buildbot(Source[BuildbotOptions]):
             return self._waiting(request, builders)
         return None
 
-    async def _builds(self, path: str, params: Mapping[str, Any], http: Http) -> list[msgspec.Raw]:
+    async def _builds(self, path: str, params: Mapping[str, Any], http: Http) -> list[Any]:
         return (await http.get(f"/api/v2{path}", params=params)).decode(Builds).builds
 
     async def _wanted(self, http: Http) -> dict[int, Builder]:

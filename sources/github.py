@@ -3,7 +3,7 @@
 A list of runs says all there is to say of them, so its ETag vouches for the part; at first, and after a gap, the runs
 of the default branch are read further back, for workflows that seldom run. A list of deployments does not say how
 they went: that takes a request each, made for new ones, for those on their way, and now and then for the newest of
-each environment; what was read is kept. A page of issues vouches for the part only while it is the only page.
+each environment; what was read is kept.
 
 What GitHub's words mean is in `sources._github`.  Docs: docs.github.com/en/rest.
 """
@@ -13,7 +13,7 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping, Sequence
 from datetime import timedelta
-from typing import Annotated, Final
+from typing import Annotated, Any, Final
 
 import msgspec
 
@@ -45,6 +45,7 @@ from statusboard.api import (
     Scope,
     Source,
     SourceOptions,
+    TooLarge,
     option,
     parse_time,
 )
@@ -83,10 +84,9 @@ class _Read(msgspec.Struct, frozen=True):
 
 
 class _Releases(msgspec.Struct, frozen=True):
-    """What the last good poll of a repository's releases found."""
+    """What the last good poll of a repository's deployments found."""
 
     deployments: Rows[Deployment]
-    published: Rows[PublishedRelease]
     read: dict[int, _Read]
 
 
@@ -110,7 +110,6 @@ class GitHub(Source[GitHubOptions]):
         self._repos = tuple({repo.lower(): repo for repo in options.repos}.values())
         self._branches: dict[str, tuple[str, float]] = {}
         self._releases: dict[str, _Releases] = {}
-        self._one_page: set[str] = set()
         self._newest_run: dict[str, int] = {}
 
     def request_headers(self) -> Mapping[str, str]:
@@ -184,22 +183,18 @@ class GitHub(Source[GitHubOptions]):
 
     async def _read_releases(self, scope: Scope, http: Http) -> Part:
         repo: str = scope.data
-        # Taken away first: after a failure the lists are asked for anew and in full. For the same reason nothing is
-        # conditional while nothing is known: a 304 would leave us without what it vouches for.
+        # Taken away first: after a failure all is read anew. For the same reason nothing is conditional while nothing
+        # is known: a 304 would leave us without the list that it vouches for.
         known = self._releases.pop(repo, None)
         try:
             params = {"per_page": self.options.deployments}
             reply = await http.get(f"/repos/{repo}/deployments", params=params, conditional=known is not None)
-            deployments = Rows("deployment", Deployment, reply.decode(list[msgspec.Raw]))
+            deployments = Rows("deployment", Deployment, reply.decode(list[Any]))
         except NotModified:
             assert known is not None
             deployments = known.deployments
-        try:
-            reply = await http.get(f"/repos/{repo}/releases", params={"per_page": 10}, conditional=known is not None)
-            published = Rows("release", PublishedRelease, reply.decode(list[msgspec.Raw]))
-        except NotModified:
-            assert known is not None
-            published = known.published
+        reply = await http.get(f"/repos/{repo}/releases", params={"per_page": 10})
+        published = Rows("release", PublishedRelease, reply.decode(list[Any]))
         read = await self._statuses(repo, deployments.good, known.read if known else {}, http)
 
         def deployment(row: Deployment) -> Release:
@@ -208,7 +203,7 @@ class GitHub(Source[GitHubOptions]):
         part = deployments.part(scope, deployment)
         more = published.part(scope, lambda row: publication_of(self, repo, row))
         if part.error is None and more.error is None:
-            self._releases[repo] = _Releases(deployments=deployments, published=published, read=read)
+            self._releases[repo] = _Releases(deployments=deployments, read=read)
         return msgspec.structs.replace(part, items=part.items + more.items, error=part.error or more.error)
 
     async def _statuses(
@@ -253,28 +248,20 @@ class GitHub(Source[GitHubOptions]):
 
     async def _read_issues(self, scope: Scope, http: Http) -> Part:
         repo: str = scope.data
-        conditional = repo in self._one_page
-        self._one_page.discard(repo)
         params: dict[str, str | int] = {"state": "open", "sort": "updated", "direction": "desc", "per_page": 100}
         rows: Rows[Issue] = Rows("issue", Issue)
         notes: list[str] = []
         pages = 0
         try:
-            async for reply in http.pages(
-                f"/repos/{repo}/issues", params=params, conditional=conditional, limit=ISSUE_PAGES + 1
-            ):
-                rows.add(reply.decode(list[msgspec.Raw]))
+            async for reply in http.pages(f"/repos/{repo}/issues", params=params, conditional=True, limit=ISSUE_PAGES):
+                rows.add(reply.decode(list[Any]))
                 pages += 1
-                if pages == ISSUE_PAGES and reply.next_url:
-                    notes.append(f"{repo}: only the {ISSUE_PAGES * 100} open issues that changed last are read")
-                    break
-        except NotModified:
-            self._one_page.add(repo)
-            raise
+        except TooLarge:
+            if pages < ISSUE_PAGES:
+                raise
+            notes.append(f"{repo}: only the {ISSUE_PAGES * 100} open issues that changed last are read")
         except NotFound as exc:
             if exc.status != 410:
                 raise
             notes.append(f"{repo}: issues are turned off")
-        if pages == 1:
-            self._one_page.add(repo)
         return rows.part(scope, lambda issue: ticket_of(self, repo, issue), notes=notes)

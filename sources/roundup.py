@@ -11,7 +11,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from datetime import datetime
-from typing import Annotated, Final
+from typing import Annotated, Any, Final
 from urllib.parse import urlsplit
 
 import msgspec
@@ -89,7 +89,7 @@ class Issue(msgspec.Struct, frozen=True):
 
 
 class Collection(msgspec.Struct, frozen=True):
-    collection: list[msgspec.Raw]
+    collection: list[Any]
     total: int | None = msgspec.field(default=None, name="@total_size")
 
 

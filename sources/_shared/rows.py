@@ -22,21 +22,21 @@ class Rows(Generic[T]):
     ``good`` are the rows that could be read as ``type``; ``what`` names one of them in errors ("alert").
     """
 
-    def __init__(self, what: str, type: type[T], raws: Iterable[msgspec.Raw] = ()) -> None:
+    def __init__(self, what: str, type: type[T], rows: Iterable[object] = ()) -> None:
         self.what = what
         self.good: list[T] = []
         self._type = type
         self._faults: list[str] = []
         self._total = 0
-        self.add(raws)
+        self.add(rows)
 
-    def add(self, raws: Iterable[msgspec.Raw]) -> None:
+    def add(self, rows: Iterable[object]) -> None:
         """Read the rows of one more page.  Numbers may come as text, as some vendors send them."""
-        for raw in raws:
+        for row in rows:
             self._total += 1
             try:
-                self.good.append(msgspec.json.decode(raw, type=self._type, strict=False))
-            except (msgspec.MsgspecError, UnicodeDecodeError) as exc:
+                self.good.append(msgspec.convert(row, self._type, strict=False))
+            except msgspec.ValidationError as exc:
                 self._faults.append(str(exc))
 
     def part(self, scope: Scope, convert: Callable[[T], Item | None], **extra: Any) -> Part:
