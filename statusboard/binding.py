@@ -1,12 +1,13 @@
 """From YAML nodes to typed structs, finding every wrong field with its own place.
 
-msgspec's own conversion stops at the first error and knows no lines; here each field is converted by itself.  Two
-liberties are taken with what a person writes: a single value stands for a list of one, and nothing for an empty list
-or mapping.
+msgspec's own conversion stops at the first error and knows no lines; here each field is converted by itself.  Some
+liberties are taken with what a person writes: a single value stands for a list of one, nothing for an empty list or
+mapping, and where text is wanted a number is the very text that stands in the file (``1.10`` stays ``1.10``).
 """
 
 from __future__ import annotations
 
+import re
 import types
 from collections.abc import Collection, Mapping
 from typing import Annotated, Any, Final, Literal, TypeVar, Union, get_args, get_origin
@@ -28,25 +29,31 @@ class _Bad:
 
 
 BAD: Final = _Bad()
+_NO_HINTS: Final[Mapping[str, str]] = {}
 
 
-def bind(node: Node, cls: type[S], problems: list[Problem], path: str = "", *, skip: Collection[str] = ()) -> S | None:
-    """The mapping as an instance of ``cls``, or None when a problem was noted.
+def bind(node: Node, cls: type[S], problems: list[Problem], path: str = "") -> S | None:
+    """The mapping as an instance of ``cls``, or None when a problem was noted."""
+    before = len(problems)
+    values = bind_fields(node, cls, problems, path)
+    return None if len(problems) > before else build(node, cls, values, problems, path)
 
-    Keys named in ``skip`` are left to the caller; their fields must have defaults.  A ValueError from the struct's
-    ``__post_init__`` is a problem of the option that it names in backquotes first, else of the whole mapping.
+
+def bind_fields(
+    node: Node, cls: type[Struct], problems: list[Problem], path: str = "", *, hints: Mapping[str, str] = _NO_HINTS
+) -> dict[str, Any]:
+    """The fields of ``cls`` that could be read, by attribute name; all else became problems.
+
+    ``hints`` says what a missing key wants, where the type does not.
     """
     if isinstance(node, Scalar) and node.value is None:
         node = Map({}, node.at)
     if not isinstance(node, Map):
         problems.append(problem_at(node.at, f"this is {found(node)}, where a mapping is wanted", path=path))
-        return None
-    before = len(problems)
+        return {}
     fields = {field.encode_name: field for field in structs.fields(cls)}
     values: dict[str, Any] = {}
     for key, entry in node.entries.items():
-        if key in skip:
-            continue
         if key not in fields:
             problems.append(unknown_key(node, key, fields, path))
             continue
@@ -54,22 +61,30 @@ def bind(node: Node, cls: type[S], problems: list[Problem], path: str = "", *, s
         if value is not BAD:
             values[fields[key].name] = value
     for key, field in fields.items():
-        if field.required and key not in node.entries and key not in skip:
-            problems.append(problem_at(node.at, f"`{key}` is missing", path=path, hint=wanted_hint(field.type)))
-    if len(problems) > before:
-        return None
+        if field.required and key not in node.entries:
+            hint = hints.get(key) or wanted_hint(field.type)
+            problems.append(problem_at(node.at, f"`{key}` is missing", path=path, hint=hint))
+    return values
+
+
+def build(node: Node, cls: type[S], values: Mapping[str, Any], problems: list[Problem], path: str = "") -> S | None:
+    """``cls(**values)``, or None when a problem was noted.
+
+    A ValueError from the struct's own ``__post_init__`` is a problem of the option that it names in backquotes first,
+    else of the whole mapping.
+    """
     try:
         return cls(**values)
     except (ValueError, TypeError) as error:
-        problems.append(_own_complaint(node, fields, str(error), path))
+        problems.append(_own_complaint(node, structs.fields(cls), str(error), path))
         return None
 
 
-def _own_complaint(node: Map, fields: Collection[str], message: str, path: str) -> Problem:
+def _own_complaint(node: Node, fields: tuple[structs.FieldInfo, ...], message: str, path: str) -> Problem:
     named = message.partition("`")[2].partition("`")[0]
     message = clean(redact(message), 300)
-    if named in fields:
-        entry = node.entries.get(named)
+    if any(field.encode_name == named for field in fields):
+        entry = node.entries.get(named) if isinstance(node, Map) else None
         return problem_at(entry.value.at if entry else node.at, message, path=join(path, named))
     return problem_at(node.at, message, path=path)
 
@@ -145,11 +160,19 @@ def _convert_mapping(node: Node, inner: Any, problems: list[Problem], path: str)
 
 
 def _convert_leaf(node: Node, inner: Any, wanted: Any, problems: list[Problem], path: str) -> Any:
+    value = plain(node)
+    if isinstance(node, Scalar) and type(value) in (int, float) and _is_textual(inner):
+        value = node.text
     try:
-        return msgspec.convert(plain(node), wanted, dec_hook=duration_dec_hook)
+        return msgspec.convert(value, wanted, dec_hook=duration_dec_hook)
     except msgspec.ValidationError as error:
         problems.append(_wrong(node, inner, str(error), path))
         return BAD
+
+
+def _is_textual(inner: Any) -> bool:
+    members = [unwrap(m)[0] for m in get_args(inner)] if get_origin(inner) in UNIONS else [inner]
+    return str in members and not any(number in members for number in (int, float, Duration))
 
 
 def _wrong(node: Node, inner: Any, said: str, path: str) -> Problem:
@@ -159,7 +182,8 @@ def _wrong(node: Node, inner: Any, said: str, path: str) -> Problem:
         return problem_at(node.at, f"there is nothing here, where {want} is wanted", path=path)
     if get_origin(inner) is Literal and isinstance(node, Scalar):
         choices = [str(choice) for choice in get_args(inner)]
-        return problem_at(node.at, f"`{shown(node.text)}` is not {want}", path=path, hint=closest(node.text, choices))
+        hint = closest(node.text, choices, list_all=False)
+        return problem_at(node.at, f"`{shown(node.text)}` is not {want}", path=path, hint=hint)
     if inner is Duration and isinstance(node, Scalar):
         why = f": {said}" if said.startswith("a duration cannot") else ""
         return problem_at(node.at, f"this is not {want}{why}", path=path, hint="write it like 15s, 2m, 1h30m or 2d")
@@ -167,8 +191,8 @@ def _wrong(node: Node, inner: Any, said: str, path: str) -> Problem:
         return problem_at(node.at, f"this is {found(node)}, where text is wanted", path=path, hint="put it in quotes")
     if inner is bool and isinstance(node, Scalar) and node.text.casefold() in _YES_NO:
         return problem_at(node.at, "this is text, where true or false is wanted", path=path, hint=_YES_NO_HINT)
-    if isinstance(node, Scalar) and " of length " not in said and (said.startswith("Expected") and ", got" not in said):
-        limits = said.removeprefix("Expected ").replace("`", "")
+    if isinstance(node, Scalar) and said.startswith("Expected") and ", got" not in said:
+        limits = re.sub(r"`\w+` ?", "", said.removeprefix("Expected "))
         return problem_at(node.at, f"this must be {clean(limits, 120)}", path=path)
     return problem_at(node.at, f"this is {found(node)}, where {want} is wanted", path=path)
 
@@ -180,12 +204,12 @@ _EXAMPLE_LIST = "write [one, two], or a line `- one` for each"
 
 def unknown_key(node: Map, key: str, known: Collection[str], path: str) -> Problem:
     """The problem of a key that nothing reads, with the most similar known one."""
-    at = node.mark(key)
+    at = node.key_mark(key)
     return problem_at(at, f"unknown key `{shown(key)}`", path=path, hint=closest(key, known))
 
 
-def closest(word: str, known: Collection[str]) -> str:
-    """``did you mean …?``, or all known words where none is similar."""
+def closest(word: str, known: Collection[str], *, list_all: bool = True) -> str:
+    """``did you mean …?``, or all known words (else ``""``) where none is similar."""
     import difflib
 
     by_fold = {k.casefold(): k for k in known}
@@ -194,7 +218,7 @@ def closest(word: str, known: Collection[str]) -> str:
     match = match or [k for k in by_fold if len(folded) > 2 and (k.startswith(folded) or folded.startswith(k))][:1]
     if match:
         return f"did you mean `{by_fold[match[0]]}`?"
-    return f"known are: {', '.join(sorted(known))}" if known else ""
+    return f"known are: {', '.join(sorted(known))}" if known and list_all else ""
 
 
 def shown(text: str) -> str:
@@ -259,4 +283,4 @@ def in_words(wanted: Any) -> str:
 def wanted_hint(wanted: Any) -> str:
     """What a missing option wants, with its own description where it has one."""
     described = next((meta.description for meta in unwrap(wanted)[1] if meta.description), None)
-    return f"{in_words(wanted)}: {described}" if described else in_words(wanted)
+    return f"{in_words(wanted)}: {described}" if described else f"{in_words(wanted)} is wanted"

@@ -23,13 +23,13 @@ from uuid import uuid4
 from statusboard.board import Board, Delta
 from statusboard.clock import Clock, SystemClock
 from statusboard.diff import draft
-from statusboard.errors import HistoryGone, LeaseLost, StoreError, StoreUnusable
+from statusboard.errors import ConfigError, HistoryGone, LeaseLost, StoreError, StoreUnusable
 from statusboard.health import Tracker, by_age
 from statusboard.ingest import Ingest, Resolver
 from statusboard.model import Annotation, HealthState, Status
 from statusboard.poller import Budgeted, Polled, Poller
 from statusboard.source import Source, SourceOptions
-from statusboard.store import open_store
+from statusboard.store import open_store, replacement
 from statusboard.store.base import Batch, Lease, Registration, Store
 from statusboard.store.memory import MemoryStore
 
@@ -40,6 +40,7 @@ Listener: TypeAlias = Callable[[Delta], None]
 
 LEASE = "poll"
 LEASE_EVERY = 2.0
+TAKEOVER = 8.0
 KEEP_EVERY = 60.0
 RETAIN_EVERY = 6 * 3600.0
 STATUS_EVERY = 1.0
@@ -94,6 +95,8 @@ class Engine:
         self.ingest: Ingest | None = None
         self.store: Store
         self.ready = asyncio.Event()
+        #: Whether sources are polled on their own; `statusboard.oneshot` asks for one round instead.
+        self.keep_polling = True
         self._path = store_path
         self._read_only = read_only
         self._keep = keep
@@ -124,6 +127,7 @@ class Engine:
             self.role = "reading"
         else:
             await self._try_lease()
+            await self._refuse_other_options()
             self._spawn(self._hold(), "lease")
         self.ready.set()
 
@@ -162,6 +166,15 @@ class Engine:
             return False
         await self.poller.pause(source, paused)
         return True
+
+    async def poll_once(self) -> None:
+        """Poll every source once, side by side, and store what it gave; to be called while this process polls."""
+        poller = self.poller
+        if poller is None:
+            return
+        await asyncio.gather(*(poller.poll(polled) for polled in poller.polled.values()))
+        await poller.ingest.flush()
+        self.statuses = {name: polled.status for name, polled in poller.polled.items()}
 
     async def annotate(self, annotation: Annotation) -> None:
         """Store what a person said; every board of this store sees it."""
@@ -311,9 +324,30 @@ class Engine:
             on_store_error=lambda error: self._spawn(self._failed(error), "store failed"),
         )
         self.role = "polling"
-        self.poller.start()
+        if self.keep_polling:
+            self.poller.start()
         self._spawn(self._tidy(ingest), "tidy")
         log.info("polling %d sources", len(polled))
+
+    async def _refuse_other_options(self) -> None:
+        """One name read with other options by two boards of one store would flip the picture at every poll.
+
+        Raises `ConfigError` while another process polls with other options.  One that has just died is waited for.
+        """
+        patience = self.clock.monotonic() + TAKEOVER
+        while self.role == "following":
+            stored = {r.source: r.identity for r in await self.store.registered()}
+            other = sorted(s.name for s in self.setups.values() if stored.get(s.name, s.identity) != s.identity)
+            if not other:
+                return
+            if self.clock.monotonic() > patience:
+                raise ConfigError(
+                    f"another board polls this store and reads {', '.join(other)} with other options; boards of one "
+                    "store must agree",
+                    hint="give this board another `board.id`, or end the other one",
+                )
+            await self.clock.sleep(LEASE_EVERY / 2)
+            await self._try_lease()
 
     async def _stop_polling(self) -> None:
         poller, self.poller = self.poller, None
@@ -358,15 +392,14 @@ class Engine:
             log.error("the store failed, going on in memory: %s", error)
             await self._stop_polling()
             await self._quietly(self.store.close())
-            reason = error.reason if isinstance(error, StoreUnusable) else "failed"
-            self.notice = f"not stored ({reason}): {error}; this board runs from memory"
-            memory = MemoryStore(clock=self.clock, problem=self.notice)
-            await memory.open()
-            lease = await memory.lease(LEASE, self._holder)
-            facts = [row.fact for row in self.board.rows.values()]
-            drafts = tuple(draft(None, fact) for fact in facts)
-            await memory.append(Batch(observed_at=self.clock.now(), drafts=drafts), lease)
-            self.store = memory
+            unusable = error if isinstance(error, StoreUnusable) else StoreUnusable(str(error), reason="failed")
+            store, self.notice = await replacement(self._path or Path(), unusable, clock=self.clock)
+            lease = await store.lease(LEASE, self._holder)
+            if lease is not None and store.store_id != self.store.store_id:
+                # A new history: what is on the board is its first page, so that nothing seems to have healed.
+                drafts = tuple(draft(None, row.fact) for row in self.board.rows.values())
+                await store.append(Batch(observed_at=self.clock.now(), drafts=drafts), lease)
+            self.store = store
             self._lease = None
             await self._load()
             if not self._read_only:

@@ -174,10 +174,11 @@ class Ingest:
             fingerprints.update(prints)
             await asyncio.sleep(0)
         present = {item.key for item in items}
-        gone, orphans = absent(part, desk.alone_in(part.scope), present, mark=mark)
+        alone = desk.alone_in(part.scope)
+        gone, orphans = absent(part, alone, present, mark=mark)
         changes = await self._append(drafts + gone, validators=part.validators)
         self._note(desk, fingerprints)
-        desk.members[part.scope] = present | {k for k in desk.members.get(part.scope, ()) if k in desk.known}
+        desk.members[part.scope] = present | {known.key for known in alone if known.key in desk.known}
         return changes, orphans, faults
 
     async def found(self, source: str, part: Part, items: Iterable[Item]) -> list[Change]:

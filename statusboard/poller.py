@@ -17,7 +17,7 @@ from statusboard.errors import LeaseLost, NotFound, SourceBug, SourceError, Stor
 from statusboard.health import Tracker, describe
 from statusboard.ingest import Ingest
 from statusboard.model import Item, Part, Status, Validator, remote_id
-from statusboard.source import HttpFactory, LookupUnsupported, Source, SourceOptions
+from statusboard.source import HttpFactory, LookupUnsupported, Source, SourceOptions, contained
 
 log = logging.getLogger("statusboard.poller")
 
@@ -150,7 +150,7 @@ class Poller:
             except StoreError as error:
                 self._on_store_error(error)
                 delay = polled.interval
-            except Exception:  # the boundary: a fault of ours in one source's task must not end its polling
+            except Exception:
                 log.exception("polling %s failed", polled.name)
                 delay = polled.interval
 
@@ -204,10 +204,6 @@ class Poller:
             error = exc
             if tracker.failed_whole(exc):
                 log.warning("source %s cannot be read: %s", source.name, describe(exc))
-        except Exception as exc:  # the boundary: a source may raise anything
-            log.exception("source %s failed", source.name)
-            error = SourceBug(f"the {source.type} source failed: {type(exc).__name__}")
-            tracker.failed_whole(error)
         was_failing = polled.last_error is not None
         if was_failing and error is None:
             log.info("source %s is read again", source.name)
@@ -241,7 +237,7 @@ class Poller:
         for key in due[:LOOKUPS_A_POLL]:
             polled.looked_up[key] = polled.polls
             try:
-                item = await polled.source.lookup(part.kind, remote_id(key), http)
+                item = await contained(polled.source, "lookup", polled.source.lookup(part.kind, remote_id(key), http))
             except NotFound:
                 item = None
             except LookupUnsupported:
@@ -249,10 +245,6 @@ class Poller:
                 continue
             except SourceError as error:
                 log.info("source %s: %s could not be read again: %s", polled.name, key, describe(error))
-                continue
-            except Exception:  # the boundary: a source may raise anything
-                log.exception("source %s: lookup raised", polled.name)
-                unreadable.append(key)
                 continue
             if item is None:
                 gone.append(key)

@@ -15,15 +15,14 @@ from typing import Any
 import msgspec
 from msgspec import NODEFAULT, Struct, structs
 
-from statusboard.binding import bind as bind_struct
-from statusboard.binding import closest, in_words, shown, unwrap
+from statusboard.binding import bind_fields, build, closest, in_words, shown, unwrap
 from statusboard.clock import Duration
 from statusboard.errors import ConfigError, Problem
 from statusboard.log import redact
 from statusboard.model import ITEM_KINDS
 from statusboard.source import Source, SourceOptions
 from statusboard.text import clean, redact_url
-from statusboard.yamlfile import Map, Scalar, join, problem_at
+from statusboard.yamlfile import Map, join, problem_at
 
 GROUP = "statusboard.sources"
 DISTRIBUTION = "statusboard"
@@ -206,46 +205,35 @@ def bind(node: Map, cls: type[Source[Any]], problems: list[Problem], path: str =
     with ``Meta(extra={"path": True})`` are meant from the folder of the file that they stand in.
     """
     before = len(problems)
-    options = bind_struct(node, cls.Options, problems, path)
-    if options is None:
-        # The checks below need no whole struct; whoever mends a config wants to hear all of it at once.
-        _check_url(node, cls, _text(node, "url"), problems, path)
-        return None
-    changes: dict[str, Any] = {}
-    _check_url(node, cls, options.url, problems, path)
-    if not options.url:
-        changes["url"] = cls.default_url
-    _check_times(node, options, problems, path)
-    if options.interval is None:
-        changes["interval"] = Duration(cls.default_interval)
-    for kind in options.kinds:
+    values = bind_fields(node, cls.Options, problems, path, hints=COMMON_OPTIONS)
+    _check_url(node, cls, values.get("url"), problems, path)
+    _check_times(node, values, problems, path)
+    for kind in values.get("kinds", ()):
         if kind not in cls.kinds:
             hint = f"it reads: {', '.join(sorted(cls.kinds))}"
-            message = f"a source of type `{shown(options.type)}` reads no {kind}s"
+            message = f"a source of type `{shown(cls.type)}` reads no {kind}s"
             problems.append(problem_at(node.mark("kinds"), message, path=join(path, "kinds"), hint=hint))
-    changes.update(_with_paths(node, options))
     if len(problems) > before:
         return None
-    return structs.replace(options, **changes)
+    if not values.get("url"):
+        values["url"] = cls.default_url
+    if values.get("interval") is None:
+        values["interval"] = Duration(cls.default_interval)
+    options = build(node, cls.Options, values, problems, path)
+    return None if options is None else structs.replace(options, **_with_paths(node, options))
 
 
-def _text(node: Map, key: str) -> str:
-    value = node.get(key)
-    return value.value if isinstance(value, Scalar) and isinstance(value.value, str) else ""
-
-
-def _check_url(node: Map, cls: type[Source[Any]], url: str, problems: list[Problem], path: str) -> None:
+def _check_url(node: Map, cls: type[Source[Any]], url: str | None, problems: list[Problem], path: str) -> None:
     if not url:
         if cls.needs_url and not cls.default_url and "url" not in node.entries:
             hint = "the base URL, such as https://ci.example.com"
             problems.append(problem_at(node.at, "`url` is missing", path=path, hint=hint))
-        elif cls.needs_url and not cls.default_url:
+        elif cls.needs_url and not cls.default_url and url is not None:
             problems.append(problem_at(node.mark("url"), "the URL is empty", path=join(path, "url")))
         return
     complaint = url_complaint(url)
     if complaint:
-        at = node.entries["url"].value.at if "url" in node.entries else node.at
-        problems.append(problem_at(at, complaint[0], path=join(path, "url"), hint=complaint[1]))
+        problems.append(problem_at(node.mark("url"), complaint[0], path=join(path, "url"), hint=complaint[1]))
 
 
 def url_complaint(url: str) -> tuple[str, str] | None:
@@ -270,13 +258,14 @@ def url_complaint(url: str) -> tuple[str, str] | None:
     return None
 
 
-def _check_times(node: Map, options: SourceOptions, problems: list[Problem], path: str) -> None:
-    if options.interval is not None and options.interval < MIN_INTERVAL:
-        at = node.entries["interval"].value.at if "interval" in node.entries else node.at
-        problems.append(problem_at(at, "an interval is at least 1 second", path=join(path, "interval")))
-    if not MIN_TIMEOUT <= options.timeout <= MAX_TIMEOUT:
-        at = node.entries["timeout"].value.at if "timeout" in node.entries else node.at
-        problems.append(problem_at(at, "a timeout is between 100ms and 10m", path=join(path, "timeout")))
+def _check_times(node: Map, values: Mapping[str, Any], problems: list[Problem], path: str) -> None:
+    interval = values.get("interval")
+    if interval is not None and interval < MIN_INTERVAL:
+        message = "an interval is at least 1 second"
+        problems.append(problem_at(node.mark("interval"), message, path=join(path, "interval")))
+    if not MIN_TIMEOUT <= values.get("timeout", MIN_TIMEOUT) <= MAX_TIMEOUT:
+        message = "a timeout is between 100ms and 10m"
+        problems.append(problem_at(node.mark("timeout"), message, path=join(path, "timeout")))
 
 
 def _with_paths(node: Map, options: SourceOptions) -> dict[str, Any]:

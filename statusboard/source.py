@@ -18,7 +18,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
+from collections.abc import AsyncIterator, Awaitable, Iterable, Mapping, Sequence
 from datetime import datetime
 from typing import Any, ClassVar, Generic, Protocol, TypeAlias, TypeVar
 
@@ -279,7 +279,7 @@ class Source(Generic[O]):
 
         ``timeout`` is the limit of one part, in seconds.  Raises what `scopes` raises: then nothing was read.
         """
-        scopes = await self.scopes(http(""))
+        scopes = await contained(self, "scopes", self.scopes(http("")))
         tasks = [asyncio.create_task(self._part(scope, http, timeout)) for scope in scopes]
         try:
             for done in asyncio.as_completed(tasks):
@@ -297,29 +297,38 @@ class Source(Generic[O]):
     async def _part(self, scope: Scope, http: HttpFactory, timeout: float) -> Part:
         started_at = self.clock.now()
         scope = msgspec.structs.replace(scope, started_at=started_at)
-        error: SourceError
         client = http(scope.name)
         try:
             async with asyncio.timeout(timeout):
-                part = await self.read(scope, client)
+                part = await contained(self, scope.name, self.read(scope, client))
             return msgspec.structs.replace(part, validators=client.validators)
         except NotModified:
             return Part(scope=scope.name, kind=scope.kind, reach=scope.reach, started_at=started_at, unchanged=True)
         except TimeoutError:
-            error = Timeout(f"not read within {timeout:g} s")
+            error: SourceError = Timeout(f"not read within {timeout:g} s")
         except SourceError as exc:
             error = exc
-        except asyncio.CancelledError:
-            task = asyncio.current_task()
-            if task is not None and task.cancelling():
-                raise
-            error = SourceBug(f"the {self.type} source cancelled itself")
-        except (
-            BaseException
-        ) as exc:  # the boundary: a source may raise anything (SystemExit too), harming only its part
-            self.log.exception("source %s: part %s raised", self.name, scope.name)
-            error = SourceBug(f"the {self.type} source failed: {type(exc).__name__}")
         return Part(scope=scope.name, kind=scope.kind, reach=scope.reach, started_at=started_at, error=error)
+
+
+async def contained(source: Source[Any], what: str, work: Awaitable[T]) -> T:
+    """Await what a source does, which may raise anything at all (SystemExit too): it comes out as a `SourceError`.
+
+    Only being cancelled by us, and the framework's own signals, pass through.
+    """
+    try:
+        return await work
+    except (SourceError, NotModified, LookupUnsupported, TimeoutError):
+        raise
+    except asyncio.CancelledError:
+        task = asyncio.current_task()
+        if task is not None and task.cancelling():
+            raise
+        name = "CancelledError"
+    except BaseException as exc:
+        source.log.error("source %s: %s raised", source.name, what, exc_info=exc)
+        name = type(exc).__name__
+    raise SourceBug(f"the {source.type} source failed: {name}")
 
 
 class LookupUnsupported(Exception):

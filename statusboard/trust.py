@@ -1,14 +1,15 @@
 """Which config is used, and which ``./statusboard.yaml`` may be.
 
-The order is ``--config``, ``$STATUSBOARD_CONFIG``, a *trusted* ``./statusboard.yaml``, the platform's config folder.  What a
-person names is meant.  What merely lies in the current folder may have come with a cloned repository, and could run
-commands or send secrets to its URLs: it is used only after ``statusboard trust``, and only as long as it and all that
-it includes are, byte for byte, what was trusted.
+The order is ``--config``, ``$STATUSBOARD_CONFIG``, a *trusted* ``./statusboard.yaml``, the platform's config folder.
+What a person names is meant.  What merely lies in the current folder may have come with a cloned repository, and could
+run commands or send secrets to its URLs: it is used only after ``statusboard trust``, and only as long as it and all
+that it includes are, byte for byte, what was trusted.
 """
 
 from __future__ import annotations
 
 import contextlib
+import hashlib
 import os
 import secrets
 from collections.abc import Mapping
@@ -21,6 +22,7 @@ from msgspec import Struct
 from statusboard._config.files import gather
 from statusboard.errors import ConfigError
 from statusboard.paths import config_dir, private_dir, state_dir
+from statusboard.yamlfile import read
 
 LOCAL_NAME = "statusboard.yaml"
 """The config that a folder may bring along."""
@@ -43,8 +45,15 @@ class Found(Struct, frozen=True, kw_only=True):
     digest: str = ""
 
 
+class _Entry(Struct, frozen=True):
+    """What was trusted: the file itself, and the file with all that it includes."""
+
+    own: str
+    whole: str
+
+
 class TrustList:
-    """The trusted configs: absolute path and digest of contents, in a file of mode 0600.
+    """The trusted configs: absolute path and digests of contents, in a file of mode 0600.
 
     A list that cannot be read trusts nothing.
     """
@@ -53,19 +62,23 @@ class TrustList:
         self._file = file or state_dir() / "trusted.json"
 
     def standing(self, path: Path) -> tuple[Standing, str]:
-        """Whether a config is trusted as it is now, and the digest of its contents."""
-        digest = gather(path).digest
+        """Whether a config is trusted as it is now; if so, with the digest of its contents, else ``""``.
+
+        A file that is not the one that was trusted is not even parsed, so its includes are not looked for.
+        """
         known = self._read().get(_key(path))
         if known is None:
-            return "unknown", digest
-        return ("trusted" if known == digest else "changed"), digest
+            return "unknown", ""
+        if _own_digest(path) != known.own or (digest := gather(path).digest) != known.whole:
+            return "changed", ""
+        return "trusted", digest
 
     def trust(self, path: Path) -> tuple[Path, ...]:
         """Trust a config as it is now; returns all its files.  ConfigError where it or an include cannot be read."""
         files = gather(path)
         if files.problems:
             raise ConfigError(list(files.problems))
-        self._write({**self._read(), _key(path): files.digest})
+        self._write({**self._read(), _key(path): _Entry(own=_own_digest(path), whole=files.digest)})
         return files.paths
 
     def forget(self, path: Path) -> bool:
@@ -76,13 +89,13 @@ class TrustList:
         self._write(known)
         return True
 
-    def _read(self) -> dict[str, str]:
+    def _read(self) -> dict[str, _Entry]:
         try:
-            return msgspec.json.decode(self._file.read_bytes(), type=dict[str, str])
+            return msgspec.json.decode(self._file.read_bytes(), type=dict[str, _Entry])
         except (OSError, msgspec.DecodeError):
             return {}
 
-    def _write(self, known: Mapping[str, str]) -> None:
+    def _write(self, known: Mapping[str, _Entry]) -> None:
         """Replace the list as a whole: nobody meets half a list, and one that others could write is not kept."""
         part = self._file.with_name(f"{self._file.name}.{os.getpid()}.{secrets.token_hex(4)}")
         try:
@@ -133,3 +146,10 @@ def find_config(
 
 def _key(path: Path) -> str:
     return str(path.resolve())
+
+
+def _own_digest(path: Path) -> str:
+    try:
+        return hashlib.blake2b(read(path).encode("utf-8"), digest_size=32).hexdigest()
+    except ConfigError:
+        return ""

@@ -72,7 +72,12 @@ class Map(Struct, frozen=True):
         return None if entry is None else entry.value
 
     def mark(self, key: str) -> Mark:
-        """Where ``key`` stands, else where the mapping begins."""
+        """Where the value of ``key`` stands, else where the mapping begins."""
+        entry = self.entries.get(key)
+        return self.at if entry is None else entry.value.at
+
+    def key_mark(self, key: str) -> Mark:
+        """Where ``key`` itself stands, else where the mapping begins."""
         entry = self.entries.get(key)
         return self.at if entry is None else entry.at
 

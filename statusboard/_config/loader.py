@@ -11,7 +11,7 @@ from statusboard._config.files import File, Files
 from statusboard._config.secrets import Use, check, in_clear
 from statusboard._config.sections import FilterCheck, Sections, bind_keys, choose
 from statusboard._config.types import BoardOptions, Config, ConfiguredSource, SourceClass
-from statusboard.binding import bind, closest, shown, unknown_key
+from statusboard.binding import bind_fields, closest, shown, unknown_key
 from statusboard.credentials import Reference, parse_reference
 from statusboard.errors import ConfigError, Problem
 from statusboard.paths import store_path
@@ -117,19 +117,24 @@ class Loader:
                 self.problems.append(unknown_key(root, key, known, ""))
 
     def _board(self, node: Node | None) -> BoardOptions:
-        options = bind(node, BoardOptions, self.problems, "board") if node is not None else None
-        if options is None or not isinstance(node, Map):
+        if node is None:
             return BoardOptions()
-        try:
-            store_path(options.id)
-        except ValueError:
-            self._add(node.mark("id"), "this is no board id", "board.id", "use letters, digits, `.`, `_` and `-`")
-        if options.keep < MIN_KEEP:
-            self._add(node.mark("keep"), "this is too short", "board.keep", "at least 1m")
-        if options.timezone:
-            self._timezone(options.timezone, node.mark("timezone"))
-        store = rooted(options.store, Path(node.at.file).parent)
-        return structs.replace(options, title=clean(options.title, 80), store=store)
+        before = len(self.problems)
+        values = bind_fields(node, BoardOptions, self.problems, "board")
+        board = structs.replace(BoardOptions(), **values)
+        if isinstance(node, Map):
+            try:
+                store_path(board.id)
+            except ValueError:
+                self._add(node.mark("id"), "this is no board id", "board.id", "use letters, digits, `.`, `_` and `-`")
+            if board.keep < MIN_KEEP:
+                self._add(node.mark("keep"), "this is too short", "board.keep", "at least 1m")
+            if board.timezone:
+                self._timezone(board.timezone, node.mark("timezone"))
+        if len(self.problems) > before:
+            return board
+        store = rooted(board.store, Path(node.at.file).parent)
+        return structs.replace(board, title=clean(board.title, 80), store=store)
 
     def _timezone(self, name: str, at: Mark) -> None:
         from zoneinfo import ZoneInfo, ZoneInfoNotFoundError, available_timezones

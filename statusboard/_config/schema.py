@@ -67,11 +67,13 @@ def _source(name: str, cls: SourceClass) -> dict[str, Any]:
     properties = schema["properties"]
     for key, description in COMMON_OPTIONS.items():
         properties[key].setdefault("description", description)
+    for key in ("url", "token", "password"):
+        properties[key]["type"] = "string"
     for key in ("token", "password"):
         properties[key].update(_REFERENCE)
     properties["type"] = {"const": name, "description": cls.summary or COMMON_OPTIONS["type"]}
-    properties["kinds"] = {**properties["kinds"], **of_type(tuple[str, ...])}
-    properties["kinds"]["examples"] = [sorted(cls.kinds)]
+    kind = {"enum": sorted(cls.kinds)}
+    properties["kinds"]["anyOf"] = [{"type": "array", "items": kind}, kind, {"type": "null"}]
     properties["interval"]["default"] = str(Duration(cls.default_interval))
     if cls.default_url:
         properties["url"]["default"] = cls.default_url
@@ -120,7 +122,10 @@ def _of_inner(inner: Any, wanted: Any) -> dict[str, Any]:
     if origin in MAPPINGS:
         value = of_type((get_args(inner) or (str, Any))[1])
         return {"type": ["object", "null"], "additionalProperties": value}
-    return msgspec.json.schema(wanted)
+    schema = msgspec.json.schema(wanted)
+    if inner is str and schema.get("type") == "string":
+        schema["type"] = ["string", "number"]  # a number is taken for its text
+    return schema
 
 
 def _nullable(schema: dict[str, Any]) -> dict[str, Any]:

@@ -34,7 +34,7 @@ _TOKEN = re.compile(
 )
 _USERINFO = re.compile(r"https?://[^\s/?#]*@|[a-z][a-z0-9+.\-]*://[^\s/?#:]*:[^\s/?#]*@", re.IGNORECASE)
 _SECRET_QUERY = re.compile(
-    r"://[^\s]*[?&;](?:[a-z_\-]*token|api_?key|secret|client_secret|passw(?:or)?d|signature|sig)=[^&\s]", re.IGNORECASE
+    r"\S*[?&](?:[a-z_\-]*token|api_?key|secret|client_secret|passw(?:or)?d|signature|sig)=[^&\s]", re.IGNORECASE
 )
 _SHELL_VARIABLE = re.compile(r"\$(?:\{([A-Za-z_][A-Za-z0-9_]*)\}|([A-Za-z_][A-Za-z0-9_]*))")
 
@@ -61,7 +61,7 @@ def in_clear(node: Node, path: str) -> Iterator[Problem]:
         if _USERINFO.search(scalar.value):
             hint = "use `username:` and `password: keyring:NAME`"
             yield problem_at(scalar.at, "a user name or password stands in a URL", path=where, hint=hint)
-        elif _SECRET_QUERY.search(scalar.value):
+        elif _SECRET_QUERY.match(scalar.value):
             hint = "send it as a header: `headers: {NAME: keyring:NAME}`"
             yield problem_at(scalar.at, "a secret stands in a URL", path=where, hint=hint)
         elif _TOKEN.search(scalar.value):

@@ -197,7 +197,7 @@ def bind_keys(node: Node | None, actions: Collection[str], problems: list[Proble
     keys: dict[str, str] = {}
     by_key: dict[str, str] = {}
     for action, names in bound.items():
-        at = node.mark(action)
+        at = node.key_mark(action)
         if actions and action not in actions:
             problem = problem_at(at, f"unknown action `{shown(action)}`", path="keys", hint=closest(action, actions))
             problems.append(problem)

@@ -119,18 +119,17 @@ def main(args: list[str] | None = None) -> None:
         code = EXIT_USAGE
     except SystemExit as exc:
         code = exc.code if isinstance(exc.code, int) else 0
-    except Exception:  # the boundary: a fault of ours ends here, in the log and not on the screen
-        code = _own_fault()
+    except Exception as exc:  # noqa: BLE001 - the boundary: a fault of ours ends here, in the log, not on the screen
+        code = _own_fault(exc)
     sys.exit(code)
 
 
-
-def _own_fault() -> int:
+def _own_fault(error: Exception) -> int:
     import logging
 
     from statusboard.paths import log_file
 
-    logging.getLogger("statusboard").exception("unexpected")
-    name = type(sys.exc_info()[1]).__name__
+    logging.getLogger("statusboard").error("an unexpected fault", exc_info=error)
+    name = type(error).__name__
     click.echo(f"statusboard: an unexpected fault of ours ({name}); the details are in {log_file()}", err=True)
     return EXIT_BUG

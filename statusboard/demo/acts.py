@@ -338,8 +338,10 @@ class Acts:
         priority: str = "bug",
         labels: tuple[str, ...] = ("bug",),
     ) -> Ticket:
-        """Open a ticket, among the repository's issues (``hosted``) or in Roundup."""
+        """Open a ticket, among the repository's issues (``hosted``) or in Roundup, where its title names the service."""
         state = self.state
+        if not hosted and not title.startswith(f"{service.name}: "):
+            title = f"{service.name}: {title}"
         creator = creator or state.deal("people", PEOPLE)
         ticket = Ticket(
             service=service,

@@ -155,6 +155,8 @@ class Server:
                 pass
         except (ConnectionError, asyncio.IncompleteReadError):
             pass  # the client has gone, which is its right
+        except asyncio.CancelledError:
+            pass  # the loop is being closed; asyncio's streams report a cancelled connection as an error
         finally:
             del self._connections[task]
             writer.close()

@@ -27,7 +27,7 @@ def config_yaml(state: State, *, urls: Mapping[str, str], token: Path, password:
     ]
     for service in state.services:
         place = f"workflow: [{_several(service.pipelines)}]" if service.ci == "buildbot" else f"repo: [{service.repo}]"
-        rules = f"{place}, label: {{keyword: [{service.name}]}}"
+        rules = f"{place}, name: [{_text(f'{service.name}:*')}]"  # as the titles in the tracker begin
         lines.append(f"  {service.name}: {{team: {service.team}, match: {{{rules}}}}}")
     interval = "5s" if state.size < BUSY else "20s"
     lines += [

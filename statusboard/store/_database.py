@@ -58,13 +58,16 @@ def file_system(path: Path, mounted: str) -> str:
 class Setup(Struct, frozen=True, kw_only=True):
     """How to open a database.  All but the first two are for tests.
 
-    ``patience``: seconds to wait for another's lock.  ``on_connect``: called with each new connection.
+    ``patience``: seconds to wait for another's lock.  ``fold_every``: a list of the live rows is kept each time this
+    many changes were stored, so that ``as_of`` replays at most so many.  ``on_connect``: called with each new
+    connection.
     """
 
     path: Path
     read_only: bool = False
     schema: Schema = SCHEMA
     patience: float = 5.0
+    fold_every: int = 10_000
     on_connect: Callable[[sqlite3.Connection], None] = lambda connection: None
     mounts: Callable[[], str] = mounts
 
@@ -76,6 +79,7 @@ class Database:
         self.connection = connection
         self.path = setup.path
         self.store_id = store_id
+        self.fold_every = setup.fold_every
         self._version = setup.schema.version
         self._inode = _inode(setup.path)
         limit = connection.getlimit(sqlite3.SQLITE_LIMIT_VARIABLE_NUMBER)

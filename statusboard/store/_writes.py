@@ -14,8 +14,6 @@ from statusboard.store._reads import live_seqs, meta, packed, pieces
 from statusboard.store._rules import REQUESTS_KEPT, Standstill, changed_sources, lost, numbered, watched_row
 from statusboard.store.base import Batch, Coverage, Lease, Registration, Watched
 
-#: A list of the live rows is kept each time this many changes were stored: `as_of` replays at most so many.
-FOLD_EVERY = 10_000
 _KEYS_AT_ONCE = 500
 
 _HEADS = msgspec.json.Decoder(list[tuple[str, int, int | None]])
@@ -63,7 +61,7 @@ def _append_drafts(database: Database, batch: Batch) -> list[Change]:
         "ON CONFLICT(id) DO UPDATE SET head = excluded.head",
     )
     set_meta(connection, next_seq=first + len(changes), last_at=at)
-    _keep_fold(connection, first + len(changes) - 1)
+    _keep_fold(database, first + len(changes) - 1)
     return changes
 
 
@@ -104,9 +102,10 @@ def _row(change: Change, key_id: int, at: int) -> tuple[object, ...]:
     )
 
 
-def _keep_fold(connection: sqlite3.Connection, seq: int) -> None:
+def _keep_fold(database: Database, seq: int) -> None:
+    connection = database.connection
     newest = connection.execute("SELECT coalesce(max(seq), 0) FROM folds").fetchone()[0]
-    if seq - newest >= FOLD_EVERY:
+    if seq - newest >= database.fold_every:
         connection.execute("INSERT INTO folds VALUES (?, ?)", (seq, packed(live_seqs(connection))))
 
 

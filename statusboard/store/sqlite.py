@@ -1,8 +1,8 @@
 """The embedded store: one SQLite file, shared by all boards of a host.
 
 All work on the file is done by one thread (`_worker`), in write-ahead mode, so that readers never wait for writers.
-The file is the user's alone (0600).  Others may follow it with ``read_only`` once its owner lets them read the file
-and enter its folder (``chmod 644 FILE; chmod 755 FOLDER``).  Where they may not write in the folder, they can open it
+The file is the user's alone (0600).  Others may follow it with ``read_only`` once its owner, while no board runs, lets
+them read the file and enter its folder (``chmod 644 FILE; chmod 755 FOLDER``).  Where they may not write in the folder, they can open it
 only while a board or ``statusboard poll`` has it open: SQLite keeps what readers need in ``FILE-wal`` and ``FILE-shm``,
 which go when the last one closes.  A follower that is in stays in, even then.
 """
@@ -10,7 +10,6 @@ which go when the last one closes.  A follower that is in stays in, even then.
 from __future__ import annotations
 
 import logging
-import sqlite3
 from collections.abc import AsyncIterator, Callable, Collection, Sequence
 from datetime import datetime
 from functools import partial
@@ -24,7 +23,6 @@ from statusboard.store import _database, _reads, _retire, _writes
 from statusboard.store._activity import Activity
 from statusboard.store._database import Database, Setup
 from statusboard.store._rules import Standstill, refuse_unleased
-from statusboard.store._schema import SCHEMA, Schema
 from statusboard.store._worker import Worker
 from statusboard.store.base import Batch, Coverage, Lease, Live, Picture, Registration, StoreHealth
 
@@ -35,23 +33,13 @@ log = logging.getLogger(__name__)
 class SQLiteStore:
     """`statusboard.store.base.Store` in a file.
 
-    ``schema``, ``patience`` (seconds to wait for another's lock), ``on_connect`` and ``mounts`` are for tests.
+    ``setup`` replaces path and mode, for tests that need more.
     """
 
     def __init__(
-        self,
-        path: Path,
-        *,
-        read_only: bool = False,
-        clock: Clock | None = None,
-        schema: Schema = SCHEMA,
-        patience: float = 5.0,
-        on_connect: Callable[[sqlite3.Connection], None] = lambda connection: None,
-        mounts: Callable[[], str] = _database.mounts,
+        self, path: Path, *, read_only: bool = False, clock: Clock | None = None, setup: Setup | None = None
     ) -> None:
-        self._setup = Setup(
-            path=path, read_only=read_only, schema=schema, patience=patience, on_connect=on_connect, mounts=mounts
-        )
+        self._setup = setup or Setup(path=path, read_only=read_only)
         self._clock = clock or SystemClock()
         self._activity = Activity(self._clock)
         self._worker: Worker | None = None

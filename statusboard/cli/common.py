@@ -1,0 +1,69 @@
+"""What several commands do: find the configuration, start the log, run an engine once."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from statusboard.errors import ConfigError
+
+if TYPE_CHECKING:
+    from statusboard.config import Config
+    from statusboard.registry import Registry
+
+NO_CONFIG = "there is no configuration yet: run `statusboard init` to write one, or `statusboard demo` to see a board"
+
+
+def start_log(level: str) -> None:
+    """Log to the private file; say so on standard error where that cannot be."""
+    from statusboard import log
+    from statusboard.paths import log_file
+
+    problem = log.setup(log_file(), level)
+    if problem:
+        click.echo(f"log: {problem}", err=True)
+
+
+def registry() -> Registry:
+    """The source types that are installed."""
+    from statusboard.registry import Registry
+
+    return Registry.installed()
+
+
+def read_config(explicit: str | None, *, quiet: bool = False) -> Config:
+    """Find and read the configuration.  `ConfigError` tells everything that is wrong with it."""
+    from statusboard.config import load_config
+    from statusboard.query import parse
+    from statusboard.trust import find_config
+
+    found = find_config(explicit, os.environ, Path.cwd())
+    if found.notice and not quiet:
+        click.echo(f"statusboard: {found.notice}", err=True)
+    if found.path is None:
+        raise ConfigError(NO_CONFIG)
+    config = load_config(found.path, registry=registry(), check_filter=parse, digest=found.digest)
+    if not quiet:
+        for warning in config.warnings:
+            click.echo(f"config: {warning}", err=True)
+    return config
+
+
+def config_option(ctx: click.Context) -> str | None:
+    """The ``--config`` given before the command."""
+    root = ctx.find_root().obj or {}
+    value = root.get("config")
+    return value if isinstance(value, str) else None
+
+
+def read_only(ctx: click.Context) -> bool:
+    """The ``--read-only`` given before the command."""
+    return bool((ctx.find_root().obj or {}).get("read_only"))
+
+
+def log_level(ctx: click.Context) -> str:
+    """The ``--log-level`` given before the command."""
+    return str((ctx.find_root().obj or {}).get("log_level", "INFO"))
