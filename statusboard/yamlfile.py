@@ -383,7 +383,7 @@ _EXPLAINED = (
     ("flow mapping", "a mapping opened with `{` is not closed, or lacks a comma", "check commas and `}`", True),
     ("parsing a flow node", "a value is missing here", "check commas and brackets", False),
     ("cannot start any token", "a value cannot begin with this character", "put the value in quotes", False),
-    ("could not find expected ':'", "this line is no `key: value`", "add the `:`, or indent it as text", False),
+    ("could not find expected ':'", "this line is no `key: value`", "add the `:`, or indent it as text", True),
     ("parsing a block", "the indentation of this line fits no line above", "align keys with spaces", False),
     ("expected '<document start>'", "there is something left over after the end", "check brackets", False),
     ("expected <document start>", "there is something left over after the end", "check brackets", False),
