@@ -22,6 +22,8 @@ VERDICTS = frozenset({"success", "warning", "failed", "rolled_back", "inactive",
 _INCIDENT_ORDER = {"open": 5, "acknowledged": 4, "unknown": 3, "suppressed": 2, "pending": 1}
 #: Health states of a source whose items are no longer read: what they show is only what was known last.
 UNREAD: frozenset[HealthState] = frozenset({"starting", "stale", "down", "paused"})
+#: States of what is over and was replaced, or came to nothing: it stands last in its lane.
+OVER = frozenset({"resolved", "done", "cancelled", "skipped", "inactive"})
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 
@@ -74,6 +76,16 @@ def order_of(fact: Fact) -> Order:
             return (_EPOCH, _INCIDENT_ORDER.get(fact.state, 0), 0, fact.key)
         case _:
             return (began, 0, 0, fact.key)
+
+
+def moment_of(item: Item) -> datetime | None:
+    """The time that a lane is sorted by and counts ages from: of what is over its end, of a ticket its last change,
+    of everything else its start."""
+    if item.state in OVER:
+        return item.ended_at or item.updated_at or item.started_at
+    if isinstance(item, Ticket):
+        return item.updated_at or item.started_at
+    return item.started_at or item.updated_at
 
 
 def is_failing(fact: Fact) -> bool:

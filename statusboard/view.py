@@ -19,7 +19,7 @@ from typing import TypeAlias
 from msgspec import Struct
 
 from statusboard.board import Board, Delta, Row
-from statusboard.current import is_unknown
+from statusboard.current import OVER, is_unknown, moment_of
 from statusboard.model import Build, Fact, Incident, ItemKind, Release, Ticket, health_key
 from statusboard.query import Query, parse
 
@@ -43,7 +43,7 @@ _RANK = {
     "rolled_back": 14,
     "pending": 20,
     "suppressed": 21,
-    **dict.fromkeys(("resolved", "done", "cancelled", "skipped", "inactive"), _OVER),
+    **dict.fromkeys(OVER, _OVER),
 }
 _BULK = 100
 """From so many moves on, sorting what is nearly sorted is cheaper than moving rows one by one."""
@@ -83,18 +83,14 @@ def is_fault(row: Row) -> bool:
 def sort_key(row: Row) -> SortKey:
     """Where the row stands in its lane; see the head of this module."""
     fact = row.fact
+    assert isinstance(fact, Build | Incident | Release | Ticket)
     if row.failing:
         rank = _SEVERITY_RANK[fact.severity] if isinstance(fact, Incident) else 0
     elif row.current and is_unknown(fact):
         rank = _UNKNOWN
     else:
-        rank = _RANK.get(getattr(fact, "state", ""), _REST)
-    if rank == _OVER:
-        moment = getattr(fact, "ended_at", None) or fact.updated_at or fact.started_at
-    elif isinstance(fact, Ticket):
-        moment = fact.updated_at or fact.started_at
-    else:
-        moment = fact.started_at or fact.updated_at
+        rank = _RANK.get(fact.state, _REST)
+    moment = moment_of(fact)
     return (rank, -moment.timestamp() if moment is not None else 0.0, row.key)
 
 
