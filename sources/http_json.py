@@ -17,8 +17,8 @@
         services: "[service.name]"
         labels: "{region: meta.region}"
 
-A constant is written as "'open'".  An item's state is looked up in ``states``, then among the board's own words; any other is unknown.  ``complete: true``
-says that the list holds all there is, so that what is absent is over.
+A constant is written as "'open'".  An item's state is looked up in ``states``, then among the board's own words; any
+other is unknown.  ``complete: true`` says that the list holds all there is, so that what is absent is over.
 """
 
 from __future__ import annotations
@@ -267,6 +267,9 @@ def _texts(value: object) -> dict[str, str]:
 
 def _number(value: object, name: str) -> int:
     try:
-        return int(_text(value))
+        number = int(_text(value))
     except ValueError:
-        raise BadAnswer(f"`fields.{name}` is not a whole number") from None
+        number = -1
+    if not 0 <= number < 1 << 63:
+        raise BadAnswer(f"`fields.{name}` is not a whole number")
+    return number
