@@ -176,6 +176,13 @@ class Engine:
         await poller.ingest.flush()
         self.statuses = {name: polled.status for name, polled in poller.polled.items()}
 
+    def carry_on(self) -> None:
+        """After single rounds: poll on our own whenever we hold the lease."""
+        if not self.keep_polling:
+            self.keep_polling = True
+            if self.poller is not None:
+                self.poller.start()
+
     async def annotate(self, annotation: Annotation) -> None:
         """Store what a person said; every board of this store sees it."""
         await Ingest(self.store, self.clock).annotate(annotation)

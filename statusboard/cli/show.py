@@ -18,8 +18,6 @@ if TYPE_CHECKING:
     from statusboard.engine import Engine
     from statusboard.query import Query
 
-HEARTBEAT = 60.0
-
 
 class _DurationType(click.ParamType[Duration]):
     name = "duration"
@@ -33,7 +31,10 @@ class _DurationType(click.ParamType[Duration]):
 
 @click.command("show")
 @click.option("--json", "as_json", is_flag=True, help="Print JSON (schema 1) instead of a table.")
-@click.option("--watch", is_flag=True, help="Go on: one JSON line a change, a heartbeat line each minute.")
+@click.option("--watch", is_flag=True, help="Go on: one JSON line a change, and heartbeat lines.")
+@click.option(
+    "--heartbeat", type=_DurationType(), default="1m", show_default=True, help="How often --watch says it is alive."
+)
 @click.option("--poll", is_flag=True, help="Read all sources now, even if the stored data is young.")
 @click.option(
     "--deadline", type=_DurationType(), default="30s", show_default=True, help="Give up reading after this long."
@@ -49,6 +50,7 @@ def command(
     deadline: Duration,
     fail_on: str | None,
     require: tuple[str, ...],
+    heartbeat: Duration,
 ) -> int:
     """Print the board once.
 
@@ -81,6 +83,7 @@ def command(
             query=query,
             required=set(require) or None,
             follow_only=read_only(ctx),
+            heartbeat=float(heartbeat),
         )
     )
 
@@ -106,6 +109,7 @@ async def _show(
     query: Query | None,
     required: Collection[str] | None,
     follow_only: bool,
+    heartbeat: float,
 ) -> int:
     import msgspec
 
@@ -128,7 +132,8 @@ async def _show(
             click.echo(report.table(engine.board, engine.statuses, now, width), nl=False)
         code = report.exit_code(engine.board, counts=counts, required=required)
         if watch:
-            await _watch(engine)
+            engine.carry_on()
+            await _watch(engine, heartbeat)
         return code
     finally:
         await engine.stop()
@@ -145,8 +150,8 @@ def _counted(engine: Engine, query: Query | None) -> Collection[str] | None:
     }
 
 
-async def _watch(engine: Engine) -> None:
-    """One line a change, and one a minute that says we are still here."""
+async def _watch(engine: Engine, heartbeat: float) -> None:
+    """One line a change, and every ``heartbeat`` seconds one that says we are still here, and at which picture."""
     import msgspec
 
     from statusboard import report
@@ -164,8 +169,7 @@ async def _watch(engine: Engine) -> None:
 
     async def beats() -> None:
         while True:
-            await engine.clock.sleep(HEARTBEAT)
-            await engine.settled(0)
+            await engine.clock.sleep(heartbeat)
             line = {
                 "heartbeat": engine.clock.now(),
                 "revision": engine.board.seq,

@@ -1,0 +1,82 @@
+"""The real Alertmanager, through `show --json`."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from tests.real.board import bench, by_title
+from tests.real.servers import Alertmanager
+
+CONFIG = """
+board: {{id: real}}
+sources:
+  - {{type: alertmanager, name: am, url: "{url}", interval: 1s, hold: 0s{more}}}
+"""
+
+
+def test_firing_silenced_inhibited_and_resolved(quiet_alertmanager: Alertmanager, tmp_path: Path) -> None:
+    am = quiet_alertmanager
+    am.fire({"alertname": "Errors", "severity": "critical", "team": "payments"}, {"summary": "5xx"})
+    am.fire({"alertname": "Latency", "severity": "warning", "team": "payments"})  # inhibited by the critical one
+    am.fire({"alertname": "Disk", "severity": "warning", "team": "storage"})
+    am.fire({"alertname": "Slow", "severity": "page", "team": "search"})
+    am.silence({"alertname": "Disk"}, 60, "ada@example.com", "disks are being swapped")
+    with bench(tmp_path, CONFIG.format(url=am.url, more="")) as board:
+        code, picture = board.show("--poll")
+        items = by_title(picture)
+        assert code == 1 and picture["summary"]["verdict"] == "failing"
+        assert {k: (v["state"], v["failing"]) for k, v in items.items()} == {
+            "Errors": ("open", True),
+            "Latency": ("suppressed", False),
+            "Disk": ("suppressed", False),
+            "Slow": ("open", True),
+        }
+        assert "ada@example.com" in items["Disk"]["suppressed_by"] and items["Disk"]["suppressed_until"]
+        assert "Errors" in items["Latency"]["suppressed_by"]
+        assert items["Errors"]["severity"] == "critical" and items["Slow"]["severity"] == "critical"
+
+        am.resolve({"alertname": "Errors", "severity": "critical", "team": "payments"})
+        _, picture = board.show("--poll")
+        items = by_title(picture)
+        assert items["Errors"]["state"] == "resolved" and items["Errors"]["ended_at"] and items["Errors"]["approximate"]
+        assert items["Latency"]["state"] == "open", "no longer inhibited"
+        _, again = board.show("--poll")
+        assert again["revision"] == picture["revision"] and again["digest"] == picture["digest"]
+
+        history = [change.type for change in board.changes() if change.key == items["Errors"]["key"]]
+        assert history == ["incident.detected", "incident.resolved"], "both transitions, once"
+
+
+def test_without_its_watchdog_nothing_is_green(quiet_alertmanager: Alertmanager, tmp_path: Path) -> None:
+    am = quiet_alertmanager
+    watchdog = {"alertname": "Watchdog", "severity": "none"}
+    with bench(tmp_path, CONFIG.format(url=am.url, more=", expect: Watchdog")) as board:
+        am.fire(watchdog)
+        assert board.show("--poll")[0] == 0
+        am.resolve(watchdog)
+        code, picture = board.show("--poll")
+        (source,) = picture["sources"]
+        assert code == 3 and picture["summary"]["verdict"] == "blind"
+        assert source["state"] == "stale" and "Watchdog" in source["error"]
+
+
+def test_a_killed_server_is_told_and_heals(quiet_alertmanager: Alertmanager, tmp_path: Path) -> None:
+    am = quiet_alertmanager
+    am.fire({"alertname": "Errors", "severity": "critical"})
+    with bench(tmp_path, CONFIG.format(url=am.url, more="")) as board:
+        board.start("poll")
+
+        def state(wanted: str) -> Any:
+            return lambda code, picture: (
+                picture if picture["sources"] and picture["sources"][0]["state"] == wanted else None
+            )
+
+        board.until("fresh", state("fresh"))
+        am.kill()
+        aging = board.until("aging", state("aging"), timeout=20)
+        stale = board.until("stale", state("stale"), timeout=20)
+        assert aging["summary"]["failing"] == stale["summary"]["failing"] == 1, "what was red is not forgotten"
+        assert stale["sources"][0]["error"] or stale["sources"][0]["errors"]
+        am.start()
+        board.until("healed", state("fresh"), timeout=60)
