@@ -13,7 +13,7 @@ from msgspec import Struct
 
 import statusboard
 from statusboard.errors import NewerSchema, StoreUnusable
-from statusboard.store._errors import primary_code, translated
+from statusboard.store._errors import not_followed, primary_code, translated
 from statusboard.store._schema import APPLICATION_ID, SCHEMA, Schema
 
 #: File systems that several machines may write to: SQLite's shared memory does not work across them.
@@ -161,7 +161,9 @@ def connect(setup: Setup) -> Database:
         except BaseException:
             connection.close()
             raise
-    except (sqlite3.Error, OSError) as error:
+    except sqlite3.Error as error:
+        raise (not_followed if setup.read_only else translated)(error, path) from error
+    except OSError as error:
         raise translated(error, path) from error
 
 

@@ -33,6 +33,19 @@ def translated(error: Exception, path: Path) -> Exception:
     return named
 
 
+def not_followed(error: sqlite3.Error, path: Path) -> Exception:
+    """`translated`, for a file that could not be opened to follow it."""
+    if not os.access(path, os.R_OK):
+        return StoreUnusable(f"{path} may not be read by this user", reason="unreadable")
+    # The log needs files beside the database, which are gone when the last board has closed it.
+    if primary_code(error) in (sqlite3.SQLITE_READONLY, sqlite3.SQLITE_CANTOPEN):
+        message = (
+            f"{path} can be followed while a board writes it; none does now, and this user may not write beside it"
+        )
+        return StoreUnusable(message, reason="idle")
+    return translated(error, path)
+
+
 _OS_REASONS = {
     errno.ENOSPC: "full",
     errno.EDQUOT: "full",
@@ -43,10 +56,8 @@ _OS_REASONS = {
 _MESSAGES = {
     "locked": "another program keeps {path} locked",
     "readonly": "{path} may not be written (its permissions, or those of its folder or file system)",
-    "unreadable": "{path} may not be read by this user",
     "damaged": "{path} is damaged",
     "full": "there is no room left to write {path}",
-    "idle": "{path} can be followed while a board writes it; none does now, and this user may not write beside it",
     "io": "{path} cannot be read or written ({name})",
 }
 
@@ -68,14 +79,9 @@ def _reason(error: sqlite3.Error, path: Path) -> str:
             return "damaged"
         case sqlite3.SQLITE_FULL:
             return "full"
-        case sqlite3.SQLITE_CANTOPEN:
-            if not os.access(path, os.R_OK):
-                return "unreadable"
-            # A log needs files beside the database, which are gone when the last board has closed it.
-            return "io" if os.access(path.parent, os.W_OK) else "idle"
-        case sqlite3.SQLITE_IOERR:
-            if error.sqlite_errorcode == sqlite3.SQLITE_IOERR_SHORT_READ:
-                return "damaged"
+        case sqlite3.SQLITE_IOERR if error.sqlite_errorcode == sqlite3.SQLITE_IOERR_SHORT_READ:
+            return "damaged"
+        case sqlite3.SQLITE_CANTOPEN | sqlite3.SQLITE_IOERR:
             return "full" if _is_full(path) else "io"
         case _:
             return ""

@@ -2,9 +2,9 @@
 
 All work on the file is done by one thread (`_worker`), in write-ahead mode, so that readers never wait for writers.
 The file is the user's alone (0600).  Others may follow it with ``read_only`` once its owner, while no board runs, lets
-them read the file and enter its folder (``chmod 644 FILE; chmod 755 FOLDER``).  Where they may not write in the folder, they can open it
-only while a board or ``statusboard poll`` has it open: SQLite keeps what readers need in ``FILE-wal`` and ``FILE-shm``,
-which go when the last one closes.  A follower that is in stays in, even then.
+them read the file and enter its folder (``chmod 644 FILE; chmod 755 FOLDER``).  Where they may not write in the folder,
+they can open it only while a board or ``statusboard poll`` has it open: SQLite keeps what readers need in ``FILE-wal``
+and ``FILE-shm``, which go when the last one closes.  A follower that is in stays in, even then.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from collections.abc import AsyncIterator, Callable, Collection, Sequence
 from datetime import datetime
 from functools import partial
 from pathlib import Path
-from typing import TypeVar
+from typing import Self, TypeVar
 
 from statusboard.clock import Clock, SystemClock, to_us
 from statusboard.errors import NewerSchema, StoreError, StoreUnusable
@@ -31,15 +31,10 @@ log = logging.getLogger(__name__)
 
 
 class SQLiteStore:
-    """`statusboard.store.base.Store` in a file.
+    """`statusboard.store.base.Store` in a file."""
 
-    ``setup`` replaces path and mode, for tests that need more.
-    """
-
-    def __init__(
-        self, path: Path, *, read_only: bool = False, clock: Clock | None = None, setup: Setup | None = None
-    ) -> None:
-        self._setup = setup or Setup(path=path, read_only=read_only)
+    def __init__(self, path: Path, *, read_only: bool = False, clock: Clock | None = None) -> None:
+        self._setup = Setup(path=path, read_only=read_only)
         self._clock = clock or SystemClock()
         self._activity = Activity(self._clock)
         self._worker: Worker | None = None
@@ -47,6 +42,13 @@ class SQLiteStore:
         self._standstill = Standstill()
         self._held: dict[tuple[str, str], Lease] = {}
         self._problem = ""
+
+    @classmethod
+    def set_up(cls, setup: Setup, clock: Clock | None = None) -> Self:
+        """A store whose file is opened in a particular way."""
+        store = cls(setup.path, read_only=setup.read_only, clock=clock)
+        store._setup = setup
+        return store
 
     @property
     def store_id(self) -> str:
