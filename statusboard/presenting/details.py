@@ -86,11 +86,8 @@ def _what(row: Row, fact: Item, health: HealthState, glyphs: Glyphs) -> list[Lin
     lines: list[Line] = [
         ("title", fact.title, "plain"),
         ("state", words, "stale" if unread else style),
-        (
-            "counts as",
-            "failing" if row.failing else "" if row.current else "history, not current",
-            style if row.failing else "",
-        ),
+        ("counts as", "failing" if row.failing else "", style),
+        ("counts as", "history: something newer took its place" if not (row.current or row.newest) else "", "muted"),
     ]
     if isinstance(fact, Incident):
         lines.append(("severity", fact.severity, fact.severity if row.failing and not unread else ""))
@@ -107,7 +104,7 @@ def _what(row: Row, fact: Item, health: HealthState, glyphs: Glyphs) -> list[Lin
 
 def _where(fact: Item) -> list[Line]:
     lines: list[Line] = [
-        ("service", ", ".join(fact.services) or "unowned", "unknown" if is_unowned(fact) else ""),
+        ("service", "unowned" if is_unowned(fact) else ", ".join(fact.services), "unknown" if is_unowned(fact) else ""),
         ("team", fact.team, ""),
         ("environment", fact.environment, ""),
         ("target", fact.target, ""),

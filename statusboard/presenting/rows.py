@@ -17,7 +17,6 @@ from statusboard.model import (
     Incident,
     Item,
     ItemKind,
-    Kind,
     Release,
     Ticket,
 )
@@ -113,7 +112,7 @@ def cells(
         "environment": (fact.environment, ""),
         "team": (fact.team, ""),
         "actor": (fact.actor, ""),
-        "title": (" ".join([*_notes(fact, now, zone), fact.title or fact.description or remark(fact)]), ""),
+        "title": (_title(row, fact, now, glyphs, zone), ""),
     }
     match fact:
         case Incident():
@@ -133,13 +132,6 @@ def cells(
     return RowText({name: cell for name, cell in found.items() if cell[0]}, style)
 
 
-def remark(fact: Item) -> str:
-    """What to call an item that has no title."""
-    if isinstance(fact, Build):
-        return fact.pipeline
-    return fact.reason
-
-
 def state_words(fact: Item) -> str:
     """The state in full: ``running (was failed)``, ``acked``."""
     word = word_of(fact.state)
@@ -156,15 +148,25 @@ def _former(fact: Item) -> str:
 
 
 def status_cell(row: Row, fact: Item, glyphs: Glyphs, unread: bool) -> Cell:
+    """Glyph and colour of what the item counts as, with the word of its present state.  ``unread``: it only *was*."""
     if unread:
         return ("? unknown" if fact.state == "unknown" else f"? was {word_of(fact.state)}", "")
-    kind: Kind = fact.kind
     former = _former(fact)
     telling = former if former not in ("", "success", "inactive") else fact.state
     style = STYLES.get(telling, "plain")
     if row.failing:
         style = fact.severity if isinstance(fact, Incident) else "failed"
-    return (f"{glyphs.of(kind, telling)} {word_of(fact.state)}", style)
+    return (f"{glyphs.of(fact.kind, telling)} {word_of(fact.state)}", style)
+
+
+def _title(row: Row, fact: Item, now: datetime, glyphs: Glyphs, zone: tzinfo) -> str:
+    """Notes, title and, of what is failing, the reason."""
+    title = fact.title or fact.description or (fact.pipeline if isinstance(fact, Build) else "")
+    if fact.reason and not title:
+        title = fact.reason
+    elif fact.reason and row.failing:
+        title = f"{title} {glyphs.dash} {fact.reason}"
+    return " ".join(filter(None, (*_notes(fact, now, zone), title)))
 
 
 def _notes(fact: Item, now: datetime, zone: tzinfo) -> list[str]:
@@ -195,6 +197,7 @@ def _line(build: Build) -> str:
 
 
 def age_cell(fact: Item, now: datetime, glyphs: Glyphs) -> str:
+    """Its age by `moment_of`; ``~`` marks a time that we inferred."""
     moment = moment_of(fact)
     if moment is None:
         return glyphs.nothing
