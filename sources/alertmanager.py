@@ -18,7 +18,7 @@ from typing import Annotated, Any
 import msgspec
 
 from sources._shared.alerts import ServerMemory, SteadyText
-from sources._shared.rows import Rows, need
+from sources._shared.rows import Rows, need, remote_id
 from statusboard.api import (
     AuthError,
     Context,
@@ -33,7 +33,6 @@ from statusboard.api import (
     Severity,
     Source,
     SourceOptions,
-    clean,
     option,
     parse_time,
 )
@@ -189,7 +188,7 @@ class Alertmanager(Source[AlertmanagerOptions]):
 
     def _incident(self, alert: Alert, silences: Mapping[str, Silence], names: Mapping[str | None, str]) -> Incident:
         fingerprint = need(alert.fingerprint, "fingerprint")
-        key = self.key("incident", clean(fingerprint))
+        key = self.key("incident", remote_id(fingerprint))
         status = alert.status or Status()
         raw_state = status.state or ""
         why, until = _suppression(status, silences, names)

@@ -17,6 +17,7 @@ from typing import Annotated, Any, Final
 
 import msgspec
 
+from sources._shared.rows import remote_id
 from sources._tail import Line, Tail, unrotated
 from statusboard.api import (
     BadAnswer,
@@ -30,7 +31,6 @@ from statusboard.api import (
     Source,
     SourceOptions,
     TooLarge,
-    clean,
     option,
     parse_time_exact,
 )
@@ -234,7 +234,7 @@ class _Log:
     def identity(self, entry: Mapping[str, str], what: tuple[str, ...]) -> str:
         """The remote id of the release that a line is about."""
         if entry["id"]:
-            return clean(entry["id"], 200)
+            return remote_id(entry["id"])
         newest = self.releases.get(self.newest.get(what, ""))
         if not entry["started"] and newest is not None and newest.state in ON_ITS_WAY:
             return newest.key.split(":", 2)[2]

@@ -31,7 +31,7 @@ import jmespath
 import jmespath.exceptions
 import msgspec
 
-from sources._shared.rows import Rows
+from sources._shared.rows import Rows, remote_id
 from statusboard.api import (
     BadAnswer,
     Build,
@@ -186,8 +186,8 @@ class HttpJson(Source[HttpJsonOptions]):
         return found
 
     def _item(self, row: Any) -> Item:
-        remote_id = _text(_search(self._id, row, "id"))
-        if not remote_id:
+        identity = _text(_search(self._id, row, "id"))
+        if not identity:
             raise BadAnswer("`id` finds nothing in it")
         values: dict[str, Any] = {}
         for name, search in self._fields.items():
@@ -215,8 +215,8 @@ class HttpJson(Source[HttpJsonOptions]):
         _settle_severity(values)
         if values.get("type") not in (None, "deployment", "publication"):
             raise BadAnswer("`fields.type` is neither deployment nor publication")
-        key = self.key(self.options.kind, clean(remote_id, 200))
-        values.setdefault("title", remote_id)
+        key = self.key(self.options.kind, remote_id(identity))
+        values.setdefault("title", identity)
         return self._model(key=key, source=self.name, **values)
 
 

@@ -16,7 +16,7 @@ from urllib.parse import urlsplit
 
 import msgspec
 
-from sources._shared.rows import Rows, need
+from sources._shared.rows import Rows, need, remote_id
 from statusboard.api import (
     Context,
     Http,
@@ -28,7 +28,6 @@ from statusboard.api import (
     SourceOptions,
     Ticket,
     TicketState,
-    clean,
     option,
     parse_time,
 )
@@ -148,12 +147,12 @@ class Roundup(Source[RoundupOptions]):
             notes.append(f"only the {self.options.limit} open issues that changed last are read, of {data.total}")
         return Rows("issue", Issue, data.collection).part(scope, self._ticket, notes=notes)
 
-    async def lookup(self, kind: ItemKind, remote_id: str, http: Http) -> Item | None:
+    async def lookup(self, kind: ItemKind, number: str, http: Http) -> Item | None:
         params: dict[str, str | int] = {"@verbose": 2, "@fields": FIELDS}
-        if not remote_id.isdecimal():
+        if not number.isdecimal():
             return None
-        reply = await http.get(f"/rest/data/issue/{remote_id}", params=params)
-        return self._ticket(msgspec.structs.replace(reply.decode(SingleReply).data.attributes, id=remote_id))
+        reply = await http.get(f"/rest/data/issue/{number}", params=params)
+        return self._ticket(msgspec.structs.replace(reply.decode(SingleReply).data.attributes, id=number))
 
     async def _open_statuses(self, http: Http) -> tuple[str, ...]:
         """The ids of the statuses that are not over, for the query; -1 stands for having none."""
@@ -169,7 +168,7 @@ class Roundup(Source[RoundupOptions]):
         return self._states.get((name or "").lower(), "unknown")
 
     def _ticket(self, issue: Issue) -> Ticket:
-        number = clean(need(issue.id, "id"))
+        number = remote_id(need(issue.id, "id"))
         status = issue.status or Named()
         priority = (issue.priority or Named()).name or ""
         return Ticket(

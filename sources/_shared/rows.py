@@ -6,12 +6,13 @@ retires nothing and the source shows as partial.
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Callable, Iterable
 from typing import Any, Generic, TypeVar
 
 import msgspec
 
-from statusboard.api import BadAnswer, Item, Part, Scope
+from statusboard.api import BadAnswer, Item, Part, Scope, clean
 
 T = TypeVar("T")
 
@@ -67,3 +68,12 @@ def need(value: T | None, what: str) -> T:
     if value is None or value == "":
         raise BadAnswer(f"no {what}")
     return value
+
+
+def remote_id(value: object) -> str:
+    """A vendor's id as the end of a key: itself where it is short and printable, else as unlike the others."""
+    text = str(value)
+    if len(text) <= 200 and text.isprintable():
+        return text
+    digest = hashlib.blake2b(text.encode("utf-8", "surrogatepass"), digest_size=12).hexdigest()
+    return f"{clean(text, 40)}~{digest}"

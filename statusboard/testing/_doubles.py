@@ -1,14 +1,4 @@
-"""Doubles and the contract kit for the authors of sources: what every source must withstand.
-
-    class TestPager(SourceContract):
-        source = Pager
-        options = {"type": "pager", "name": "p", "url": "https://pager.example"}
-
-        def vendor(self, call: Call) -> Answer:
-            return Answer.of([{"id": "1", "status": "triggered"}])
-
-`FakeHttp` stands in for the client in an author's own tests; the kit itself runs a source through the real client.
-"""
+"""Doubles of what the board gives a source, for an author's own tests."""
 
 from __future__ import annotations
 
@@ -185,7 +175,8 @@ def make_source(
     cls: type[Source[Any]], options: Mapping[str, object], clock: Clock | None = None, **more: object
 ) -> Source[Any]:
     """A source as the board would make it; ``options`` as in the config file, ``type`` and ``name`` may be left out."""
-    raw = {"type": cls.type, "name": cls.type, **options, **more}
+    place = {"url": "https://vendor.example"} if cls.needs_url and not cls.default_url else {}
+    raw = {"type": cls.type, "name": cls.type, **place, **options, **more}
     bound: SourceOptions = msgspec.convert(raw, cls.Options, dec_hook=duration_dec_hook)
     log = logging.getLogger(f"statusboard.source.{bound.name}")
     return cls(bound, Context(name=bound.name, clock=clock or FakeClock(), log=log))
