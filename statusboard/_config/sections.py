@@ -118,7 +118,9 @@ class Sections:
         if self.environments and name:
             known = Catalog(environments=self.environments)
             if known.environment(name) not in {e.name for e in self.environments}:
-                hint = closest(name, [e.name for e in self.environments])
+                names = [e.name for e in self.environments]
+                aliases = [alias for e in self.environments for alias in e.aliases]
+                hint = closest(name, names + aliases, list_all=False) or f"known are: {', '.join(names)}"
                 self._problems.append(problem_at(at, f"there is no environment `{shown(name)}`", path=path, hint=hint))
 
     def _mapping(self, node: Node | None, path: str) -> Map | None:

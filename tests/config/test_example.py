@@ -1,0 +1,53 @@
+"""config.example.yaml: valid, complete, and read by the sources of this installation."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import pytest
+
+from statusboard._config.loader import ROOT_KEYS
+from statusboard.config import Config, load_config
+from statusboard.registry import BUILT_IN, COMMON_OPTIONS, Registry
+
+EXAMPLE = Path(__file__).parents[2] / "config.example.yaml"
+
+
+@pytest.fixture(scope="module")
+def config() -> Config:
+    return load_config(EXAMPLE, registry=Registry.installed(), env={"ALERTMANAGER_PASSWORD": "x"})
+
+
+def test_it_is_valid_and_shows_every_type_of_source(config: Config):
+    assert {source.type for source in config.sources} == set(BUILT_IN)
+    assert config.warnings == ()
+    assert config.services
+    assert config.environments
+    assert config.views
+
+
+def test_it_shows_every_section_and_every_common_option(config: Config):
+    text = EXAMPLE.read_text(encoding="utf-8")
+    for key in ROOT_KEYS:
+        assert re.search(rf"^(# )?{key}:", text, re.MULTILINE), key
+    for key in COMMON_OPTIONS:
+        assert re.search(rf"\b{key}\b", text), key
+
+
+def test_what_is_commented_out_is_valid_too(tmp_path: Path):
+    text = EXAMPLE.read_text(encoding="utf-8")
+    for line in ("keys:", "theme:", "secrets:", "include:"):
+        text, count = re.subn(rf"^# (?={line})", "", text, flags=re.MULTILINE)
+        assert count == 1
+    for line in ("store:", "cert:", "key:", "verify:"):
+        text, count = re.subn(rf"^( +)# (?={line})", r"\1", text, flags=re.MULTILINE)
+        assert count == 1
+    (tmp_path / "teams").mkdir()
+    (tmp_path / "teams" / "web.yaml").write_text("services: {blog: {team: web}}\n")
+    path = tmp_path / "config.yaml"
+    path.write_text(text, encoding="utf-8")
+    config = load_config(path, registry=Registry.installed(), env={})
+    assert "blog" in {service.name for service in config.services}
+    assert config.keys
+    assert config.theme
