@@ -11,7 +11,7 @@ from collections import OrderedDict
 from collections.abc import Callable, Collection, Mapping, Sequence, Set
 from itertools import chain
 from pathlib import Path
-from typing import Any, ClassVar, Literal, NamedTuple, Self
+from typing import Any, ClassVar, NamedTuple, Self
 
 from msgspec import Struct
 from rich.segment import Segment
@@ -29,6 +29,9 @@ from textual.visual import Visual
 from textual.widget import Widget
 
 from statusboard.text import cell_len, clip
+from widgets.layout import GUTTER, Column, Place, follow, lay_out
+
+__all__ = ["STYLE_NAMES", "BoardTable", "Cell", "Column", "Place", "RowCells", "follow", "lay_out"]
 
 Cell = tuple[str, str]
 """(text, style name). The text is cleaned (`statusboard.text.clean`) and is never read as markup; a style name is one
@@ -41,28 +44,8 @@ STYLE_NAMES = (
 )
 """Styles by meaning; each is a component class `board-table--<name>` of `table.tcss`."""
 
-GUTTER = 1
-"""Cells left of the first column, for the mark of the cursor."""
-
 _BLANK: Cell = ("", "")
 _KEPT_LINES = 500  # of 6 kB each: four lanes must not cost more than 12 MB
-
-
-class Column(Struct, frozen=True):
-    """A column: `width` in cells, or None to share what the others leave. Where the table is too narrow for every
-    column at its `min_width`, the one of lowest `priority` is left out first; a flexible column goes last of all."""
-
-    id: str
-    title: str
-    width: int | None = None
-    min_width: int = 1
-    priority: int = 0
-    align: Literal["left", "right"] = "left"
-
-    @property
-    def least(self) -> int:
-        """The fewest cells this column is worth showing with."""
-        return max(1, self.min_width if self.width is None else min(self.min_width, self.width))
 
 
 class RowCells(Struct, frozen=True):
@@ -70,92 +53,6 @@ class RowCells(Struct, frozen=True):
 
     cells: Mapping[str, Cell]
     row_style: str = ""
-
-
-class Layout(NamedTuple):
-    """The columns that fit into `width` cells, each with its first cell, the cells of its text, and the first cell
-    after it: one blank cell divides columns, and the last one reaches to the edge."""
-
-    width: int
-    columns: tuple[Column, ...]
-    starts: tuple[int, ...]
-    widths: tuple[int, ...]
-    ends: tuple[int, ...]
-
-
-def lay_out(columns: Sequence[Column], width: int) -> Layout:
-    """Which columns are shown in `width` cells, and where."""
-    room = max(0, width - GUTTER)
-    kept = list(columns)
-    while len(kept) > 1 and sum(column.least for column in kept) + len(kept) - 1 > room:
-        candidates = [column for column in kept if column.width is not None] or kept
-        # Of equals the rightmost goes: min() keeps the first it meets.
-        kept.remove(min(reversed(candidates), key=lambda column: column.priority))
-    widths = {column.id: column.least for column in kept}
-    spare = room - sum(widths.values()) - max(0, len(kept) - 1)
-    if spare < 0:  # a single column that is still too wide
-        widths = {column.id: room for column in kept}
-    for column in sorted(kept, key=lambda column: -column.priority):
-        if column.width is not None and spare > 0:
-            grown = max(0, min(column.width - widths[column.id], spare))
-            widths[column.id] += grown
-            spare -= grown
-    flexible = [column for column in kept if column.width is None]
-    for position, column in enumerate(flexible):
-        share = max(0, spare) // (len(flexible) - position)
-        widths[column.id] += share
-        spare -= share
-    starts: list[int] = []
-    x = GUTTER
-    for column in kept:
-        starts.append(x)
-        x += widths[column.id] + 1
-    ends = (*starts[1:], width) if starts else ()
-    return Layout(width, tuple(kept), tuple(starts), tuple(widths[column.id] for column in kept), ends)
-
-
-class Place(NamedTuple):
-    """Where the cursor is and which row is the uppermost visible one; `cursor` is -1 when there are no rows."""
-
-    cursor: int
-    top: int
-
-
-def follow(
-    keys: Sequence[str], was: Place, cursor_key: str | None, visible: Sequence[str], page: int, held: bool
-) -> Place:
-    """Cursor and scroll position after the rows became `keys`; `visible` are the keys that `page` lines showed before.
-
-    The cursor stays on its key; when that is gone, on its line. A table at its top stays there, so that what comes in
-    above is seen, unless that would push a cursor `held` by a person out of sight. Elsewhere the cursor's row, or the
-    first visible row that is still there, stays where it is on the screen.
-    """
-    if not keys:
-        return Place(-1, 0)
-    bottom = len(keys) - 1
-    lost = False
-    cursor = max(0, was.cursor)
-    if cursor_key is not None and not (cursor <= bottom and keys[cursor] == cursor_key):
-        try:
-            cursor = keys.index(cursor_key)
-        except ValueError:
-            lost = True
-    cursor = min(cursor, bottom)
-    in_sight = was.top <= was.cursor < was.top + page
-    top = was.top
-    if top == 0:
-        if held and in_sight and cursor >= page:
-            top = cursor - was.cursor
-    elif in_sight:
-        if not lost:
-            top = cursor - (was.cursor - was.top)
-    elif not (top <= bottom and visible and keys[top] == visible[0]):
-        present = set(keys)
-        for line, key in enumerate(visible):
-            if key in present:
-                top = keys.index(key) - line
-                break
-    return Place(cursor, max(0, min(top, len(keys) - page) if page else top))
 
 
 class _Line(NamedTuple):
