@@ -19,7 +19,7 @@ from statusboard.demo.buildbot import Buildbot
 from statusboard.demo.deploylog import DeployLog
 from statusboard.demo.github import GitHub
 from statusboard.demo.records import Vendor
-from statusboard.demo.roundup import TRACKER, Roundup
+from statusboard.demo.roundup import TRACKER, USER, Roundup
 from statusboard.demo.servers import Server
 from statusboard.demo.settings import config_yaml
 from statusboard.demo.world import World
@@ -101,7 +101,7 @@ async def start(
     """
     world = World(seed=seed, size=size, speed=speed, start=clock(), story=story)
     secrets = {kind: f"demo-{kind}-{world.rng.getrandbits(64):016x}" for kind in ("token", "password")}
-    files = _files(folder, secrets)
+    files = _files(folder, {**secrets, "username": USER})
     github, roundup = GitHub(world, secrets["token"]), Roundup(world, secrets["password"])
     servers: dict[Vendor, Server] = {
         "github": Server(github.answer),
@@ -118,8 +118,7 @@ async def start(
         raise
     urls = _urls(servers)
     github.url, roundup.url = urls["github"], urls["roundup"]
-    config = config_yaml(world, urls=urls, token=files["token"], password=files["password"], log=files["log"])
-    return Demo(world, servers, DeployLog(world, files["log"]), config, clock)
+    return Demo(world, servers, DeployLog(world, files["log"]), config_yaml(world, urls=urls, files=files), clock)
 
 
 def _urls(servers: Mapping[Vendor, Server]) -> dict[str, str]:

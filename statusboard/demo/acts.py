@@ -338,7 +338,7 @@ class Acts:
         priority: str = "bug",
         labels: tuple[str, ...] = ("bug",),
     ) -> Ticket:
-        """Open a ticket, among the repository's issues (``hosted``) or in Roundup, where its title names the service."""
+        """Open a ticket, among the repository's issues (``hosted``) or in Roundup, whose titles name the service."""
         state = self.state
         if not hosted and not title.startswith(f"{service.name}: "):
             title = f"{service.name}: {title}"

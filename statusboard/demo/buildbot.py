@@ -310,7 +310,8 @@ class _Query:
         given = chosen.get("properties")
         if isinstance(given, dict):
             everything = "*" in self._properties
-            chosen["properties"] = {k: v for k, v in given.items() if everything or k in self._properties}
+            shown = {name: value for name, value in given.items() if everything or name in self._properties}
+            chosen["properties"] = None if self._kind == "buildrequests" and not self._properties else shown
         return chosen
 
 

@@ -14,7 +14,7 @@ from statusboard.demo.records import Alert, BuildState, Service
 from statusboard.demo.state import State
 from statusboard.demo.story import STATUSES, Story
 
-PAST = 26 * 3600.0
+PAST = 8 * 3600.0
 """Seconds of history."""
 
 BUILDS, RELEASES, ALERTS, OPEN_TICKETS = 54, 18, 6, 22
@@ -125,6 +125,7 @@ def _tickets(acts: Acts, story: Story) -> None:
             priority=rng.choice(("urgent", "bug", "bug", "feature", "wish")),
             labels=(rng.choice(("bug", "enhancement", "documentation")),),
         )
+        ticket.created -= 50 * (state.start - state.now)  # tickets are weeks old where builds are hours old
         if hosted and rng.random() < 0.5:
             state.after(60, lambda: acts.move(ticket, "open", actor=ticket.creator, assignee=rng.choice(PEOPLE)))
         elif not hosted:

@@ -3,21 +3,26 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from pathlib import Path
 
-from statusboard.demo.roundup import USER
 from statusboard.demo.state import State
 
 BUSY = 10
-"""From this size on GitHub is asked less often, since it has hundreds of lists."""
+"""From this size on the sources are told to read all of their long lists, and GitHub, with hundreds of them, seldom."""
+
+KEEP = "8h"
+"""As long as the past of the world, so that a demo of many hours stays as large as it began."""
 
 
-def config_yaml(state: State, *, urls: Mapping[str, str], token: Path, password: Path, log: Path) -> str:
-    """A complete configuration (YAML) for servers at ``urls``, with the secrets in the files given."""
+def config_yaml(state: State, *, urls: Mapping[str, str], files: Mapping[str, Path]) -> str:
+    """A complete configuration (YAML) for servers at ``urls``.
+
+    ``files``: where ``token``, ``username`` and ``password`` are written, each in its own file, and the ``log``.
+    """
     lines = [
         "# The demo's own configuration. Nothing in it leaves this machine.",
-        f"board: {{id: demo, title: {_text('acme (demo)')}}}",
+        f"board: {{id: demo, title: {_value('acme (demo)')}, keep: {KEEP}}}",
         "",
         "environments:",
         "  production: {aliases: [prod, prd], tier: production}",
@@ -26,39 +31,58 @@ def config_yaml(state: State, *, urls: Mapping[str, str], token: Path, password:
         "services:",
     ]
     for service in state.services:
-        place = f"workflow: [{_several(service.pipelines)}]" if service.ci == "buildbot" else f"repo: [{service.repo}]"
-        rules = f"{place}, name: [{_text(f'{service.name}:*')}]"  # as the titles in the tracker begin
+        place = f"workflow: [{', '.join(service.pipelines)}]" if service.ci == "buildbot" else f"repo: [{service.repo}]"
+        rules = f"{place}, name: [{_value(f'{service.name}:*')}]"  # as the titles in the tracker begin
         lines.append(f"  {service.name}: {{team: {service.team}, match: {{{rules}}}}}")
-    interval = "5s" if state.size < BUSY else "20s"
+    busy = state.size >= BUSY
     lines += [
         "",
         "sources:",
-        _entry("type: github, name: github", url=urls["github"], token=f"file:{token}", interval=interval),
-        f"    repos: [{_several(service.repo for service in state.hosted)}]",
-        _entry("type: alertmanager, name: alerts", url=urls["alertmanager"], interval="2s"),
-        "    expect: Watchdog",
-        _entry("type: buildbot, name: buildbot", url=urls["buildbot"], interval="3s"),
-        "    default_branch: main",
-        _entry("type: roundup, name: tickets", url=urls["roundup"], username=USER, password=f"file:{password}"),
-        "    interval: 4s",
-        _entry("type: deploy-log, name: deploys", path=str(log), interval="2s"),
+        *_source(
+            "github",
+            "github",
+            url=urls["github"],
+            token=f"file:{files['token']}",
+            repos=[service.repo for service in state.hosted],
+            interval="20s" if busy else "5s",
+            **({"runs": 100, "deployments": 40} if busy else {}),
+        ),
+        *_source("alertmanager", "alerts", url=urls["alertmanager"], expect="Watchdog", interval="2s"),
+        *_source(
+            "buildbot",
+            "buildbot",
+            url=urls["buildbot"],
+            default_branch="main",
+            interval="3s",
+            **({"limit": 200} if busy else {}),
+        ),
+        *_source(
+            "roundup",
+            "tickets",
+            url=urls["roundup"],
+            username=f"file:{files['username']}",
+            password=f"file:{files['password']}",
+            interval="4s",
+            **({"limit": 1000} if busy else {}),
+        ),
+        *_source("deploy-log", "deploys", path=str(files["log"]), interval="2s"),
         "",
         "views:",
     ]
     for team in dict.fromkeys(service.team for service in state.services):
-        lines.append(f"  - {{name: {team.capitalize()}, filter: {_text(f'team:{team}')}}}")
+        lines.append(f"  - {{name: {team.capitalize()}, filter: {_value(f'team:{team}')}}}")
     return "\n".join(lines) + "\n"
 
 
-def _entry(first: str, **options: str) -> str:
-    lines = [f"  - {first.split(', ')[0]}", *(f"    {part}" for part in first.split(", ")[1:])]
-    return "\n".join([*lines, *(f"    {name}: {_text(value)}" for name, value in options.items())])
+def _source(type: str, name: str, **options: object) -> list[str]:
+    """The lines of one entry of ``sources:``."""
+    return [
+        f"  - type: {type}",
+        f"    name: {name}",
+        *(f"    {key}: {_value(value)}" for key, value in options.items()),
+    ]
 
 
-def _text(value: str) -> str:
-    """A string as YAML; JSON is YAML."""
+def _value(value: object) -> str:
+    """A value as YAML; JSON is YAML."""
     return json.dumps(value, ensure_ascii=False)
-
-
-def _several(names: Iterable[str]) -> str:
-    return ", ".join(names)

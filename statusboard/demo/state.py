@@ -21,6 +21,9 @@ T = TypeVar("T")
 BIGGEST = 90
 """The size at which the world holds about 10,000 items; larger ones are cut to it."""
 
+MOST_OWN = 12
+"""Of the first so many services, every fourth has not moved to GitHub."""
+
 LONGEST_JUMP = 3600.0
 """Seconds.  After a longer pause (a laptop that slept) the story goes on where it was, instead of being caught up."""
 
@@ -152,7 +155,7 @@ def _services(rng: Random, size: int) -> list[Service]:
     services = []
     for index, name in enumerate(names[:wanted]):
         version = f"v{rng.randint(1, 4)}.{rng.randint(0, 30)}.{rng.randint(0, 5)}"
-        own = index % 4 == 3
+        own = index % 4 == 3 and index < MOST_OWN
         pipelines = [f"{name}-unit", f"{name}-package"] if own else ["CI"]
         if not own and index % 3 == 2:
             pipelines.append("e2e")

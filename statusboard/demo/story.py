@@ -20,7 +20,7 @@ ROUND = 180.0
 BLIND = 50.0
 """Seconds of the story that a vendor cannot be read."""
 
-NOISE = 7.0
+NOISE = 10.0
 """Seconds of the story between two things that happen by the way, at size 1."""
 
 STATUSES = ("unread", "chatting", "need-eg", "in-progress", "testing", "resolved")

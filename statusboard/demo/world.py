@@ -52,7 +52,7 @@ class World(State):
         }
 
     @property
-    def names(self) -> tuple[str, ...]:
+    def act_names(self) -> tuple[str, ...]:
         """What `act` knows."""
         return (*self._names, "round", "blind", "see")
 
@@ -75,7 +75,7 @@ class World(State):
             case _ if name in self._names:
                 self._names[name](self.service(service))
             case _:
-                raise LookupError(f"there is no act {name!r}; there are {', '.join(self.names)}")
+                raise LookupError(f"there is no act {name!r}; there are {', '.join(self.act_names)}")
 
     def _alert(self, service: Service) -> Alert:
         return self._newest([a for a in self.alerts if a.labels.get("service") == service.name], "alert", service)

@@ -47,7 +47,7 @@ class Play:
         self.config: dict[str, Any] = yaml.safe_load(demo.config_yaml)
         self.sources: dict[str, dict[str, Any]] = {source["type"]: source for source in self.config["sources"]}
         token = f"Bearer {self.secret('github', 'token')}"
-        login = (self.sources["roundup"]["username"], self.secret("roundup", "password"))
+        login = (self.secret("roundup", "username"), self.secret("roundup", "password"))
         self.github = client(demo.urls["github"], headers={"Authorization": token})
         self.alertmanager = client(demo.urls["alertmanager"])
         self.buildbot = client(demo.urls["buildbot"])

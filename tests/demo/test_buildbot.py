@@ -106,6 +106,7 @@ async def test_a_build_waits_as_a_request_before_it_is_a_build(still):
     (request,) = [r for r in waiting if r["buildrequestid"] not in known]
     number = request["buildrequestid"]
     assert request.keys() == REQUEST
+    assert (request["results"], request["properties"]) == (-1, None)
     assert (await get(still, f"buildrequests/{number}/builds"))["builds"] == []
     still.turn(6)
     (build,) = (await get(still, f"buildrequests/{number}/builds"))["builds"]
