@@ -67,3 +67,32 @@ def read_only(ctx: click.Context) -> bool:
 def log_level(ctx: click.Context) -> str:
     """The ``--log-level`` given before the command."""
     return str((ctx.find_root().obj or {}).get("log_level", "INFO"))
+
+
+#: Seconds to wait for a keyring where a person is there to unlock it.
+KEYRING_PATIENCE = 60.0
+
+
+def keyring_name(text: str) -> str:
+    """A name for the keyring, also where ``keyring:NAME`` was given.  UsageError for what can be none."""
+    from statusboard.credentials import parse_reference
+
+    name = text.removeprefix("keyring:")
+    try:
+        return parse_reference(f"keyring:{name}").name
+    except ValueError as exc:
+        raise click.UsageError(str(exc)) from None
+
+
+def complete_types(ctx: click.Context, param: click.Parameter, incomplete: str) -> list[str]:
+    """The source types, for the shell's completion."""
+    return [name for name in registry().names() if name.startswith(incomplete)]
+
+
+def complete_sources(ctx: click.Context, param: click.Parameter, incomplete: str) -> list[str]:
+    """The configured sources, for the shell's completion; none where the configuration cannot be read."""
+    try:
+        config = read_config(config_option(ctx), quiet=True)
+    except ConfigError:
+        return []
+    return [source.name for source in config.sources if source.name.startswith(incomplete)]
