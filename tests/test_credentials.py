@@ -40,7 +40,7 @@ VALUE = "s3cr3t-v4lue-of-tests"
 
 def test_a_secret_shows_itself_to_nobody():
     secret = Secret(VALUE)
-    shown = [repr(secret), str(secret), f"{secret}", f"{secret:>30}", "%s %r" % (secret, secret), pretty_repr([secret])]
+    shown = [repr(secret), str(secret), f"{secret}", f"{secret:>30}", f"{[secret]!r}", pretty_repr([secret])]
     assert not [text for text in shown if VALUE in text]
     assert secret.reveal() == VALUE
     with pytest.raises(TypeError):
@@ -101,8 +101,22 @@ def test_references(text: str, kind: str, name: str):
 
 @pytest.mark.parametrize(
     "text",
-    ["", "ghp_abcdefghijkl", "env:", "env:A B", "env:1X", "file:", "file: /x", "file:a\x00b", "keyring:", "keyring:-x"]
-    + ["ENV:X", "vault:x", "keyring:a\nb", "keyring:" + "x" * 200],
+    [
+        "",
+        "ghp_abcdefghijkl",
+        "env:",
+        "env:A B",
+        "env:1X",
+        "ENV:X",
+        "file:",
+        "file: /x",
+        "file:a\x00b",
+        "keyring:",
+        "keyring:-x",
+        "keyring:a\nb",
+        "keyring:" + "x" * 200,
+        "vault:x",
+    ],
 )
 def test_what_is_no_reference_is_refused_with_the_cure(text: str):
     with pytest.raises(ValueError, match=r"(env|file|keyring):\S"):
@@ -210,7 +224,7 @@ async def test_files_that_are_none(tmp_path: Path):
 class Memory(KeyringBackend):
     """Keeps secrets as a real keyring does."""
 
-    priority = 1  # type: ignore[assignment]
+    priority = 1
 
     def __init__(self) -> None:
         super().__init__()
@@ -272,7 +286,7 @@ class Chain(chainer.ChainerBackend):
         self.__dict__["_chained"] = list(backends)
 
     @property
-    def backends(self) -> list[KeyringBackend]:  # type: ignore[override]
+    def backends(self) -> list[KeyringBackend]:
         chained: list[KeyringBackend] = self.__dict__["_chained"]
         return chained
 

@@ -102,8 +102,8 @@ def checked(url: str | httpx.URL) -> httpx.URL:
         raise Refused(f"not a URL: {redact_url(str(url))}") from None
     if parsed.scheme not in ("http", "https"):
         raise Refused(f"only http and https are asked, not {parsed.scheme or 'a URL without a scheme'}")
-    if not parsed.host:
-        raise Refused(f"a URL without a host: {redact_url(str(url))}")
+    if not parsed.host or (parsed.port or 0) > 65_535:
+        raise Refused(f"a URL without a host, or with an impossible port: {redact_url(str(url))}")
     if parsed.userinfo:
         raise Refused(f"a user name or password in the URL {redact_url(str(url))}: use username: and password:")
     return parsed.copy_with(fragment=None) if parsed.fragment else parsed

@@ -3,17 +3,19 @@
 from __future__ import annotations
 
 import asyncio
+import logging
+import ssl
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import asynccontextmanager
 from typing import Any, ClassVar, TypeAlias
 
 import httpx
+import msgspec
 
 from statusboard.client import ClientPool, SourceClient, mock
-from statusboard.clock import Clock, FakeClock, SystemClock
+from statusboard.clock import Clock, FakeClock, SystemClock, duration_dec_hook
 from statusboard.model import ItemKind
-from statusboard.source import Source
-from statusboard.testing import make_source
+from statusboard.source import Context, Source
 
 TOKEN = "tok-0123456789abcdef"
 ENVIRON = {"TOKEN": TOKEN, "USER": "ada", "PASSWORD": "lovelace-1815"}
@@ -34,6 +36,12 @@ class Plain(Source[Any]):
 
     def origins(self) -> tuple[str, ...]:
         return self.further
+
+
+def make_source(cls: type[Source[Any]], options: Mapping[str, object], clock: Clock | None = None) -> Source[Any]:
+    """A source as the board makes it."""
+    bound = msgspec.convert({"type": cls.type, "name": cls.type, **options}, cls.Options, dec_hook=duration_dec_hook)
+    return cls(bound, Context(name=bound.name, clock=clock or FakeClock(), log=logging.getLogger("statusboard.source")))
 
 
 class OneAtATime(Plain):
@@ -86,15 +94,20 @@ class Server:
         self.heads: list[bytes] = []
         self.connections = 0
         self.port = 0
+        self.scheme = "http"
+        self.tasks: set[asyncio.Task[None]] = set()
         self._open: set[Writer] = set()
 
     @property
     def url(self) -> str:
-        return f"http://127.0.0.1:{self.port}"
+        return f"{self.scheme}://127.0.0.1:{self.port}"
 
     async def handle(self, reader: Reader, writer: Writer) -> None:
         self.connections += 1
         self._open.add(writer)
+        task = asyncio.current_task()
+        assert task is not None
+        self.tasks.add(task)
         try:
             while True:
                 head = await reader.readuntil(b"\r\n\r\n")
@@ -113,25 +126,31 @@ class Server:
 
 
 @asynccontextmanager
-async def serving(behaviour: Behaviour) -> AsyncIterator[Server]:
+async def serving(behaviour: Behaviour, tls: ssl.SSLContext | None = None) -> AsyncIterator[Server]:
     """A running `Server`."""
     server = Server(behaviour)
-    listening = await asyncio.start_server(server.handle, "127.0.0.1", 0)
+    listening = await asyncio.start_server(server.handle, "127.0.0.1", 0, ssl=tls)
+    server.scheme = "https" if tls else "http"
     server.port = listening.sockets[0].getsockname()[1]
     try:
         yield server
     finally:
-        server.hang_up()
         listening.close()
+        server.hang_up()
+        await asyncio.wait_for(asyncio.gather(*server.tasks, return_exceptions=True), 10)
 
 
 @asynccontextmanager
 async def real_client(
-    url: str, cls: type[Source[Any]] = Plain, *, clock: Clock | None = None, max_bytes: int = 1_000_000, **options: object
+    url: str,
+    cls: type[Source[Any]] = Plain,
+    *,
+    clock: Clock | None = None,
+    **options: object,
 ) -> AsyncIterator[SourceClient]:
     """A client with real connections."""
     clock = clock or SystemClock()
-    async with ClientPool(clock, trust_env=False, max_bytes=max_bytes) as pool:
+    async with ClientPool(clock, trust_env=False, max_bytes=1_000_000) as pool:
         yield pool.for_source(make_source(cls, {"url": url, "name": "plain", **options}, clock=clock))
 
 
@@ -139,6 +158,19 @@ def answer(body: bytes, *headers: str, status: str = "200 OK", length: int | Non
     """An HTTP/1.1 answer as it goes over the wire."""
     lines = [f"HTTP/1.1 {status}", f"Content-Length: {len(body) if length is None else length}", *headers, "", ""]
     return "\r\n".join(lines).encode() + body
+
+
+def saying(*pieces: bytes, then_close: bool = False) -> Behaviour:
+    """To write these to whoever asks."""
+
+    async def behave(reader: Reader, writer: Writer, head: bytes) -> None:
+        for piece in pieces:
+            writer.write(piece)
+            await writer.drain()
+        if then_close:
+            writer.close()
+
+    return behave
 
 
 async def turns(count: int = 60) -> None:

@@ -77,7 +77,12 @@ def test_a_ledger_learns_from_anything(headers: dict[str, str]):
             4980,
             60,
         ),
-        ({"ratelimit-limit": "2000", "ratelimit-remaining": "7", "ratelimit-reset": str(EPOCH + 9)}, 2000, 7, 9),  # GitLab
+        (
+            {"ratelimit-limit": "2000", "ratelimit-remaining": "7", "ratelimit-reset": str(EPOCH + 9)},
+            2000,
+            7,
+            9,
+        ),  # GitLab
         ({"ratelimit-limit": "200", "ratelimit-remaining": "7", "ratelimit-reset": "30"}, 200, 7, 30),  # Buildkite
         (  # Linear
             {
@@ -102,7 +107,9 @@ def test_no_quota_in_other_headers():
 
 
 def budget(remaining: int | None, seconds: float | None) -> Budget:
-    return Budget(limit=5000, remaining=remaining, reset_at=None if seconds is None else NOW + timedelta(seconds=seconds))
+    return Budget(
+        limit=5000, remaining=remaining, reset_at=None if seconds is None else NOW + timedelta(seconds=seconds)
+    )
 
 
 def test_the_pause_makes_the_quota_last():
