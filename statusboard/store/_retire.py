@@ -99,6 +99,6 @@ def shrink(database: Database) -> bool:
     database.check_in_place()
     free: int = connection.execute("PRAGMA freelist_count").fetchone()[0]
     if free:
-        # Each row that is fetched frees a page.
-        connection.execute(f"PRAGMA incremental_vacuum({_PAGES_AT_ONCE})").fetchall()
+        # Each step frees one page, and `execute` takes only one of a statement that has no columns.
+        connection.executescript(f"PRAGMA incremental_vacuum({_PAGES_AT_ONCE})")
     return free > _PAGES_AT_ONCE
