@@ -197,6 +197,7 @@ class Keychain:
         self._choose = keyring
         self._timeout = timeout
         self._known: dict[Reference, Secret] = {}
+        self._reading: dict[Reference, asyncio.Task[Secret]] = {}
         self._keyring_lock = threading.Lock()  # its backends are not made for several threads
         self._hung: dict[str, threading.Thread] = {}
 
@@ -212,6 +213,19 @@ class Keychain:
                 raise CredentialError("a credential", str(exc)) from None
         if not fresh and (known := self._known.get(reference)) is not None:
             return known
+        reading = self._reading.get(reference)
+        if reading is None:
+            # One reading for all who ask meanwhile, whoever of them is cancelled.
+            reading = self._reading[reference] = asyncio.create_task(self._read(reference), name="statusboard-secret")
+            reading.add_done_callback(lambda task: self._read_is_over(reference, task))
+        return await asyncio.shield(reading)
+
+    def _read_is_over(self, reference: Reference, task: asyncio.Task[Secret]) -> None:
+        self._reading.pop(reference, None)
+        if not task.cancelled():
+            task.exception()  # asked for, even if nobody waits any more
+
+    async def _read(self, reference: Reference) -> Secret:
         if reference.kind == "env":
             value = self._from_environment(reference)
         elif reference.kind == "file":

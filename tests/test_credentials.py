@@ -363,6 +363,26 @@ async def test_a_keyring_that_hangs_costs_the_time_limit_once():
     assert await keychain.resolve("keyring:x") == Secret(VALUE)
 
 
+async def test_many_who_ask_at_once_cost_one_reading():
+    class Counting(Memory):
+        asked = 0
+
+        def get_password(self, service: str, username: str) -> str | None:
+            self.asked += 1
+            return super().get_password(service, username)
+
+    counting = Counting()
+    counting.kept["statusboard", "x"] = VALUE
+    keychain = Keychain(keyring=lambda: counting)
+    asking = [asyncio.create_task(keychain.resolve("keyring:x", fresh=True)) for _ in range(50)]
+    await asyncio.sleep(0)
+    asking[0].cancel()  # it was the first: the others still get their answer
+    answers = await asyncio.gather(*asking, return_exceptions=True)
+    assert answers[1:] == [Secret(VALUE)] * 49
+    assert isinstance(answers[0], asyncio.CancelledError)
+    assert counting.asked == 1
+
+
 async def test_an_odd_name_or_an_empty_secret_is_not_stored():
     keychain = Keychain(keyring=Memory)
     with pytest.raises(CredentialError, match="keyring:github"):

@@ -35,6 +35,7 @@ KEEP_ALIVE = 120.0
 USER_AGENT = f"statusboard/{__version__}"
 
 _PLAIN = TLSOptions()
+_MOST_LANES = 512
 
 
 class Lane:
@@ -74,6 +75,7 @@ class ClientPool:
         self._lanes: dict[tuple[str, str], Lane] = {}
         self._transports: dict[tuple[str, TLSOptions], httpx.AsyncBaseTransport] = {}
         self._contexts: dict[TLSOptions, asyncio.Task[ssl.SSLContext]] = {}
+        self._no_tls = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)  # for plain http: making one by default takes long
         # Their debug lines hold headers.
         for name in ("httpx", "httpcore"):
             logger = logging.getLogger(name)
@@ -119,6 +121,8 @@ class ClientPool:
         """The lane of an origin and credential; several sources that share it keep to the least ``concurrency``."""
         lane = self._lanes.get((origin, fingerprint))
         if lane is None:
+            if len(self._lanes) >= _MOST_LANES:  # credentials that change by the hour leave one behind each
+                self._lanes = {key: lane for key, lane in self._lanes.items() if lane.queue.busy or lane.queue.outside}
             lane = Lane(FairQueue(concurrency, self.clock, patience=self._patience, outside=OUTSIDE))
             self._lanes[origin, fingerprint] = lane
         else:
@@ -140,7 +144,7 @@ class ClientPool:
         transport = self._transports.get(key)
         if transport is None:
             encrypted = url.scheme == "https" or (proxy or "").startswith("https:") or not home
-            context = await self._context(tls) if encrypted else ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+            context = await self._context(tls) if encrypted else self._no_tls
             transport = self._transports.get(key)  # another request may have made it meanwhile
             if transport is None:
                 transport = self._transports[key] = self._connect(context, proxy, home=home)
