@@ -156,7 +156,7 @@ class Catalog:
     def resolve(self, item: Item, defaults: SourceDefaults = _NO_DEFAULTS) -> Item:
         """The item with services, team, environment and (for an incident that has none) severity filled in.
 
-        The very same item is returned where nothing changes; resolving twice changes nothing more.
+        The very same item is returned where nothing changes.
         """
         answer = self._answer(item, defaults)
         changes: dict[str, object] = {}
@@ -243,7 +243,7 @@ class Catalog:
             guess = label or defaults.service or item.repository.rstrip("/").rpartition("/")[2]
             guesses = item.services or ((guess,) if guess else ())
             # A guess may be a service's own name: `services: {checkout: {team: payments}}` needs no rule.
-            matched = [service for name in guesses if (service := self._matcher.named(name)) is not None]
+            matched = self._match(item, guesses)
             if not matched:
                 return [], guesses
         return matched, tuple(service.name for service in matched)

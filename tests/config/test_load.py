@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import subprocess
 import sys
 from pathlib import Path
@@ -64,7 +65,7 @@ def test_a_whole_config(home: Home):
 def test_the_least_config(home: Home):
     config = home.load("sources: [{type: ci, name: gh, repos: acme/x}]")
     assert config.board == BoardOptions()
-    assert config.board.keep == 48 * 3600
+    assert config.board.keep == Duration(48 * 3600)
     options = config.sources[0].options
     assert isinstance(options, CiOptions)
     assert options.repos == ("acme/x",)
@@ -372,10 +373,8 @@ def test_any_content_is_loaded_or_refused(tmp_path_factory: pytest.TempPathFacto
 
     path = tmp_path_factory.getbasetemp() / "fuzz.yaml"
     path.write_text(yaml.safe_dump(content, allow_unicode=True), encoding="utf-8", errors="surrogatepass")
-    try:
-        load_config(path, registry=REGISTRY, env={})
-    except ConfigError as error:
-        assert error.problems
+    with contextlib.suppress(ConfigError):
+        assert load_config(path, registry=REGISTRY, env={}).files == (path,)
 
 
 @settings(max_examples=150, deadline=None)
