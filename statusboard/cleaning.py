@@ -8,7 +8,7 @@ from typing import Any, TypeVar
 
 import msgspec
 
-from statusboard.model import Build, Incident, Item, Release, Ticket, encode
+from statusboard.model import Build, Incident, Item, Release, Ticket, decode, encode
 from statusboard.text import clean, safe_url
 
 I = TypeVar("I", bound=Build | Incident | Release | Ticket)  # noqa: E741
@@ -19,7 +19,7 @@ DEFAULT_LIMIT = 200
 MAX_LABELS = 64
 MAX_LINKS = 16
 MAX_SERVICES = 16
-#: A key longer than this is refused by `sane_key`: it is stored with every change.
+#: A longer key is refused: it is stored with every change.
 MAX_KEY = 400
 
 # An encoded item that is plain ASCII without escapes, of modest size: nothing in it can need cleaning but URLs.
@@ -28,15 +28,23 @@ _PLAIN_SIZE = 1_200
 _TIMES = ("started_at", "updated_at", "ended_at", "acknowledged_at", "suppressed_until")
 
 
-def sane_key(key: str) -> bool:
-    """Whether a key may be stored: printable, of bounded length."""
-    return len(key) <= MAX_KEY and key.isprintable()
+def unstorable(item: Item) -> str:
+    """Why an item cannot be stored, ``""`` for one that can: a key that is too long or not printable, a field that
+    holds what its type does not allow (sources are not checked when they make an item)."""
+    if len(item.key) > MAX_KEY or not item.key.isprintable():
+        return f"a key is not printable or longer than {MAX_KEY} characters"
+    try:
+        decode(encode(item))
+    except UnicodeEncodeError:
+        return ""  # lone surrogates in a text, which `scrub` replaces
+    except (msgspec.MsgspecError, TypeError, ValueError, OverflowError) as error:
+        return f"an item is not valid: {clean(error, 120)}"
+    return ""
 
 
 def scrub(item: I) -> I:
     """The same item, safe: texts cleaned and clipped, URLs that are not plain http(s) dropped, times in UTC."""
-    body = encode(item)
-    if len(body) <= _PLAIN_SIZE and _PLAIN.fullmatch(body) and _spaces_fine(body):
+    if _is_plain(item):
         return _scrub_urls(item)
     changes: dict[str, Any] = {}
     for name in item.__struct_fields__:
@@ -59,7 +67,14 @@ def scrub(item: I) -> I:
     return msgspec.structs.replace(item, **changes) if changes else item
 
 
-def _spaces_fine(body: bytes) -> bool:
+def _is_plain(item: Item) -> bool:
+    """Whether nothing but URLs can need cleaning: short, plain ASCII, without escapes and stray spaces."""
+    try:
+        body = encode(item)
+    except UnicodeEncodeError:
+        return False
+    if len(body) > _PLAIN_SIZE or not _PLAIN.fullmatch(body):
+        return False
     return b"  " not in body and b'" ' not in body and b' "' not in body
 
 

@@ -47,6 +47,14 @@ class Known(Struct, gc=False):
     fingerprint: int = 0
 
 
+def fingerprint_of(item: Item) -> int:
+    """A hash of what a source says of an item, good within this process."""
+    try:
+        return hash(encode(item))
+    except UnicodeEncodeError:  # lone surrogates, which cleaning replaces
+        return hash(repr(item))
+
+
 def compare(
     part: Part,
     items: Iterable[Item],
@@ -66,7 +74,7 @@ def compare(
     fingerprints: dict[str, int] = {}
     scope = part.scope
     for item in items:
-        fingerprint = hash(encode(item))
+        fingerprint = fingerprint_of(item)
         before = known.get(item.key)
         if before is not None:
             if before.fingerprint == fingerprint:

@@ -15,10 +15,10 @@ from typing import TypeAlias
 
 import msgspec
 
-from statusboard.cleaning import sane_key, scrub_any
+from statusboard.cleaning import scrub_any, unstorable
 from statusboard.clock import Clock
 from statusboard.current import outdated
-from statusboard.diff import Known, absent, compare, draft, lose_sight, removal, sane, vanish
+from statusboard.diff import Known, absent, compare, draft, fingerprint_of, lose_sight, removal, sane, vanish
 from statusboard.model import (
     UNFINISHED,
     Annotation,
@@ -41,6 +41,8 @@ from statusboard.store.base import Batch, Lease, Live, Store, Watched
 from statusboard.text import clean
 
 Resolver: TypeAlias = Callable[[Item], Item]
+
+_ITEMS = (Build, Incident, Release, Ticket)
 
 #: Items handled between two turns of the event loop: keeps the screen alive while 10,000 come in.
 SLICE = 400
@@ -79,9 +81,11 @@ class _Desk:
         if known is not None and known.part in self.members:
             self.members[known.part].discard(key)
 
-    def alone_in(self, scope: str) -> list[Known]:
-        """What stands in this part and in no other."""
-        keys = set(self.members.get(scope, ()))
+    def missing(self, scope: str, told: set[str]) -> list[Known]:
+        """What this part held before, and neither it nor any other part holds now."""
+        keys = self.members.get(scope, set()) - told
+        if not keys:
+            return []
         for other, members in self.members.items():
             if other != scope:
                 keys -= members
@@ -165,26 +169,25 @@ class Ingest:
         if part.unchanged:
             return [], [], []
         desk = self._desks[source]
-        items, faults = await self._admit(desk, source, part)
+        told, changed, faults = await self._sift(desk, source, part)
         drafts: list[Draft] = []
         fingerprints: dict[str, int] = {}
-        for start in range(0, len(items), SLICE):
-            more, prints = compare(part, items[start : start + SLICE], desk.known, desk.prepare, mark=mark)
+        for start in range(0, len(changed), SLICE):
+            more, prints = compare(part, changed[start : start + SLICE], desk.known, desk.prepare, mark=mark)
             drafts += more
             fingerprints.update(prints)
             await asyncio.sleep(0)
-        present = {item.key for item in items}
-        alone = desk.alone_in(part.scope)
-        gone, orphans = absent(part, alone, present, mark=mark)
+        missing = desk.missing(part.scope, told)
+        gone, orphans = absent(part, missing, told, mark=mark)
         changes = await self._append(drafts + gone, validators=part.validators)
         self._note(desk, fingerprints)
-        desk.members[part.scope] = present | {known.key for known in alone if known.key in desk.known}
+        desk.members[part.scope] = told | {known.key for known in missing if known.key in desk.known}
         return changes, orphans, faults
 
     async def found(self, source: str, part: Part, items: Iterable[Item]) -> list[Change]:
         """Take in items that were read again by id; nothing is absent here."""
         desk = self._desks[source]
-        fine = [item for item in items if not sane(item, source, part) and sane_key(item.key)]
+        fine = [item for item in items if not sane(item, source, part) and not unstorable(item)]
         drafts, fingerprints = compare(part, fine, desk.known, desk.prepare, mark=self._seq)
         changes = await self._append(drafts)
         self._note(desk, fingerprints)
@@ -211,7 +214,7 @@ class Ingest:
             parts = desk.members.keys() - keep_parts
             if not parts:
                 return []
-            keys = [known.key for part in parts for known in desk.alone_in(part)]
+            keys = [known.key for part in parts for known in desk.missing(part, set())]
             for part in parts:
                 del desk.members[part]
         return await self._append([removal(fact, "withdrawn") for fact in desk.facts(keys)])
@@ -248,19 +251,43 @@ class Ingest:
 
     # -- inside --------------------------------------------------------------------------------------------------
 
-    async def _admit(self, desk: _Desk, source: str, part: Part) -> tuple[list[Item], list[str]]:
-        """The items that may come in, each key once, without those that would leave again at once."""
-        faults: list[str] = []
+    async def _sift(self, desk: _Desk, source: str, part: Part) -> tuple[set[str], list[Item], list[str]]:
+        """The keys that an answer holds, the items in it that are news, and what may not come in.
+
+        Nearly all items of nearly all answers say what they said before: those cost one encoding and one look-up.
+        """
         items: dict[str, Item] = {}
-        for item in part.items:
-            fault = sane(item, source, part) or ("" if sane_key(item.key) else "a key is too long or not printable")
-            if fault:
+        faults: list[str] = []
+        given: tuple[object, ...] = part.items  # whatever a source really gave
+        for item in given:
+            if not isinstance(item, _ITEMS):
+                faults.append(f"an item is a {type(item).__name__}")
+                continue
+            key = item.key
+            if key not in items or _newer(item, items[key]):
+                items[key] = item
+        news: list[Item] = []
+        for start, item in enumerate(items.values()):
+            if start % SLICE == 0:
+                await asyncio.sleep(0)
+            known = desk.known.get(item.key)
+            if known is None or known.fingerprint != fingerprint_of(item):
+                news.append(item)
+        told = set(items)
+        changed: list[Item] = []
+        for start, item in enumerate(news):
+            if start % SLICE == 0:
+                await asyncio.sleep(0)
+            if fault := sane(item, source, part) or unstorable(item):
                 faults.append(fault)
-            elif item.key not in items or _newer(item, items[item.key]):
-                items[item.key] = item
-        await asyncio.sleep(0)
-        late = outdated(items.values(), now=self.clock.now(), keep=self.keep)
-        return [item for key, item in items.items() if key not in late or key in desk.known], faults
+                told.discard(item.key)
+            else:
+                changed.append(item)
+        if any(item.key not in desk.known for item in changed):
+            fine = [item for key, item in items.items() if key in told]
+            late = outdated(fine, now=self.clock.now(), keep=self.keep)
+            changed = [item for item in changed if item.key not in late or item.key in desk.known]
+        return told, changed, faults
 
     def _note(self, desk: _Desk, fingerprints: dict[str, int]) -> None:
         """What the source said is stored (or said nothing new): the same again need not be looked at."""

@@ -93,11 +93,13 @@ def polled(source: Scripted, clock: Clock, interval: float = 15.0, **kw: Any) ->
 
 
 def build(n: object, state: str = "success", source: str = "ci", **kw: Any) -> Build:
-    return Build(key=f"{source}:build:{n}", source=source, state=state, title=f"run {n}", **kw)  # type: ignore[arg-type]
+    fields = {"key": f"{source}:build:{n}", "source": source, "state": state, "title": f"run {n}", **kw}
+    return Build(**fields)
 
 
 def alert(n: object, state: str = "open", source: str = "am", **kw: Any) -> Incident:
-    return Incident(key=f"{source}:incident:{n}", source=source, state=state, title=f"alert {n}", **kw)  # type: ignore[arg-type]
+    fields = {"key": f"{source}:incident:{n}", "source": source, "state": state, "title": f"alert {n}", **kw}
+    return Incident(**fields)
 
 
 __all__ = ["NoClient", "NoHttp", "NotModified", "Scripted", "alert", "build", "polled"]

@@ -160,8 +160,23 @@ async def test_duplicates_keep_the_newest_word(ingest: Ingest, store: MemoryStor
 
 
 async def test_faulty_items_are_left_out_and_told(ingest: Ingest, store: MemoryStore) -> None:
-    types, _, faults = await take(ingest, part(alert(1), build(2), alert(3, "exploded"), alert("x" * 500)))
-    assert types == ["incident.detected"] and len(faults) == 3
+    strange = [
+        "a string",
+        build(2),
+        alert(3, "exploded"),
+        alert("x" * 500),
+        alert(4, title=7),
+        alert(5, labels={"a": 1}),
+    ]
+    types, _, faults = await take(ingest, part(alert(1), *strange))  # type: ignore[arg-type]
+    assert types == ["incident.detected"] and len(faults) == len(strange)
+
+
+async def test_lone_surrogates_are_replaced(ingest: Ingest, store: MemoryStore) -> None:
+    await take(ingest, part(alert(1, actor="a\ud800b")))
+    assert (await take(ingest, part(alert(1, actor="a\ud800b"))))[0] == []
+    (row,) = (await store.snapshot()).rows
+    assert "\ud800" not in row.body.decode()
 
 
 async def test_an_unfinished_build_out_of_the_window_is_asked_for_again(ingest: Ingest, store: MemoryStore) -> None:
