@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+from collections.abc import Iterable, Sequence
 from datetime import timedelta
 from pathlib import Path
 
@@ -11,9 +12,12 @@ from statusboard.clock import Clock, SystemClock
 from statusboard.config import Config, ConfiguredSource
 from statusboard.credentials import Keychain, load_salt
 from statusboard.engine import Engine
+from statusboard.errors import SourceBug
+from statusboard.health import describe
 from statusboard.ingest import Resolver
+from statusboard.model import Validator
 from statusboard.paths import data_dir, private_dir, store_path
-from statusboard.source import Context, Source, SourceOptions
+from statusboard.source import Context, Http, Scope, Source, SourceOptions
 from statusboard.store.base import Store
 
 log = logging.getLogger("statusboard.source")
@@ -33,17 +37,40 @@ class SourceSetup:
         self._pool = pool
         self._keychain = keychain
 
-    def make(self, clock: Clock) -> Source[SourceOptions]:
-        """The source itself."""
-        context = Context(name=self.name, clock=clock, log=log)
-        source: Source[SourceOptions] = self.configured.cls(self.configured.options, context)
-        return source
-
     async def build(self, clock: Clock, store: Store) -> tuple[Source[SourceOptions], SourceClient]:
-        """The source and its client, with the validators that the store has for it."""
-        source = self.make(clock)
-        validators = await store.validators(self.name)
-        return source, self._pool.for_source(source, self.configured.options, self._keychain, validators)
+        """The source and its client, with the validators that the store has for it.
+
+        Raises `StoreError` alone: a source that cannot be made comes as one that fails at every poll, and says why.
+        """
+        return self.make(clock, await store.validators(self.name))
+
+    def make(self, clock: Clock, validators: Iterable[Validator] = ()) -> tuple[Source[SourceOptions], SourceClient]:
+        """The source and its client, as `build` gives them."""
+        configured = self.configured
+        context = Context(name=self.name, clock=clock, log=log)
+        try:
+            source: Source[SourceOptions] = configured.cls(configured.options, context)
+            source.expected_beats()  # asked for again where it is needed; what it raises belongs here
+            return source, self._pool.for_source(source, configured.options, self._keychain, validators)
+        except (Exception, SystemExit) as error:  # boundary: a plug-in may raise anything
+            log.error("source %s cannot be set up", self.name, exc_info=error)
+            source = _stand_in(configured, context, f"it cannot be set up: {type(error).__name__}: {describe(error)}")
+            return source, self._pool.for_source(source, source.options, self._keychain)
+
+
+def _stand_in(configured: ConfiguredSource, context: Context, reason: str) -> Source[SourceOptions]:
+    """A source that can never be read: what is known of the real one stays on the board, and it shows as failed."""
+
+    class StandIn(Source[SourceOptions]):
+        type = configured.type
+        kinds = configured.cls.kinds
+        needs_url = False
+
+        async def scopes(self, http: Http) -> Sequence[Scope]:
+            raise SourceBug(reason)
+
+    # Without URL and credentials: it asks nobody.
+    return StandIn(SourceOptions(type=configured.type, name=configured.name, kinds=configured.options.kinds), context)
 
 
 def make_setups(config: Config, pool: ClientPool, keychain: Keychain) -> list[SourceSetup]:

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Iterable
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import click
 
+from statusboard.clock import Duration, parse_duration
 from statusboard.errors import ConfigError
 
 if TYPE_CHECKING:
@@ -67,6 +69,40 @@ def read_only(ctx: click.Context) -> bool:
 def log_level(ctx: click.Context) -> str:
     """The ``--log-level`` given before the command."""
     return str((ctx.find_root().obj or {}).get("log_level", "INFO"))
+
+
+if TYPE_CHECKING:
+    _ParamType = click.ParamType[Duration]
+else:
+    _ParamType = click.ParamType  # which older releases of click do not let one subscript
+
+
+class _DurationType(_ParamType):
+    """``15s``, ``2m``, ``1h30m``, or a number of seconds; more than nothing."""
+
+    name = "duration"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Duration:
+        try:
+            duration = parse_duration(value)
+        except ValueError as exc:
+            self.fail(str(exc), param, ctx)
+        if duration <= 0:
+            self.fail("it must be longer than nothing", param, ctx)
+        return duration
+
+
+DURATION = _DurationType()
+
+
+def require_known(names: Iterable[str], config: Config) -> None:
+    """`ConfigError` for a name that no source has.  A board that only follows another knows no names."""
+    from statusboard.binding import closest, shown
+
+    known = [source.name for source in config.sources]
+    for name in names:
+        if known and name not in known:
+            raise ConfigError(f"there is no source `{shown(name)}`", hint=closest(name, known))
 
 
 #: Seconds to wait for a keyring where a person is there to unlock it.

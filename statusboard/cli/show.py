@@ -5,13 +5,22 @@ from __future__ import annotations
 import asyncio
 import shutil
 from collections.abc import Collection
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import click
 
-from statusboard.cli.common import config_option, log_level, read_config, read_only, start_log
-from statusboard.clock import Duration, parse_duration
-from statusboard.errors import ConfigError, QueryError
+from statusboard.cli.common import (
+    DURATION,
+    complete_sources,
+    config_option,
+    log_level,
+    read_config,
+    read_only,
+    require_known,
+    start_log,
+)
+from statusboard.clock import Duration
+from statusboard.errors import QueryError
 
 if TYPE_CHECKING:
     from statusboard.config import Config
@@ -19,28 +28,20 @@ if TYPE_CHECKING:
     from statusboard.query import Query
 
 
-class _DurationType(click.ParamType[Duration]):
-    name = "duration"
-
-    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Duration:
-        try:
-            return parse_duration(value)
-        except ValueError as exc:
-            self.fail(str(exc), param, ctx)
-
-
 @click.command("show")
 @click.option("--json", "as_json", is_flag=True, help="Print JSON (schema 1) instead of a table.")
 @click.option("--watch", is_flag=True, help="Go on: one JSON line a change, and heartbeat lines.")
-@click.option(
-    "--heartbeat", type=_DurationType(), default="1m", show_default=True, help="How often --watch says it is alive."
-)
+@click.option("--heartbeat", type=DURATION, default="1m", show_default=True, help="How often --watch says it is alive.")
 @click.option("--poll", is_flag=True, help="Read all sources now, even if the stored data is young.")
-@click.option(
-    "--deadline", type=_DurationType(), default="30s", show_default=True, help="Give up reading after this long."
-)
+@click.option("--deadline", type=DURATION, default="30s", show_default=True, help="Give up reading after this long.")
 @click.option("--fail-on", metavar="QUERY", help="Only what matches counts as failing or unknown.")
-@click.option("--require", multiple=True, metavar="SOURCE", help="Only these sources count as blind (may be repeated).")
+@click.option(
+    "--require",
+    multiple=True,
+    metavar="SOURCE",
+    help="Only these sources count as blind (may be repeated).",
+    shell_complete=complete_sources,
+)
 @click.pass_context
 def command(
     ctx: click.Context,
@@ -67,12 +68,7 @@ def command(
     start_log(log_level(ctx))
     config = read_config(config_option(ctx), quiet=as_json or watch)
     query = _query(fail_on)
-    names = {source.name for source in config.sources}
-    for name in require:
-        if names and name not in names:
-            raise ConfigError(
-                f"--require {name}: there is no source of that name; there are {', '.join(sorted(names))}"
-            )
+    require_known(require, config)
     return asyncio.run(
         _show(
             config,

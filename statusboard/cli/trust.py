@@ -98,21 +98,26 @@ def _source(source: ConfiguredSource) -> list[str]:
         lines.append("    RUNS commands on this machine")
     if not options.tls.verify:
         lines.append("    does NOT check who answers (tls.verify: false)")
-    lines += [f"    reads {name}: {value}" for name, value in _paths(source)]
-    return lines
+    lines += [
+        f"    tls.{name}: {clean(file)}" for name in ("ca", "cert", "key") if (file := getattr(options.tls, name))
+    ]
+    return [*lines, *(f"    {name}: {value}" for name, value in _own_options(source))]
 
 
-def _paths(source: ConfiguredSource) -> list[tuple[str, str]]:
-    """The options that are files of this machine."""
+def _own_options(source: ConfiguredSource) -> list[tuple[str, str]]:
+    """What only this type of source takes (paths, queries, commands) and the file sets."""
+    import msgspec
     from msgspec import structs
 
-    from statusboard.binding import unwrap
+    from statusboard.clock import duration_enc_hook
+    from statusboard.registry import COMMON_OPTIONS
     from statusboard.text import clean
 
-    found: list[tuple[str, str]] = []
+    shown: list[tuple[str, str]] = []
     for field in structs.fields(source.options):
-        if any(meta.extra and meta.extra.get("path") for meta in unwrap(field.type)[1]):
-            value = getattr(source.options, field.name)
-            found += [(field.encode_name, clean(v)) for v in ([value] if isinstance(value, str) else value) if v]
-    tls = source.options.tls
-    return found + [(f"tls.{name}", clean(v)) for name in ("ca", "cert", "key") if (v := getattr(tls, name))]
+        default = field.default if field.default_factory is msgspec.NODEFAULT else field.default_factory()
+        value = getattr(source.options, field.name)
+        if field.encode_name not in COMMON_OPTIONS and value != default:
+            text = value if isinstance(value, str) else msgspec.json.encode(value, enc_hook=duration_enc_hook).decode()
+            shown.append((field.encode_name, clean(text, 200)))
+    return shown
