@@ -183,17 +183,18 @@ class Prometheus(Server):
 
 
 class Buildbot(Server):
-    """A Buildbot master with its own worker and the builders passes, fails, warns and slow.
+    """A Buildbot master with its own worker and the builders passes, fails, warns, turns and slow.
 
-    `slow` runs until `open_gate`; `close_gate` makes the next one wait again.
+    `slow` runs until `open_gate`; `close_gate` makes the next one wait. `turns` fails while `break_turns` says so.
     """
 
     name: ClassVar[str] = "buildbot"
-    BUILDERS: ClassVar[tuple[str, ...]] = ("passes", "fails", "warns", "slow")
+    BUILDERS: ClassVar[tuple[str, ...]] = ("passes", "fails", "warns", "turns", "slow")
 
     def __init__(self, folder: Path, *, port: int | None = None) -> None:
         super().__init__(folder, port=port)
         self._gate = folder / "gate"
+        self._fault = folder / "fault"
         self._master = folder / "master"
         self._bin = Path()
 
@@ -208,7 +209,7 @@ class Buildbot(Server):
         return [str(self._bin / "twistd"), *options, "-y", str(self._master / "buildbot.tac")]
 
     def environment(self) -> Mapping[str, str]:
-        return {"BOARD_PORT": str(self.port), "BOARD_GATE": str(self._gate)}
+        return {"BOARD_PORT": str(self.port), "BOARD_GATE": str(self._gate), "BOARD_FAULT": str(self._fault)}
 
     def ready(self) -> bool:
         builders = self.http.get("/api/v2/builders", params={"field": "name"})
@@ -225,6 +226,13 @@ class Buildbot(Server):
     def close_gate(self) -> None:
         """Let the next builds of `slow` run until `open_gate`."""
         self._gate.unlink(missing_ok=True)
+
+    def break_turns(self, broken: bool) -> None:
+        """Whether the next builds of `turns` fail."""
+        if broken:
+            self._fault.touch()
+        else:
+            self._fault.unlink(missing_ok=True)
 
     def force(self, builder: str, *, reason: str = "asked for by a test") -> int:
         """Ask for a build; returns the id of the build request, for `build_of` and `finished`."""
