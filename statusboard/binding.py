@@ -7,6 +7,7 @@ mapping, and where text is wanted a number is the very text that stands in the f
 
 from __future__ import annotations
 
+import functools
 import re
 import types
 from collections.abc import Collection, Mapping
@@ -51,7 +52,7 @@ def bind_fields(
     if not isinstance(node, Map):
         problems.append(problem_at(node.at, f"this is {found(node)}, where a mapping is wanted", path=path))
         return {}
-    fields = {field.encode_name: field for field in structs.fields(cls)}
+    fields = fields_of(cls)
     values: dict[str, Any] = {}
     for key, entry in node.entries.items():
         if key not in fields:
@@ -76,17 +77,23 @@ def build(node: Node, cls: type[S], values: Mapping[str, Any], problems: list[Pr
     try:
         return cls(**values)
     except (ValueError, TypeError) as error:
-        problems.append(_own_complaint(node, structs.fields(cls), str(error), path))
+        problems.append(_own_complaint(node, fields_of(cls), str(error), path))
         return None
 
 
-def _own_complaint(node: Node, fields: tuple[structs.FieldInfo, ...], message: str, path: str) -> Problem:
+def _own_complaint(node: Node, fields: Collection[str], message: str, path: str) -> Problem:
     named = message.partition("`")[2].partition("`")[0]
     message = clean(redact(message), 300)
-    if any(field.encode_name == named for field in fields):
+    if named in fields:
         entry = node.entries.get(named) if isinstance(node, Map) else None
         return problem_at(entry.value.at if entry else node.at, message, path=join(path, named))
     return problem_at(node.at, message, path=path)
+
+
+@functools.cache
+def fields_of(cls: type[Struct]) -> Mapping[str, structs.FieldInfo]:
+    """A struct's fields by their names in a config; msgspec evaluates all annotations anew each time it is asked."""
+    return {field.encode_name: field for field in structs.fields(cls)}
 
 
 def convert(node: Node, wanted: Any, problems: list[Problem], path: str) -> Any:

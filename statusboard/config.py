@@ -19,14 +19,23 @@ from pathlib import Path
 from typing import Any
 
 from statusboard._config.files import gather
-from statusboard._config.loader import Loader
+from statusboard._config.loader import COMMAND_TYPES, Loader
 from statusboard._config.schema import schema_of
 from statusboard._config.sections import FilterCheck, LaneName, ViewOptions
 from statusboard._config.types import BoardOptions, Config, ConfiguredSource
 from statusboard.errors import ConfigError
 from statusboard.registry import Registry
 
-__all__ = ["BoardOptions", "Config", "ConfiguredSource", "LaneName", "ViewOptions", "load_config", "schema"]
+__all__ = [
+    "COMMAND_TYPES",
+    "BoardOptions",
+    "Config",
+    "ConfiguredSource",
+    "LaneName",
+    "ViewOptions",
+    "load_config",
+    "schema",
+]
 
 
 def load_config(

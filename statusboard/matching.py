@@ -22,7 +22,7 @@ from __future__ import annotations
 
 import fnmatch
 import re
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from typing import TypeAlias
 
 from msgspec import Struct
@@ -82,8 +82,10 @@ class _Pattern:
         literal = len(self.text.replace("*", "").replace("?", ""))
         self.fit: _Fit = _EXACT if self.is_exact else (1, -literal)
         # fnmatch writes expressions that cannot backtrack without end; its [a-z] is not offered.
-        expression = re.escape(self.text) + r"\Z" if self.is_exact else fnmatch.translate(self.text.replace("[", "[[]"))
-        self.matches = re.compile(expression, re.DOTALL).match
+        expression = "" if self.is_exact else fnmatch.translate(self.text.replace("[", "[[]"))
+        self.matches: Callable[[str], object] = (
+            self.text.__eq__ if self.is_exact else re.compile(expression, re.DOTALL).match
+        )
 
 
 class _Rules:
@@ -130,7 +132,7 @@ class Matcher:
     def __init__(self, services: Iterable[Service]) -> None:
         self._rules = [_Rules(service) for service in services]
         self._exact: dict[tuple[int, str, str], list[int]] = {}
-        self._wild: list[tuple[int, str, _Pattern, int]] = []
+        self._wild: dict[tuple[int, str], list[tuple[_Pattern, int]]] = {}
         self._prefixed: list[int] = []
         for index, rules in enumerate(self._rules):
             self._index(_NAME, "", rules.name, index)
@@ -173,19 +175,15 @@ class Matcher:
             if pattern.is_exact:
                 self._exact.setdefault((rank, key, pattern.text), []).append(index)
             else:
-                self._wild.append((rank, key, pattern, index))
+                self._wild.setdefault((rank, key), []).append((pattern, index))
 
     def _candidates(self, facts: Facts) -> list[int]:
         texts = [(_NAME, "", name) for name in (*facts.names, facts.title)]
         texts += [(_WORKFLOW, "", facts.workflow), (_REPO, "", facts.repository), (_SOURCE, "", facts.source)]
         texts += [(_LABEL, key, text) for key, text in facts.labels.items()]
         found = {index for text in texts for index in self._exact.get(text, ())}
-        by_key: dict[tuple[int, str], list[str]] = {}
         for rank, key, text in texts:
-            by_key.setdefault((rank, key), []).append(text)
-        for rank, key, pattern, index in self._wild:
-            if any(pattern.matches(text) for text in by_key.get((rank, key), ())):
-                found.add(index)
+            found.update(index for pattern, index in self._wild.get((rank, key), ()) if text and pattern.matches(text))
         if facts.path or facts.version:
             found.update(self._prefixed)
         return sorted(found)

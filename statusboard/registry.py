@@ -15,7 +15,7 @@ from typing import Any
 import msgspec
 from msgspec import NODEFAULT, Struct, structs
 
-from statusboard.binding import bind_fields, build, closest, in_words, shown, unwrap
+from statusboard.binding import bind_fields, build, closest, fields_of, in_words, shown, unwrap
 from statusboard.clock import Duration
 from statusboard.errors import ConfigError, Problem
 from statusboard.log import redact
@@ -43,7 +43,7 @@ COMMON_OPTIONS: Mapping[str, str] = {
     "name": "your name for it: shown on the board, part of every key, unique",
     "url": "the vendor's base URL",
     "token": "where the token is: keyring:NAME, env:NAME or file:/path",
-    "username": "the user name, or where it is (as for token)",
+    "username": "where the user name is (as for token)",
     "password": "where the password is (as for token)",
     "interval": "how often to ask",
     "timeout": "how long to wait for an answer",
@@ -139,10 +139,9 @@ class Registry:
     def describe(self, type: str) -> list[OptionInfo]:
         """The options of a type, its own first.  ConfigError as for `load`."""
         cls = self.load(type)
-        fields = structs.fields(cls.Options)
-        own = [_describe(field, cls) for field in fields if field.encode_name not in COMMON_OPTIONS]
-        by_name = {field.encode_name: field for field in fields}
-        return own + [_describe(by_name[name], cls) for name in COMMON_OPTIONS]
+        fields = fields_of(cls.Options)
+        own = [_describe(field, cls) for name, field in fields.items() if name not in COMMON_OPTIONS]
+        return own + [_describe(fields[name], cls) for name in COMMON_OPTIONS]
 
 
 # --- listing --------------------------------------------------------------------------------------------------------
@@ -220,7 +219,7 @@ def bind(node: Map, cls: type[Source[Any]], problems: list[Problem], path: str =
     if values.get("interval") is None:
         values["interval"] = Duration(cls.default_interval)
     options = build(node, cls.Options, values, problems, path)
-    return None if options is None else structs.replace(options, **_with_paths(node, options))
+    return None if options is None else structs.replace(options, **_with_paths(node, cls, options))
 
 
 def _check_url(node: Map, cls: type[Source[Any]], url: str | None, problems: list[Problem], path: str) -> None:
@@ -268,14 +267,14 @@ def _check_times(node: Map, values: Mapping[str, Any], problems: list[Problem], 
         problems.append(problem_at(node.mark("timeout"), message, path=join(path, "timeout")))
 
 
-def _with_paths(node: Map, options: SourceOptions) -> dict[str, Any]:
+def _with_paths(node: Map, cls: type[Source[Any]], options: SourceOptions) -> dict[str, Any]:
     """The options that are paths, made absolute."""
     folder = Path(node.at.file).parent
     changes: dict[str, Any] = {}
     tls = {name: rooted(getattr(options.tls, name), folder) for name in ("ca", "cert", "key")}
     if any(tls.values()):
         changes["tls"] = structs.replace(options.tls, **tls)
-    for field in structs.fields(options):
+    for field in fields_of(cls.Options).values():
         if any(meta.extra and meta.extra.get("path") for meta in unwrap(field.type)[1]):
             value = getattr(options, field.name)
             if isinstance(value, str):

@@ -11,7 +11,7 @@ from statusboard._config.files import File, Files
 from statusboard._config.secrets import Use, check, in_clear
 from statusboard._config.sections import FilterCheck, Sections, bind_keys, choose
 from statusboard._config.types import BoardOptions, Config, ConfiguredSource, SourceClass
-from statusboard.binding import bind_fields, closest, shown, unknown_key
+from statusboard.binding import bind_fields, closest, fields_of, shown, unknown_key
 from statusboard.credentials import Reference, parse_reference
 from statusboard.errors import ConfigError, Problem
 from statusboard.paths import store_path
@@ -104,7 +104,7 @@ class Loader:
 
     def _root_keys(self, root: Map, file: File) -> None:
         known = ROOT_KEYS if file.main else INCLUDE_KEYS
-        board_keys = {field.encode_name for field in structs.fields(BoardOptions)}
+        board_keys = fields_of(BoardOptions)
         for key, entry in root.entries.items():
             if key in known:
                 continue

@@ -12,6 +12,7 @@ from typing import Any, get_args, get_origin
 import msgspec
 from msgspec import NODEFAULT, Struct, structs
 
+from statusboard._config.secrets import REFERENCES
 from statusboard._config.sections import EnvironmentOptions, ServiceOptions, ViewOptions
 from statusboard._config.types import BoardOptions, SourceClass
 from statusboard.binding import MAPPINGS, SEQUENCES, UNIONS, sequence_of, unwrap
@@ -26,7 +27,7 @@ _DURATION = {
     "pattern": r"^(\d+(\.\d+)?(ms|[wdhms]) ?)+$",
     "examples": ["30s", "5m"],
 }
-_REFERENCE = {"pattern": "^(env|file|keyring):."}
+_REFERENCE = {"type": "string", "pattern": "^(env|file|keyring):."}
 
 
 def schema_of(registry: Registry) -> dict[str, Any]:
@@ -67,9 +68,8 @@ def _source(name: str, cls: SourceClass) -> dict[str, Any]:
     properties = schema["properties"]
     for key, description in COMMON_OPTIONS.items():
         properties[key].setdefault("description", description)
-    for key in ("url", "token", "password"):
-        properties[key]["type"] = "string"
-    for key in ("token", "password"):
+    properties["url"]["type"] = "string"
+    for key in REFERENCES:
         properties[key].update(_REFERENCE)
     properties["type"] = {"const": name, "description": cls.summary or COMMON_OPTIONS["type"]}
     kind = {"enum": sorted(cls.kinds)}

@@ -14,7 +14,7 @@ from statusboard.errors import Problem
 from statusboard.text import clean
 from statusboard.yamlfile import Map, Mark, Node, Scalar, join, problem_at, scalars
 
-#: Options that are resolved as references; a user name may also be written as it is.
+#: Options that are references, all of them: what a user name reveals differs from place to place.
 REFERENCES = ("token", "password", "username")
 
 _SECRET_OPTION = re.compile(
@@ -30,7 +30,7 @@ _SECRET_HEADER = re.compile(
 _TOKEN = re.compile(
     r"\b(?:gh[a-z]_[A-Za-z0-9]{16,}|github_pat_\w{16,}|gl[a-z]{2,5}-[\w\-]{16,}|xox[a-z]-[\w\-]{10,}|AKIA[A-Z0-9]{16}"
     r"|sk_live_\w{10,}|npm_\w{20,}|pypi-\w{20,}|hv[sb]\.[\w\-]{20,}|eyJ[\w\-]{8,}\.eyJ[\w\-]{8,}\.[\w\-]*"
-    r"|(?:[Bb]earer|[Bb]asic) [A-Za-z0-9._~+/=\-]{12,})|-----BEGIN [A-Z ]*PRIVATE KEY"
+    r"|(?:[Bb]earer|[Bb]asic) (?=\S*[0-9=])[A-Za-z0-9._~+/=\-]{12,})|-----BEGIN [A-Z ]*PRIVATE KEY"
 )
 _USERINFO = re.compile(r"https?://[^\s/?#]*@|[a-z][a-z0-9+.\-]*://[^\s/?#:]*:[^\s/?#]*@", re.IGNORECASE)
 _SECRET_QUERY = re.compile(
@@ -101,7 +101,7 @@ def _places(node: Map, path: str) -> Iterator[tuple[str, str, Scalar, bool]]:
                     yield join(where, name), f"headers: {{{name}}}", header.value, is_secret_header(name)
         elif isinstance(value, Scalar):
             if key in REFERENCES or _SECRET_OPTION.fullmatch(key):
-                yield where, key, value, key != "username"
+                yield where, key, value, True
         else:
             for deeper, scalar in scalars(value, where):
                 name = deeper.rpartition(".")[2]
@@ -116,6 +116,9 @@ def _clear(scalar: Scalar, path: str, key: str, name: str) -> Problem:
         found = variable[1] or variable[2]
         message = "variables are not replaced here"
         return problem_at(scalar.at, message, path=path, hint=f'write "env:{found}"')
+    if key == "username":
+        hint = f'write where it is: "keyring:{name or "NAME"}", "env:NAME" or "file:/path"'
+        return problem_at(scalar.at, "a user name is not written here, only where it is", path=path, hint=hint)
     stored = name or "NAME"
     written = key.replace("}", f': "keyring:{stored}"}}') if key.endswith("}") else f'{key}: "keyring:{stored}"'
     return problem_at(

@@ -16,7 +16,9 @@ EXAMPLE = Path(__file__).parents[2] / "config.example.yaml"
 
 @pytest.fixture(scope="module")
 def config() -> Config:
-    return load_config(EXAMPLE, registry=Registry.installed(), env={"ALERTMANAGER_PASSWORD": "x"})
+    return load_config(
+        EXAMPLE, registry=Registry.installed(), env={"ALERTMANAGER_USER": "x", "ALERTMANAGER_PASSWORD": "x"}
+    )
 
 
 def test_it_is_valid_and_shows_every_type_of_source(config: Config):

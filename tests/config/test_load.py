@@ -339,7 +339,7 @@ def test_an_identity_is_what_is_read(home: Home):
         identity, credentials = identities(home, text)
         assert identity != same[0]
         assert credentials == same[1]
-    for text in ("token: env:A", "headers: {Authorization: env:A}", "username: bob"):
+    for text in ("token: env:A", "headers: {Authorization: env:A}", "username: env:A"):
         identity, credentials = identities(home, text)
         assert identity == same[0]
         assert credentials != same[1]

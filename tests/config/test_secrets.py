@@ -20,7 +20,6 @@ JWT = "eyJ" + "hbGciOiJIUzI1" + ".eyJ" + "zdWIiOiIxMjM0" + ".c2ln"
         ("token: true", "token"),
         ("password: 'hunter2 hunter3'", "password"),
         (f"token: {GITHUB}", "token"),
-        (f"username: {GITHUB}", "username"),
         ("headers: {Authorization: hunter2}", "headers.Authorization"),
         ("headers: {authorization: 'token hunter2'}", "headers.authorization"),
         ("headers: {Cookie: hunter2}", "headers.Cookie"),
@@ -92,6 +91,14 @@ def test_a_password_that_breaks_its_url_is_not_shown_either(home: Home):
     assert "er2" not in str(problem)
 
 
+def test_a_user_name_is_a_reference_too(home: Home):
+    problem = home.problem("sources: [{type: ci, name: gh, repos: x, username: alice}]")
+    assert "only where it is" in problem.message
+    assert '"keyring:gh"' in problem.hint
+    problem = home.problem(f"sources: [{{type: ci, name: gh, repos: x, username: {GITHUB}}}]")
+    assert GITHUB not in str(problem)
+
+
 @pytest.mark.parametrize("text", ["$TOKEN", "${TOKEN}"])
 def test_shell_variables_are_not_references(home: Home, text: str):
     problem = home.problem(f"sources: [{{type: ci, name: gh, repos: x, token: {text!r}}}]")
@@ -112,11 +119,11 @@ def test_references_that_are_none(home: Home, text: str):
         "token: env:TOKEN",
         "token: 'file:~/.token'",
         "token: ''",
-        "username: alice@example.com, password: env:PASSWORD",
         "username: env:USERNAME",
         "headers: {Authorization: 'env:HEADER', X-Scope-OrgID: payments, Accept-Language: de}",
         "words: {page_token: '', project_key: ABC, author: bob}",
         "words: {site: 'https://example.com/?key=ABC'}",
+        "words: {title: Basic authentication fails}",
         "url: 'http://ci.example'",
     ],
 )
