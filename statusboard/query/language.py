@@ -178,8 +178,26 @@ def matcher(pattern: Pattern) -> Callable[[str], bool]:
     """Whether a whole text, in lower case, is what the pattern says.  ``*`` alone means: known."""
     if pattern.exact:
         return pattern.text.__eq__
-    found = re.compile(".*".join(map(re.escape, pattern.parts)), re.DOTALL).fullmatch
-    return lambda text: text != "" and found(text) is not None
+    head, *inner, tail = pattern.parts
+
+    def match(text: str) -> bool:
+        end = len(text) - len(tail)
+        # Not an expression: those take time without end over some patterns with many stars.
+        if not text or end < len(head) or not text.startswith(head) or not text.endswith(tail):
+            return False
+        return in_order(inner, text, len(head), end)
+
+    return match
+
+
+def in_order(parts: Iterable[str], text: str, start: int, end: int) -> bool:
+    """Whether these parts occur in ``text[start:end]`` one after the other."""
+    for part in parts:
+        at = text.find(part, start, end)
+        if at < 0:
+            return False
+        start = at + len(part)
+    return True
 
 
 def members(words: Iterable[str], pattern: Pattern) -> frozenset[str]:

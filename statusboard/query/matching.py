@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable, Iterable, Mapping
 from datetime import datetime, timedelta
 from typing import Final, TypeAlias
@@ -24,6 +23,7 @@ from statusboard.query.language import (
     Term,
     Value,
     Words,
+    in_order,
     matcher,
     members,
     moment_of,
@@ -225,8 +225,7 @@ def finder(pattern: Pattern) -> Callable[[str], bool]:
     if pattern.exact:
         needle = pattern.text
         return lambda text: needle in text
-    found = re.compile(".*".join(map(re.escape, pattern.parts)), re.DOTALL).search
-    return lambda text: found(text) is not None
+    return lambda text: in_order(pattern.parts, text, 0, len(text))
 
 
 def _any_of(values: Iterable[Value]) -> Callable[[str], bool]:
