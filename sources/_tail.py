@@ -7,7 +7,6 @@ beginning.  So renaming, copying-and-truncating and compressing are all the same
 
 from __future__ import annotations
 
-import gzip
 import io
 import os
 import re
@@ -21,12 +20,8 @@ import msgspec
 
 from statusboard.api import AuthError, BadAnswer, NotFound, Refused, TransportError
 
-#: Of a file with more than this to read only the end is read (bytes).
-MAX_BYTES: Final = 8 << 20
 #: A longer line is no log entry (bytes).
 MAX_LINE: Final = 64 << 10
-#: An archive that unpacks to more than this is not read (bytes).
-MAX_ARCHIVE: Final = 32 << 20
 #: How many rotated siblings are looked into.
 MAX_SIBLINGS: Final = 3
 _HEAD: Final = 256
@@ -41,11 +36,23 @@ class Line(NamedTuple):
     data: bytes | None
 
 
+class Limits(NamedTuple):
+    """Of a file with more than ``file`` bytes to read only the end is read; an archive that unpacks to more than
+    ``archive`` bytes is not read at all."""
+
+    file: int = 8 << 20
+    archive: int = 32 << 20
+
+
+LIMITS: Final = Limits()
+
+
 class Tail:
     """One followed file.  ``skipped`` counts the bytes that were left out because there were too many."""
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, limits: Limits = LIMITS) -> None:
         self.path = path
+        self.limits = limits
         self.skipped = 0
         self._place: _Place | None = None
         self._seen: tuple[int, int, int] | None = None
@@ -58,7 +65,7 @@ class Tail:
             seen = _signature(raw)
             if self.path.suffix == ".gz" and seen == self._seen:
                 return []
-            file, size = _unpacked(self.path, raw)
+            file, size = self._unpacked(self.path, raw)
             place = self._place
             before: list[Line] = []
             if place is not None and not place.is_in(file, size):
@@ -86,7 +93,7 @@ class Tail:
         for sibling in rotated(self.path):
             try:
                 with _open(sibling) as raw:
-                    file, size = _unpacked(sibling, raw)
+                    file, size = self._unpacked(sibling, raw)
                     if place.is_in(file, size):
                         return list(self._take(place, file, size))
             except (NotFound, AuthError, BadAnswer):  # it is being rotated on, or is not ours to read
@@ -101,17 +108,38 @@ class Tail:
                 break
             try:
                 with _open(sibling) as raw:
-                    file, size = _unpacked(sibling, raw)
+                    file, size = self._unpacked(sibling, raw)
                     lines = list(self._take(_Place(sibling.name), file, size)) + lines
             except (NotFound, AuthError, BadAnswer):
                 continue
         return lines
 
     def _take(self, place: _Place, file: BinaryIO, size: int) -> Iterator[Line]:
-        if size - place.offset > MAX_BYTES:
-            self.skipped += size - MAX_BYTES - place.offset
-            place.skip_to(size - MAX_BYTES)
-        return place.lines(file)
+        most = self.limits.file
+        if size - place.offset > most:
+            self.skipped += size - most - place.offset
+            place.skip_to(size - most)
+        return place.lines(file, most)
+
+    def _unpacked(self, path: Path, raw: BinaryIO) -> tuple[BinaryIO, int]:
+        """The file and its size; of an archive what is in it, also when it is still being written."""
+        if path.suffix != ".gz" or isinstance(raw, io.BytesIO):
+            return raw, _signature(raw)[1]
+        most = self.limits.archive
+        content = bytearray()
+        inflate = zlib.decompressobj(16 + zlib.MAX_WBITS)
+        try:
+            while chunk := raw.read(1 << 16):
+                while chunk:
+                    if inflate.eof:  # archives may be appended to each other
+                        inflate = zlib.decompressobj(16 + zlib.MAX_WBITS)
+                    content += inflate.decompress(chunk, most + 1 - len(content))
+                    if len(content) > most:
+                        raise BadAnswer(f"{path}: unpacks to more than {most >> 20} MB")
+                    chunk = inflate.unused_data if inflate.eof else inflate.unconsumed_tail
+        except zlib.error:
+            raise BadAnswer(f"{path}: this is not gzip") from None
+        return io.BytesIO(bytes(content)), len(content)
 
 
 class _Place:
@@ -135,10 +163,10 @@ class _Place:
         self._number = None
         self._inside_line = True
 
-    def lines(self, file: BinaryIO) -> Iterator[Line]:
-        """The finished lines from here on.  The last one needs no line end where it is a whole JSON object."""
+    def lines(self, file: BinaryIO, most: int) -> Iterator[Line]:
+        """The finished lines in the next ``most`` bytes.  A whole JSON object at the end needs no line end."""
         file.seek(self.offset)
-        data = file.read(MAX_BYTES)
+        data = file.read(most)
         *finished, rest = data.split(b"\n")
         for line in finished:
             self.offset += len(line) + 1
@@ -205,24 +233,6 @@ def _signature(file: BinaryIO) -> tuple[int, int, int]:
         return 0, 0, 0
     status = os.fstat(file.fileno())
     return status.st_ino, status.st_size, status.st_mtime_ns
-
-
-def _unpacked(path: Path, raw: BinaryIO) -> tuple[BinaryIO, int]:
-    """The file and its size; of an archive what is in it."""
-    if path.suffix != ".gz" or isinstance(raw, io.BytesIO):
-        return raw, _signature(raw)[1]
-    content = bytearray()
-    try:
-        with gzip.GzipFile(fileobj=raw) as archive:
-            while chunk := archive.read(1 << 20):
-                content += chunk
-                if len(content) > MAX_ARCHIVE:
-                    raise BadAnswer(f"{path}: unpacks to more than {MAX_ARCHIVE >> 20} MB")
-    except EOFError:
-        pass  # still being written: what is there is good
-    except (OSError, zlib.error):
-        raise BadAnswer(f"{path}: this is not gzip") from None
-    return io.BytesIO(bytes(content)), len(content)
 
 
 def _is_object(text: bytes) -> bool:

@@ -56,7 +56,7 @@ STATUS_KEPT: Final = 900.0
 #: ... and after what time an unfinished one is no longer expected to.
 ABANDONED: Final = timedelta(days=1)
 ISSUE_PAGES: Final = 10
-_REPO = re.compile(r"[A-Za-z0-9_.-]+/[A-Za-z0-9_.-]+")
+_REPO = re.compile(r"[A-Za-z0-9_-][A-Za-z0-9_.-]*/(?!\.\.?$)[A-Za-z0-9_.-]+")
 
 
 class GitHubOptions(SourceOptions, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -107,7 +107,9 @@ class GitHub(Source[GitHubOptions]):
 
     def __init__(self, options: GitHubOptions, context: Context) -> None:
         super().__init__(options, context)
-        self._repos = tuple({repo.lower(): repo for repo in options.repos}.values())
+        self._repos: dict[str, str] = {}  # by lower-case name: GitHub does not mind the case
+        for repo in options.repos:
+            self._repos.setdefault(repo.lower(), repo)
         self._branches: dict[str, tuple[str, float]] = {}
         self._releases: dict[str, _Releases] = {}
         self._newest_run: dict[str, int] = {}
@@ -118,7 +120,7 @@ class GitHub(Source[GitHubOptions]):
     async def scopes(self, http: Http) -> Sequence[Scope]:
         return [
             Scope(name=f"{repo} {kind}", kind=kind, reach="window", data=repo)
-            for repo in self._repos
+            for repo in self._repos.values()
             for kind in ("build", "release", "ticket")
             if self.wants(kind)
         ]
@@ -134,7 +136,7 @@ class GitHub(Source[GitHubOptions]):
 
     async def lookup(self, kind: ItemKind, remote_id: str, http: Http) -> Item | None:
         repo, what, number = remote_id.rsplit("/", 2)
-        if repo not in self._repos:
+        if repo.lower() not in self._repos:
             return None
         reply = await http.get(f"/repos/{repo}/{PATHS[what]}/{number}")
         match what:

@@ -97,7 +97,7 @@ class HttpJsonOptions(SourceOptions, frozen=True, kw_only=True, forbid_unknown_f
         for word, state in self.states.items():
             if state not in states:
                 raise ValueError(
-                    f"`states`: {word[:40]!r} cannot be {state[:40]!r}; a {self.kind} is {', '.join(states)}"
+                    f"`states`: {word[:40]!r} cannot be {state[:40]!r}; the states are {', '.join(states)}"
                 )
         for name in ("id", "items", "next", "error"):
             if expression := getattr(self, name):

@@ -13,7 +13,6 @@ import httpx
 import msgspec
 
 from statusboard.client import ClientPool, ValidatorCache
-from statusboard.credentials import Keychain
 from statusboard.errors import (
     AuthError,
     NotFound,
@@ -98,9 +97,7 @@ class SourceContract(DataContract):
             if status in self.gone_is_fine:
                 continue
             headers = {"retry-after": "7"} if status in (429, 503) else {}
-            snapshot = self._run(
-                lambda request, s=status, h=headers: httpx.Response(s, json={"message": "no"}, headers=h)
-            )
+            snapshot = self._run(_always(status, b'{"message":"no"}', headers))
             self._all_failed(snapshot, f"{status}", kind)
             if status == 429:
                 assert {getattr(part.error, "retry_after", None) for part in snapshot.parts} <= {7.0}
@@ -217,7 +214,7 @@ class SourceContract(DataContract):
     async def _lookup(self) -> None:
         source = self.make()
         async with self._pool(source, lambda request: self._respond(request, unchanged)) as pool:
-            http = pool.for_source(source, keychain=Keychain(environ={})).factory("lookup")
+            http = pool.for_source(source).factory("lookup")
             for item in items_of(await self.poll(source=source)).values():
                 try:
                     found = await source.lookup(item.kind, item.key.split(":", 2)[2], http)  # type: ignore[arg-type]
@@ -252,7 +249,7 @@ class SourceContract(DataContract):
         """One poll; what `Source.scopes` raises becomes a part of its own."""
         async with self._pool(source, server) as pool:
             cache = ValidatorCache() if cache is None else cache
-            client = pool.for_source(source, keychain=Keychain(environ={}), validators=cache)
+            client = pool.for_source(source, validators=cache)
             try:
                 snapshot = await source.poll(client.factory)
             except SourceError as exc:
