@@ -8,6 +8,7 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from urllib.parse import quote_from_bytes
 
 from msgspec import Struct
 
@@ -185,7 +186,8 @@ def _create_file(path: Path) -> None:
 
 
 def _open(setup: Setup) -> sqlite3.Connection:
-    uri = f"{setup.path.absolute().as_uri()}?mode={'ro' if setup.read_only else 'rw'}"
+    name = quote_from_bytes(os.fsencode(setup.path.absolute()))
+    uri = f"file:{name}?mode={'ro' if setup.read_only else 'rw'}"
     connection = sqlite3.connect(uri, uri=True, isolation_level=None, timeout=setup.patience)
     setup.on_connect(connection)
     return connection

@@ -283,9 +283,9 @@ def coverage(database: Database, source: str | None, since: int | None) -> list[
     """The stretches that end at ``since`` (microseconds) or later, oldest first."""
     rows = _rows(
         database,
-        "SELECT source, part, since, last_success, epoch FROM coverage WHERE (?1 IS NULL OR source = ?1) "
-        "AND (?2 IS NULL OR last_success >= ?2) ORDER BY since, id",
-        (source, since),
+        "SELECT source, part, since, last_success, epoch FROM coverage WHERE (? IS NULL OR source = ?) "
+        "AND (? IS NULL OR last_success >= ?) ORDER BY since, id",
+        (source, source, since, since),
     )
     return [
         Coverage(source=name, part=part, since=from_us(first), last_success=from_us(last), epoch=epoch)

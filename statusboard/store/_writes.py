@@ -225,7 +225,8 @@ def register(database: Database, sources: Sequence[Registration], lease: Lease) 
 def forget_validators(database: Database, source: str, part: str | None) -> None:
     """Void the validators of a source or of one of its parts."""
     with database.writing() as connection:
-        connection.execute("DELETE FROM validators WHERE source = ?1 AND (?2 IS NULL OR part = ?2)", (source, part))
+        query = "DELETE FROM validators WHERE source = ? AND (? IS NULL OR part = ?)"
+        connection.execute(query, (source, part, part))
 
 
 def request_poll(database: Database, source: str | None) -> int:

@@ -70,6 +70,16 @@ async def test_a_history_goes_on_where_it_ended(path: Path):
     await store.close()
 
 
+@pytest.mark.parametrize("name", ["with space", "100%25", "a?mode=memory", "a#b", "ünï", "a&b=c"])
+async def test_any_file_name_will_do(tmp_path: Path, name: str):
+    await filled(tmp_path / name)
+    assert os.listdir(tmp_path) == [name]
+    store = SQLiteStore(tmp_path / name, read_only=True)
+    await store.open()
+    assert (await store.snapshot()).seq == 3
+    await store.close()
+
+
 async def test_a_change_takes_little_room(path: Path):
     store = SQLiteStore(path)
     await store.open()

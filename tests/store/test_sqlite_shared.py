@@ -18,8 +18,10 @@ import pytest
 
 from statusboard.clock import FakeClock
 from statusboard.errors import LeaseLost, StoreError
-from statusboard.store._database import Setup
+from statusboard.store._database import Setup, connect
+from statusboard.store._rules import Standstill
 from statusboard.store._worker import LOOK_EVERY
+from statusboard.store._writes import renew, take
 from statusboard.store.base import Batch, Watched
 from statusboard.store.sqlite import SQLiteStore
 from tests.store.kit import PATIENCE, at, batch, draft, folded, poll_lease, read_all, same_rows
@@ -126,6 +128,35 @@ async def test_followers_read_nothing_while_nothing_is_written(path: Path):
     await store.close()
 
 
+async def test_many_rows_take_few_statements(path: Path):
+    # Each step of a statement gives up the interpreter's lock, and beside a busy event loop takes 5 ms to get it back.
+    statements: list[str] = []
+    setup = Setup(path=path, on_connect=lambda connection: connection.set_trace_callback(statements.append))
+    store = SQLiteStore.set_up(setup)
+    await store.open()
+    statements.clear()
+    await store.append(batch(*(draft(i) for i in range(1_000))))
+    assert len(statements) < 30
+    statements.clear()
+    assert len((await store.snapshot()).rows) == 1_000
+    assert len(statements) < 10
+    await store.close()
+
+
+async def test_a_cancelled_append_that_has_not_begun_is_not_written(path: Path):
+    store = SQLiteStore(path)
+    await store.open()
+    first = asyncio.create_task(store.append(batch(*(draft(i) for i in range(5_000)))))
+    second = asyncio.create_task(store.append(batch(draft("cancelled"))))
+    await asyncio.sleep(0)
+    second.cancel()
+    await first
+    (third,) = await store.append(batch(draft("next")))
+    assert third.seq == 5_001
+    assert await store.history("ci:build:cancelled") == []
+    await store.close()
+
+
 async def test_readers_do_not_wait_for_writers(peers: Peers, path: Path):
     await peers.a.append(batch(draft(1)))
     writer = sqlite3.connect(path, isolation_level=None)
@@ -164,6 +195,22 @@ async def test_the_same_name_in_another_process_is_another_holder(peers: Peers):
 async def test_only_one_board_gets_a_free_lease(peers: Peers):
     got = await asyncio.gather(peers.a.lease("poll", "a"), peers.b.lease("poll", "b"))
     assert [lease is None for lease in got].count(True) == 1
+
+
+def test_a_holder_that_comes_back_to_life_keeps_its_lease(path: Path):
+    ours, theirs = connect(Setup(path=path)), connect(Setup(path=path))
+    taken = take(theirs, "poll", "them", Standstill(), lambda: 0.0)
+    assert taken is not None
+    lease = taken
+
+    class RenewsAfterTheLook(Standstill):
+        def over(self, name: str, mark: tuple[int, int], before: float, after: float) -> bool:
+            assert renew(theirs, lease)
+            return True
+
+    assert take(ours, "poll", "us", RenewsAfterTheLook(), lambda: 0.0) is None
+    ours.close()
+    theirs.close()
 
 
 async def test_closing_gives_the_lease_back(peers: Peers):
