@@ -8,6 +8,8 @@ from datetime import datetime
 from typing import Any
 
 import httpx
+import msgspec
+from msgspec import Struct
 
 from statusboard.client._budget import http_date
 from statusboard.client._faults import ERROR_BYTES, fault_of, transport_fault
@@ -28,6 +30,17 @@ _UNEXPLAINED_PAUSE = 10.0  # seconds without requests after a 429 that names no 
 _OFFSET_SMOOTHING = 0.2
 
 _Encoded = dict[str, tuple[bytes, bytes]]
+
+
+class Call(Struct, frozen=True, kw_only=True):
+    """What is asked on behalf of ``scope``, wherever it leads."""
+
+    method: str = "GET"
+    scope: str
+    headers: Mapping[str, str] | None = None
+    body: bytes | None = None
+    validator: Validator | None = None
+    redirected: bool = False
 
 
 class Exchange:
@@ -57,35 +70,27 @@ class Exchange:
         # Foreign origins may be many and short-lived: one lane for all that this source is led to.
         return self._pool.lane(f"where {self._name} leads", "", self._concurrency)
 
-    async def ask(
-        self,
-        method: str,
-        target: Target,
-        *,
-        scope: str,
-        headers: Mapping[str, str] | None = None,
-        body: bytes | None = None,
-        validator: Validator | None = None,
-    ) -> Answer:
-        """Send, follow redirects, and read a 2xx answer (or a 304, where there is a ``validator``).
+    async def ask(self, call: Call, target: Target) -> Answer:
+        """Send, follow redirects, and read a 2xx answer (or a 304, where the call has a validator).
 
         Everything else is raised as a `SourceError`.
         """
         signature = self._signer.ready or await self._signer.signature()
         if not target.home and signature.headers:
             _refuse_downgrade(self._targets.base, target)
-        answer = await self._turn(method, target, signature, scope, headers, body, validator, False)
+        answer = await self._turn(call, target, signature)
         if answer.status not in _REDIRECTS:
             return answer
+        call = msgspec.structs.replace(call, validator=None, redirected=True)
         for _ in range(MAX_REDIRECTS):
-            target = self._follow(method, target, answer)
-            answer = await self._turn(method, target, signature, scope, headers, None, None, True)
+            target = self._follow(call, target, answer)
+            answer = await self._turn(call, target, signature)
             if answer.status not in _REDIRECTS:
                 return answer
-        raise BadAnswer(f"{method} {target.where}: more than {MAX_REDIRECTS} redirects", status=answer.status)
+        raise BadAnswer(f"{call.method} {target.where}: more than {MAX_REDIRECTS} redirects", status=answer.status)
 
-    def _follow(self, method: str, target: Target, answer: Answer) -> Target:
-        where = f"{method} {target.where}: {answer.status}"
+    def _follow(self, call: Call, target: Target, answer: Answer) -> Target:
+        where = f"{answer.where}: {answer.status}"
         location = answer.headers.get("location", "")
         if not location:
             raise BadAnswer(f"{where} without a place to go to", status=answer.status)
@@ -95,39 +100,33 @@ class Exchange:
             raise BadAnswer(f"{where} to what is no URL", status=answer.status) from None
         following = self._targets.at(url)
         _refuse_downgrade(target.url, following)
-        if method != "GET":
-            raise BadAnswer(f"{where} to {following.where}, where a {method} is not sent again", status=answer.status)
+        if call.method != "GET":
+            message = f"{where} to {following.where}, where a {call.method} is not sent again"
+            raise BadAnswer(message, status=answer.status)
         return following
 
-    async def _turn(
-        self,
-        method: str,
-        target: Target,
-        signature: Signature,
-        scope: str,
-        headers: Mapping[str, str] | None,
-        body: bytes | None,
-        validator: Validator | None,
-        redirected: bool,
-    ) -> Answer:
+    async def _turn(self, call: Call, target: Target, signature: Signature) -> Answer:
+        """One request, when it is its turn."""
         lane = self.lane(target, signature)
-        where = f"{method} {target.where}"
-        slot = lane.queue.enter(self._name, scope)
+        where = f"{call.method} {target.where}"
+        slot = lane.queue.enter(self._name, call.scope)
         if slot is None:
-            slot = await lane.queue.wait(self._name, scope)
+            slot = await lane.queue.wait(self._name, call.scope)
         try:
             if target.home and (wait := lane.ledger.refused_for(target.area, self._clock.now())):
                 raise RateLimited(f"{where}: not sent, the quota is used up for {wait:.0f} s more", retry_after=wait)
-            raw = self._headers(target, signature, headers, body, validator)
-            request = httpx.Request(method, target.url, headers=raw, content=body, extensions=self._extensions)
+            headers = self._headers(call, target, signature)
+            request = httpx.Request(
+                call.method, target.url, headers=headers, content=call.body, extensions=self._extensions
+            )
             async with asyncio.timeout(self._timeout * WHOLE_REQUEST):
                 transport = await self._pool.transport(target.url, target.origin, self._tls, home=target.home)
                 response = await self._send(transport, request)
                 lane.queue.heard(slot)
                 try:
-                    return await self._read(response, target, signature, lane, where, validator, redirected)
+                    return await self._read(response, call, target, signature, lane, where)
                 finally:
-                    await response.stream.aclose()  # type: ignore[union-attr]  # an async transport's stream is async
+                    await response.aclose()
         except TimeoutError:
             limit = self._timeout * WHOLE_REQUEST
             raise Timeout(f"{where}: not answered in full within {limit:g} s") from None
@@ -147,43 +146,29 @@ class Exchange:
         self.requests += 1
         return await transport.handle_async_request(request)
 
-    def _headers(
-        self,
-        target: Target,
-        signature: Signature,
-        more: Mapping[str, str] | None,
-        body: bytes | None,
-        validator: Validator | None,
-    ) -> list[tuple[bytes, bytes]]:
+    def _headers(self, call: Call, target: Target, signature: Signature) -> list[tuple[bytes, bytes]]:
+        more = lowered(call.headers) if call.headers else {}
         if not target.home:
             # What was meant for the source's own server may tell who we are.
-            accept = (lowered(more) if more else self._common).get("accept", "*/*")
+            accept = {**self._common, **more}.get("accept", "*/*")
             known = _encoded({"user-agent": USER_AGENT, "accept": accept, "accept-encoding": "gzip"})
-        elif more:
-            known = _encoded({**self._common, **lowered(more), **signature.headers, "accept-encoding": "gzip"})
-        elif self._signed is not None and self._signed[0] is signature:
+        elif not more and self._signed is not None and self._signed[0] is signature:
             known = self._signed[1]
         else:
-            known = _encoded({**self._common, **signature.headers, "accept-encoding": "gzip"})
-            self._signed = (signature, known)
+            known = _encoded({**self._common, **more, **signature.headers, "accept-encoding": "gzip"})
+            if not more:
+                self._signed = (signature, known)
         raw = list(known.values())
-        if body is not None and "content-type" not in known:
+        if call.body is not None and "content-type" not in known:
             raw.append((b"content-type", b"application/json"))
-        if validator is not None and validator.etag:
-            raw.append((b"if-none-match", validator.etag.encode("latin-1", "replace")))
-        if validator is not None and validator.last_modified:
-            raw.append((b"if-modified-since", validator.last_modified.encode("latin-1", "replace")))
+        if call.validator is not None and call.validator.etag:
+            raw.append((b"if-none-match", call.validator.etag.encode("latin-1", "replace")))
+        if call.validator is not None and call.validator.last_modified:
+            raw.append((b"if-modified-since", call.validator.last_modified.encode("latin-1", "replace")))
         return raw
 
     async def _read(
-        self,
-        response: httpx.Response,
-        target: Target,
-        signature: Signature,
-        lane: Lane,
-        where: str,
-        validator: Validator | None,
-        redirected: bool,
+        self, response: httpx.Response, call: Call, target: Target, signature: Signature, lane: Lane, where: str
     ) -> Answer:
         status = response.status_code
         headers = Headers(response.headers.raw)
@@ -194,43 +179,28 @@ class Exchange:
         body = b""
         if 200 <= status < 300 and status != 206:
             body = await _body(response, headers, where, self._pool.max_bytes)
-            if (redirected or status == 203) and "html" in headers.lower.get("content-type", ""):
+            if (call.redirected or status == 203) and "html" in headers.lower.get("content-type", ""):
                 self._signer.refused()
-        elif status in _REDIRECTS or (status == 304 and validator is not None):
+        elif status in _REDIRECTS or (status == 304 and call.validator is not None):
             await _drain(response)
         else:
-            raise await self._fault(response, headers, target, signature, lane, where, redirected, now)
-        return Answer(status, target.text, headers, body, where=where, redirected=redirected)
+            fault = await _fault(response, headers, where, now)
+            if isinstance(fault, RateLimited) and target.home:
+                lane.ledger.block(_UNEXPLAINED_PAUSE if fault.retry_after is None else fault.retry_after, now)
+            raise self._advised(fault, call, target, signature) if isinstance(fault, AuthError) else fault
+        return Answer(status, target.text, headers, body, where=where, redirected=call.redirected)
 
-    async def _fault(
-        self,
-        response: httpx.Response,
-        headers: Headers,
-        target: Target,
-        signature: Signature,
-        lane: Lane,
-        where: str,
-        redirected: bool,
-        now: datetime,
-    ) -> SourceError:
-        try:
-            body = await _body(response, headers, where, ERROR_BYTES)
-        except (TooLarge, BadAnswer, httpx.HTTPError):
-            body = b""  # the status says enough
-        fault = fault_of(response.status_code, headers.lower, body, where, now)
-        if isinstance(fault, RateLimited) and target.home:
-            lane.ledger.block(_UNEXPLAINED_PAUSE if fault.retry_after is None else fault.retry_after, now)
-        if isinstance(fault, AuthError):
-            hint = ""
-            if target.home:
-                self._signer.refused()
-                hint = "" if signature.headers else "no credential is configured for this source"
-            elif signature.headers:
-                way = "redirected to" if redirected else "it lies at"
-                hint = f"{way} {target.origin}, where the credential is not sent; is url: right?"
-            if hint:
-                return AuthError(f"{fault}; {hint}", status=fault.status)
-        return fault
+    def _advised(self, fault: AuthError, call: Call, target: Target, signature: Signature) -> AuthError:
+        """What a person should know of a refusal, beside the vendor's words."""
+        if target.home:
+            self._signer.refused()
+            advice = "" if signature.headers else "no credential is configured for this source"
+        elif signature.headers:
+            way = "redirected to" if call.redirected else "it lies at"
+            advice = f"{way} {target.origin}, where the credential is not sent; is url: right?"
+        else:
+            advice = ""
+        return AuthError(f"{fault}; {advice}", status=fault.status) if advice else fault
 
     def _compare_clocks(self, headers: Mapping[str, str], now: datetime) -> None:
         theirs = http_date(headers.get("date", ""))
@@ -248,6 +218,14 @@ def _encoded(headers: Mapping[str, str]) -> _Encoded:
 def _refuse_downgrade(before: httpx.URL, target: Target) -> None:
     if before.scheme == "https" and target.url.scheme == "http":
         raise Refused(f"{target.origin} is not asked: the way there leads from https to http")
+
+
+async def _fault(response: httpx.Response, headers: Headers, where: str, now: datetime) -> SourceError:
+    try:
+        body = await _body(response, headers, where, ERROR_BYTES)
+    except (TooLarge, BadAnswer, httpx.HTTPError):
+        body = b""  # the status says enough
+    return fault_of(response.status_code, headers.lower, body, where, now)
 
 
 async def _body(response: httpx.Response, headers: Headers, where: str, limit: int) -> bytes:

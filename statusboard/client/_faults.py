@@ -31,9 +31,7 @@ _SECONDARY_LIMIT = 60.0  # GitHub asks for a minute where it names no other time
 _SAID = ("message", "error", "error_description", "detail", "title", "errorMessages", "errors", "reason", "description")
 
 
-def fault_of(
-    status: int, headers: Mapping[str, str], body: bytes, where: str, now: datetime, *, signed: bool = True
-) -> SourceError:
+def fault_of(status: int, headers: Mapping[str, str], body: bytes, where: str, now: datetime) -> SourceError:
     """The error for an answer that is not 2xx.  ``headers`` by lower-case name; ``now`` is ours."""
     vendor_now = http_date(headers.get("date", "")) or now
     retry_after = seconds_until(headers.get("retry-after"), vendor_now)
@@ -46,8 +44,7 @@ def fault_of(
             retry_after = _SECONDARY_LIMIT
         return RateLimited(text, status=status, retry_after=retry_after)
     if status in (401, 403):
-        hint = "" if signed else "; no credential is configured for this source"
-        return AuthError(text + hint, status=status)
+        return AuthError(text, status=status)
     if status in (404, 410):
         return NotFound(text, status=status)
     if status == 407:

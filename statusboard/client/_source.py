@@ -9,7 +9,7 @@ from typing import Any
 import msgspec
 
 from statusboard.client._budget import Budget, Ledger, http_date
-from statusboard.client._exchange import Exchange
+from statusboard.client._exchange import Call, Exchange
 from statusboard.client._pool import ClientPool
 from statusboard.client._reading import Answer
 from statusboard.client._signing import Signature, Signer
@@ -121,9 +121,9 @@ class SourceClient:
         """Where a request leads; `Refused` for what we do not ask."""
         return self._targets.of(url, params)
 
-    async def ask(self, method: str, target: Target, scope: str, **more: Any) -> Answer:
+    async def ask(self, call: Call, target: Target) -> Answer:
         """One request; see `Exchange.ask`."""
-        return await self._exchange.ask(method, target, scope=scope, **more)
+        return await self._exchange.ask(call, target)
 
     def chain(self, scope: str, request: str) -> tuple[str, ...]:
         """The URLs of the pages that a request had last time, without its first."""
@@ -168,11 +168,11 @@ class ScopedHttp:
         tag = await client.tag()
         target = client.target(url, params)
         if not conditional:
-            return await client.ask("GET", target, self._scope, headers=headers)
+            return await client.ask(Call(scope=self._scope, headers=headers), target)
         self._conditional += 1
         request = _request_key(tag, target, headers)
         held = client.validators.get(client.name, self._scope, request) if self._conditional == 1 else None
-        answer = await client.ask("GET", target, self._scope, headers=headers, validator=held)
+        answer = await client.ask(Call(scope=self._scope, headers=headers, validator=held), target)
         if answer.status == 304:
             raise NotModified
         found = self._validator(request, answer)
@@ -183,7 +183,8 @@ class ScopedHttp:
         """POST a JSON body."""
         await self._client.tag()
         target = self._client.target(url, None)
-        return await self._client.ask("POST", target, self._scope, headers=headers, body=msgspec.json.encode(json))
+        body = msgspec.json.encode(json)
+        return await self._client.ask(Call(method="POST", scope=self._scope, headers=headers, body=body), target)
 
     async def pages(
         self,
@@ -211,7 +212,7 @@ class ScopedHttp:
         seen = {target.text}
         while True:
             if answer is None:
-                answer = await client.ask("GET", target, self._scope, headers=headers)
+                answer = await client.ask(Call(scope=self._scope, headers=headers), target)
             yield answer
             if conditional:
                 found.append(answer)
@@ -237,9 +238,8 @@ class ScopedHttp:
         for index, (validator, page) in enumerate(zip(held, (target.text, *following), strict=True)):
             if validator is None:
                 return None
-            answer = await client.ask(
-                "GET", client.target(page, None), self._scope, headers=headers, validator=validator
-            )
+            call = Call(scope=self._scope, headers=headers, validator=validator)
+            answer = await client.ask(call, client.target(page, None))
             if answer.status != 304:
                 return answer if index == 0 else None
         raise NotModified
