@@ -1,0 +1,439 @@
+"""Rows, details and the header as words: they tell the truth in monochrome, in 60 columns and of sources gone blind."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from typing import Any
+from zoneinfo import ZoneInfo
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from statusboard.board import Board, Summary
+from statusboard.model import ITEM_KINDS, SEVERITIES, STATES, ItemKind, PartError, Status
+from statusboard.presenting import (
+    ASCII,
+    NEIGHBOURS,
+    UNICODE,
+    Glyphs,
+    RowText,
+    Section,
+    cells,
+    columns,
+    details,
+    header_words,
+    last_known_words,
+    source_lines,
+    state_cell,
+    state_words,
+    word_of,
+)
+from statusboard.text import cell_len
+from tests.boards import (
+    ITEMS,
+    NOW,
+    STEPS,
+    ago,
+    board_of,
+    build,
+    fold,
+    health,
+    incident,
+    note,
+    release,
+    ticket,
+)
+from widgets.table import STYLE_NAMES, Column, lay_out
+
+MAKERS: dict[ItemKind, Any] = {"build": build, "incident": incident, "release": release, "ticket": ticket}
+SETS = {"unicode": UNICODE, "ascii": ASCII}
+
+
+def row_text(fact: Any, *others: Any, **more: Any) -> RowText:
+    return cells(board_of(*others, fact).rows[fact.key], NOW, **more)
+
+
+def shown(text: RowText, column: str) -> str:
+    return text.cells[column][0]
+
+
+# -- states
+
+
+@pytest.mark.parametrize("glyphs", SETS.values(), ids=SETS)
+@pytest.mark.parametrize("kind", [*ITEM_KINDS, "source", "annotation"])
+def test_every_state_has_a_word_and_a_sign_of_its_own(kind, glyphs: Glyphs):
+    told = [state_cell(kind, state, glyphs)[0] for state in STATES[kind]]
+    assert len({text[0] for text in told}) == len(told), "signs"
+    assert len({text[2:] for text in told}) == len(told), "words"
+    assert {cell_len(text[0]) for text in told} == {1}
+    assert {sign for (of, _), sign in glyphs.states.items() if of == kind} == {text[0] for text in told}
+    if glyphs is ASCII:
+        assert all(text.isascii() for text in told)
+
+
+@pytest.mark.parametrize("glyphs", SETS.values(), ids=SETS)
+@pytest.mark.parametrize("kind", ITEM_KINDS)
+def test_rows_of_different_states_differ_without_colour(kind, glyphs):
+    told = {state: shown(row_text(MAKERS[kind](1, state), glyphs=glyphs), "state") for state in STATES[kind]}
+    assert len(set(told.values())) == len(told)
+    for state, text in told.items():
+        assert text == f"{glyphs.of(kind, state)} {word_of(state)}"
+        assert cell_len(text) <= (columns(kind)[1].width or 0)
+
+
+def test_a_state_without_a_sign_is_unknown():
+    assert UNICODE.of("build", "purple") == "?"
+
+
+def test_only_what_is_failing_is_red():
+    assert row_text(build(1, "failed")).cells["state"] == ("✗ failed", "failed")
+    assert row_text(build(1, "failed", branch="dev")).cells["state"] == ("✗ failed", "warning")
+    assert row_text(incident(1, "pending", severity="critical")).cells["severity"] == ("critical", "")
+    for severity in SEVERITIES:
+        text = row_text(incident(1, severity=severity))
+        assert text.cells["severity"] == (severity, severity)
+        assert text.cells["state"] == ("● open", severity)
+
+
+def test_a_rerun_says_what_it_was_and_keeps_the_sign_of_its_verdict():
+    again = build(1, "running", verdict="failed", attempt=2)
+    text = row_text(again)
+    assert text.cells["state"] == ("✗ running", "failed")
+    assert shown(text, "title") == "(was failed) Fix it"
+    assert state_words(again) == "running (was failed)"
+    assert row_text(build(1, "running")).cells["state"] == ("► running", "running")
+    healthy = row_text(build(1, "running", verdict="success"))
+    assert healthy.cells["state"] == ("► running", "running")
+    assert shown(healthy, "title") == "Fix it"
+    cancelled = row_text(build(1, "cancelled", verdict="failed"))
+    assert (cancelled.cells["state"], cancelled.style) == (("✗ cancelled", "failed"), "")
+
+
+def test_what_is_over_or_suppressed_is_dim():
+    assert row_text(incident(1, "resolved")).style == "muted"
+    assert row_text(ticket(1, "done")).style == "muted"
+    assert row_text(incident(1, "suppressed")).style == "muted"
+    assert row_text(build(1, "failed")).style == ""
+
+
+# -- rows
+
+
+@pytest.mark.parametrize("state", ["stale", "down", "starting", "paused"])
+@pytest.mark.parametrize("fact", [build(1), build(1, "failed"), incident(1, severity="critical")], ids=repr)
+def test_what_is_no_longer_read_loses_its_colour_and_says_it_was(state, fact):
+    text = row_text(fact, source_state=state)
+    assert text.style == "stale"
+    assert shown(text, "state") == f"? was {word_of(fact.state)}"
+    assert {style for _, style in text.cells.values()} == {""}
+
+
+@pytest.mark.parametrize("state", ["fresh", "partial", "aging"])
+def test_what_is_read_keeps_its_colour(state):
+    assert row_text(build(1), source_state=state).cells["state"] == ("✓ success", "success")
+
+
+def test_what_was_unknown_stays_unknown():
+    assert shown(row_text(build(1, "unknown"), source_state="stale"), "state") == "? unknown"
+
+
+def test_ages_are_coarse_marked_where_inferred_and_never_made_up():
+    assert shown(row_text(build(1, started_at=ago(7))), "age") == "7m"
+    assert shown(row_text(incident(1, "resolved", ended_at=ago(125), approximate=True)), "age") == "~2h"
+    assert shown(row_text(build(1, started_at=None)), "age") == UNICODE.nothing
+    assert shown(row_text(build(1, started_at=None), glyphs=ASCII), "age") == "-"
+
+
+def test_a_suppressed_incident_says_by_whom_and_until_when():
+    until = NOW + timedelta(hours=2)
+    silenced: dict[str, Any] = {"suppressed_by": "ann", "suppressed_until": until}
+    assert shown(row_text(incident(1, "suppressed", **silenced)), "title") == "(by ann until 14:00) Down"
+    berlin = ZoneInfo("Europe/Berlin")
+    assert shown(row_text(incident(1, "suppressed", **silenced), zone=berlin), "title").startswith(
+        "(by ann until 15:00)"
+    )
+    late: dict[str, Any] = {"suppressed_by": "ann", "suppressed_until": NOW + timedelta(days=2)}
+    assert "until 2026-01-04 12:00" in shown(row_text(incident(1, "suppressed", **late)), "title")
+    assert shown(row_text(incident(1, "suppressed")), "title") == "(no end known) Down"
+    assert shown(row_text(incident(1, "open", **silenced)), "title") == "Down"
+
+
+def test_what_nobody_owns_says_so():
+    assert row_text(incident(1)).cells["service"] == ("unowned", "unknown")
+    assert row_text(incident(1, "suppressed")).cells["service"] == ("unowned", "")
+    assert shown(row_text(build(1)), "service") == "unowned acme/shop"
+    assert shown(row_text(build(1, services=("shop", "cart"))), "service") == "shop"
+    assert shown(row_text(incident(1, team="sre")), "service") == "sre"
+
+
+def test_what_each_kind_tells():
+    told = row_text(build(1, change="41", fork="them", actor="ann"))
+    assert (shown(told, "branch"), shown(told, "pipeline"), shown(told, "actor")) == ("them:#41", "test", "ann")
+    told = row_text(release(1, version="", revision="0123456789abcdef", target="eu"))
+    assert (shown(told, "version"), shown(told, "title")) == ("0123456789", "(eu) v1")
+    assert shown(told, "environment") == "production"
+    assert shown(row_text(release(1, type="publication", environment="")), "environment") == "published"
+    told = row_text(ticket(1, priority="urgent", assignee="bob"))
+    assert [shown(told, column) for column in ("priority", "id", "assignee")] == ["urgent", "T-1", "bob"]
+    told = row_text(incident(1, acknowledged_by="eve", environment="staging", team="sre"))
+    assert [shown(told, column) for column in ("assignee", "environment", "team")] == ["eve", "staging", "sre"]
+
+
+def test_the_reason_of_a_fault_is_told_and_stands_in_for_a_title():
+    assert shown(row_text(build(1, "failed", reason="2 of 14 jobs")), "title") == "Fix it – 2 of 14 jobs"
+    assert shown(row_text(build(1, "failed", reason="2 of 14 jobs"), glyphs=ASCII), "title") == "Fix it - 2 of 14 jobs"
+    assert shown(row_text(build(1, reason="all 14 jobs")), "title") == "Fix it"
+    assert shown(row_text(incident(1, title="", reason="disk full")), "title") == "disk full"
+    assert shown(row_text(build(1, title="")), "title") == "test"
+
+
+@settings(max_examples=200, deadline=None)
+@given(ITEMS, st.sampled_from(sorted(STATES["source"])), st.sampled_from([UNICODE, ASCII]))
+def test_any_row_has_known_columns_and_styles(fact, source_state, glyphs):
+    text = row_text(fact, source_state=source_state, glyphs=glyphs)
+    assert text.cells.keys() >= {"age", "state", "service"}
+    assert {style for _, style in text.cells.values()} | {text.style} <= {"", *STYLE_NAMES}
+    assert all(words for words, _ in text.cells.values())
+
+
+@pytest.mark.parametrize("kind", ITEM_KINDS)
+def test_columns_fit_into_60_cells_and_change_most_at_the_left(kind):
+    specs = columns(kind)
+    assert [spec.id for spec in specs][:2] == ["age", "state"]
+    made = [Column(s.id, s.title, s.width, s.min_width, s.priority, s.align) for s in specs]
+    narrow = lay_out(made, 60)
+    widths = dict(zip((column.id for column in narrow.columns), narrow.widths, strict=True))
+    assert len(widths) >= 5
+    assert widths["title"] >= 15
+    assert widths["age"] >= 4
+    assert cell_len("✗ running") <= widths["state"]
+    assert len(lay_out(made, 160).columns) == len(specs)
+
+
+@pytest.mark.parametrize("kind", ITEM_KINDS)
+def test_every_column_is_filled_by_some_item(kind):
+    everything = {
+        "services": ("shop",),
+        "team": "sre",
+        "environment": "production",
+        "actor": "ann",
+        "assignee": "bob",
+        "priority": "urgent",
+        "severity": "high",
+    }
+    fields = MAKERS[kind]().__struct_fields__
+    fact = MAKERS[kind](1, **{name: value for name, value in everything.items() if name in fields})
+    assert row_text(fact).cells.keys() >= {spec.id for spec in columns(kind)}
+
+
+# -- details
+
+
+def lines(sections: list[Section]) -> dict[str, dict[str, tuple[str, str]]]:
+    return {heading: {label: (text, style) for label, text, style in found} for heading, found in sections}
+
+
+def details_of(board: Board, key: str, **more: Any) -> dict[str, dict[str, tuple[str, str]]]:
+    return lines(details(board.rows[key], board, NOW, **more))
+
+
+def test_the_details_of_a_build_tell_everything_that_is_known():
+    failed = build(
+        4,
+        "failed",
+        run_number=44,
+        attempt=2,
+        reason="lint",
+        raw_state="completed/failure",
+        url="https://ci.example/44",
+        links={"log": "https://ci.example/44/log", "bad": "javascript:alert(1)"},
+        labels={"os": "linux"},
+        started_at=ago(10),
+        ended_at=ago(8),
+        actor="ann",
+        trigger="push",
+        revision="abc",
+    )
+    board = board_of(
+        build(3, started_at=ago(60), run_number=43), failed, health("ci", type="github"), note(failed, "mine")
+    )
+    told = details_of(board, failed.key)
+    assert told["Build"] == {
+        "title": ("Fix it", "plain"),
+        "state": ("✗ failed", "failed"),
+        "counts as": ("failing", "failed"),
+        "reason": ("lint", ""),
+        "vendor says": ("completed/failure", "muted"),
+    }
+    assert told["Where"]["service"] == ("unowned", "unknown")
+    assert told["Where"]["run"] == ("#44 attempt 2", "")
+    assert told["Where"]["by"] == ("ann", "")
+    assert told["When"]["started"] == ("2026-01-02 11:50:00 (10m ago)", "")
+    assert told["When"]["took"] == ("2m", "")
+    assert told["Links"] == {"page": ("https://ci.example/44", "link"), "log": ("https://ci.example/44/log", "link")}
+    assert told["Labels"] == {"os": ("linux", "")}
+    assert told["Said"] == {"somebody": ("mine", "")}
+    assert told["Runs of this pipeline"] == {
+        "10m": ("✗ failed #44 Fix it (this one)", "failed"),
+        "1h": ("✓ success #43 Fix it", "success"),
+    }
+    assert told["Source"]["state"] == ("✓ fresh", "success")
+    assert told["Record"]["key"] == ("ci:build:4", "")
+
+
+def test_details_leave_out_what_is_not_known():
+    board = board_of(ticket(1, updated_at=None))
+    told = details_of(board, "tr:ticket:1")
+    assert set(told) == {"Ticket", "Where", "Source", "Record"}
+    assert all(text for section in told.values() for text, _ in section.values())
+
+
+def test_details_of_a_source_gone_blind_are_last_known():
+    board = board_of(build(1, "failed"), health("ci", "stale", error="heartbeat is missing"))
+    told = details_of(board, "ci:build:1")
+    assert told["Build"]["state"] == ("? last known: failed (source stale)", "stale")
+    assert told["Source"]["error"] == ("heartbeat is missing", "warning")
+
+
+def test_details_of_history_say_so():
+    board = board_of(build(1, "failed", started_at=ago(60)), build(2))
+    assert "history" in details_of(board, "ci:build:1")["Build"]["counts as"][0]
+    assert "counts as" not in details_of(board, "ci:build:2")["Build"]
+
+
+def test_details_of_a_suppressed_incident_and_of_a_release():
+    until = NOW + timedelta(hours=2)
+    silenced = incident(1, "suppressed", suppressed_by="ann", suppressed_until=until, cluster="eu", fingerprint="f")
+    board = board_of(silenced, release(1, commits=3, previous_version="0.9", prerelease=True))
+    told = details_of(board, silenced.key)
+    assert told["Incident"]["suppressed by"] == ("ann", "")
+    assert told["When"]["suppressed"] == ("until 2026-01-02 14:00", "")
+    assert told["Where"]["cluster"] == ("eu", "")
+    told = details_of(board, "cd:release:1")
+    assert told["Where"]["type"] == ("deployment (prerelease)", "")
+    assert told["Where"]["before"] == ("0.9", "")
+    assert told["Where"]["commits"] == ("3", "")
+
+
+def test_details_list_some_neighbours_and_count_the_others():
+    board = board_of(*(build(n, started_at=ago(n)) for n in range(NEIGHBOURS + 3)))
+    board_lines = dict(details(board.rows["ci:build:0"], board, NOW))["Runs of this pipeline"]
+    assert len(board_lines) == NEIGHBOURS + 1
+    assert board_lines[-1][1] == "and 3 more"
+
+
+@settings(max_examples=100, deadline=None)
+@given(STEPS)
+def test_any_row_has_details_in_known_styles(steps):
+    board = Board("s")
+    for batch in steps:
+        fold(board, *batch)
+    for row in board.items():
+        for heading, found in details(row, board, NOW, glyphs=ASCII):
+            assert heading
+            assert found
+            assert {style for _, _, style in found} <= {"", *STYLE_NAMES}
+
+
+def test_a_source_tells_its_age_its_errors_and_its_next_poll():
+    sick = health(
+        "gh", "partial", type="github", started_at=ago(5), errors=(PartError(part="acme/x", error="404: not found"),)
+    )
+    status = Status(source="gh", last_success=ago(3), next_poll=NOW + timedelta(seconds=42))
+    told = {label: (text, style) for label, text, style in source_lines("gh", "partial", sick, status, NOW)}
+    assert told["state"] == ("◑ partial", "warning")
+    assert told["since"] == ("5m ago", "")
+    assert told["last read"] == ("3m ago", "")
+    assert told["next poll"] == ("in 42s", "")
+    assert told["acme/x"] == ("404: not found", "warning")
+    told = {label: (text, style) for label, text, style in source_lines("new", "starting", None, None, NOW)}
+    assert told["last read"] == ("never", "unknown")
+
+
+# -- the header
+
+
+def summary(**more: Any) -> Summary:
+    known: dict[str, Any] = {
+        "verdict": "ok",
+        "failing": 0,
+        "blind": 0,
+        "unknown": 0,
+        "suppressed": 0,
+        "severities": {},
+        "fresh": 6,
+        "sources": 6,
+        "optional_blind": 0,
+    }
+    return Summary(**{**known, **more})
+
+
+@pytest.mark.parametrize(
+    "picture, hidden, first, style",
+    [
+        ({}, 0, "ALL OK", "success"),
+        ({}, 2, "NOTHING FAILING IN THIS VIEW", "warning"),
+        ({"fresh": 5}, 0, "OK, BUT 1 SOURCE AGING", "warning"),
+        ({"verdict": "failing", "failing": 3}, 0, "FAILING 3", "failed"),
+        ({"verdict": "failing", "failing": 3, "blind": 2, "fresh": 4}, 0, "FAILING 3", "failed"),
+        ({"verdict": "blind", "blind": 2, "fresh": 4}, 0, "BLIND: 2 of 6 sources unread", "unknown"),
+        ({"verdict": "blind", "unknown": 4}, 0, "UNKNOWN 4", "unknown"),
+        ({"verdict": "blind", "fresh": 0, "sources": 0}, 0, "BLIND: no source is read", "unknown"),
+    ],
+)
+def test_the_verdict_comes_first(picture, hidden, first, style):
+    words = header_words(summary(**picture), hidden_faults=hidden)
+    assert words[0] == (first, style)
+    assert (("ALL OK", "success") in words) is (first == "ALL OK")
+
+
+def test_the_header_counts():
+    words = header_words(
+        summary(
+            verdict="failing",
+            failing=5,
+            blind=1,
+            unknown=2,
+            suppressed=3,
+            severities={"high": 1, "critical": 2, "unknown": 1},
+            fresh=5,
+            optional_blind=1,
+        ),
+        hidden_faults=1,
+    )
+    assert [text for text, _ in words] == [
+        "FAILING 5",
+        "BLIND: 1 of 6 sources unread",
+        "2 critical",
+        "1 high",
+        "1 of unknown severity",
+        "2 unknown",
+        "3 suppressed",
+        "1 fault hidden by filter",
+        "5 of 6 fresh",
+        "1 optional source unread",
+    ]
+    assert {style for _, style in words} <= set(STYLE_NAMES)
+
+
+@settings(max_examples=200, deadline=None)
+@given(STEPS, st.integers(0, 2))
+def test_the_header_is_never_green_while_anything_is_unread_unknown_failing_or_hidden(steps, hidden):
+    board = Board("s")
+    for batch in steps:
+        fold(board, *batch)
+    picture = board.summary()
+    words = header_words(picture, hidden_faults=hidden)
+    required = [h for h in board.health.values() if not h.optional]
+    well = not picture.failing and not picture.unknown and not hidden and all(h.state == "fresh" for h in required)
+    assert (words[0][1] == "success") is (well and bool(board.health))
+
+
+def test_what_was_saved_is_last_known_and_never_green():
+    words = last_known_words(summary(), ago(5), NOW)
+    assert words == [("LAST KNOWN, 5m ago", "stale")]
+    words = last_known_words(summary(failing=2, severities={"critical": 2}), ago(5), NOW)
+    assert [text for text, _ in words] == ["LAST KNOWN, 5m ago", "was failing 2", "2 critical"]
+    assert {style for _, style in words} == {"stale"}

@@ -1,0 +1,297 @@
+"""Lanes: what stands in them, in what order, and that following changes equals looking at everything anew."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from statusboard.board import Board, Delta
+from statusboard.model import Fact, ItemKind
+from statusboard.presenting import cells
+from statusboard.query import parse
+from statusboard.view import LANES, OVERVIEW, Lane, ViewSpec, is_fault, sort_key
+from tests.boards import NOW, STEPS, ago, board_of, build, fold, health, incident, release, ticket
+
+FILTERS = ("", "state:failed,open", "-is:stale", "is:current OR login", "since:100h", "-is:failing")
+
+
+def lane_of(board: Board, kind: ItemKind, text: str = "", *, faults_only: bool = False) -> Lane:
+    lane = Lane(kind, parse(text), faults_only=faults_only)
+    lane.rebuild(board, NOW)
+    return lane
+
+
+def numbers(lane: Lane) -> list[str]:
+    return [key.rpartition(":")[2] for key in lane.keys]
+
+
+def state(lane: Lane) -> tuple[object, ...]:
+    return (lane.keys, lane.hidden, lane.hidden_faults, lane.total, lane.faults)
+
+
+# -- following changes
+
+
+@settings(max_examples=150, deadline=None)
+@given(STEPS, st.sampled_from(FILTERS), st.booleans(), st.sampled_from(LANES))
+def test_following_changes_equals_looking_anew(steps, text, faults_only, kind):
+    board = Board("s")
+    lane = lane_of(board, kind, text, faults_only=faults_only)
+    for batch in steps:
+        keys = list(lane.keys)
+        looks = {key: looks_of(board, key) for key in keys}
+        delta = fold(board, *batch)
+        change = lane.update(board, delta, NOW)
+        assert state(lane) == state(lane_of(board, kind, text, faults_only=faults_only))
+        assert change.order_changed or lane.keys == keys
+        assert change.changed <= set(lane.keys)
+        assert {key for key in lane.keys if key in looks and looks[key] != looks_of(board, key)} <= change.changed
+        assert bool(change) is (change.order_changed or bool(change.changed))
+
+
+def looks_of(board: Board, key: str) -> object:
+    row = board.rows[key]
+    return cells(row, NOW, source_state=board.state_of(row.fact.source))
+
+
+@settings(max_examples=150, deadline=None)
+@given(STEPS, st.sampled_from(FILTERS), st.sampled_from(LANES), st.integers(1, 4))
+def test_a_rebuild_in_steps_misses_nothing_that_comes_in_between(steps, text, kind, chunk):
+    board = Board("s")
+    half = len(steps) // 2
+    for batch in steps[:half]:
+        fold(board, *batch)
+    lane = Lane(kind, parse(text))
+    rebuild = lane.rebuild_steps(board, NOW, chunk=chunk)
+    for batch in steps[half:]:
+        next(rebuild, None)
+        lane.update(board, fold(board, *batch), NOW)
+    for _ in rebuild:
+        pass
+    assert state(lane) == state(lane_of(board, kind, text))
+
+
+def test_a_lane_stays_as_it_was_until_the_last_step_of_a_rebuild():
+    board = board_of(*(build(n, branch=f"b{n}") for n in range(10)))
+    lane = lane_of(board, "build", "since:15m")
+    assert lane.needs_clock
+    rebuild = lane.rebuild_steps(board, NOW + timedelta(hours=1), chunk=3)
+    for _ in range(3):
+        next(rebuild)
+        assert len(lane.keys) == 10
+    assert list(rebuild) == []
+    assert (lane.keys, lane.hidden) == ([], 10)
+
+
+def test_a_later_rebuild_stops_an_earlier_one():
+    board = board_of(*(build(n, branch=f"b{n}") for n in range(10)))
+    lane = Lane("build", parse("since:15m"))
+    first = lane.rebuild_steps(board, NOW, chunk=3)
+    next(first)
+    lane.rebuild(board, NOW + timedelta(hours=1))
+    assert list(first) == []
+    assert lane.keys == []
+
+
+def test_many_moves_at_once_equal_looking_anew():
+    board = board_of(*(build(n, branch=f"b{n}", started_at=ago(n)) for n in range(400)))
+    lane = lane_of(board, "build")
+    assert numbers(lane)[:3] == ["0", "1", "2"]
+    moved: list[Fact | str] = [
+        build(n, "failed", branch="", pipeline=f"p{n}", started_at=ago(n)) for n in range(50, 250)
+    ]
+    moved += [f"ci:build:{n}" for n in range(300, 350)]
+    lane.update(board, fold(board, *moved), NOW)
+    assert state(lane) == state(lane_of(board, "build"))
+    assert numbers(lane)[:2] == ["50", "51"]
+    assert lane.total == 350
+
+
+def test_an_unchanged_row_moves_nothing():
+    board = board_of(build(1), build(2, branch="dev"))
+    lane = lane_of(board, "build")
+    change = lane.update(board, fold(board, build(1, title="Renamed")), NOW)
+    assert (set(change.changed), change.order_changed) == ({"ci:build:1"}, False)
+    assert not lane.update(board, fold(board, incident(1)), NOW)
+
+
+def test_a_sources_health_changes_how_its_rows_look():
+    board = board_of(build(1), build(2, source="other"), health("ci"), health("other"))
+    lane = lane_of(board, "build")
+    change = lane.update(board, fold(board, health("ci", "stale")), NOW)
+    assert (set(change.changed), change.order_changed) == ({"ci:build:1"}, False)
+    fresh = lane_of(board, "build", "-is:stale")
+    assert fresh.keys == ["other:build:2"]
+    assert fresh.update(board, fold(board, health("ci")), NOW).order_changed
+    assert len(fresh.keys) == 2
+    # What only this process sees, and a source that was taken off, are told by the same keys.
+    board.overlay = {"other": "stale"}
+    assert fresh.update(board, Delta(frozenset({"other:source:other"}), frozenset()), NOW).order_changed
+    assert fresh.keys == ["ci:build:1"]
+    fresh.update(board, fold(board, "ci:source:ci"), NOW)
+    assert fresh.keys == []
+
+
+# -- what stands in a lane
+
+
+def test_a_slot_shows_its_verdict_and_what_is_under_way():
+    board = board_of(
+        build(1, "failed", started_at=ago(9)),
+        build(2, "success", started_at=ago(8)),
+        build(3, "cancelled", started_at=ago(7)),
+        build(4, "queued", started_at=ago(6)),
+        build(5, "running", started_at=ago(5)),
+    )
+    assert numbers(lane_of(board, "build")) == ["5", "4", "2"]
+
+
+@pytest.mark.parametrize("state", ["cancelled", "skipped"])
+def test_what_came_to_nothing_shows_until_something_newer_starts(state):
+    board = board_of(build(1, started_at=ago(9)), build(2, state, started_at=ago(5)))
+    lane = lane_of(board, "build")
+    assert numbers(lane) == ["1", "2"]
+    change = lane.update(board, fold(board, build(3, "queued", started_at=ago(1))), NOW)
+    assert change.order_changed
+    assert numbers(lane) == ["3", "1"]
+
+
+def test_releases_show_the_newest_of_each_place():
+    board = board_of(
+        release(1, started_at=ago(9)),
+        release(2, started_at=ago(5)),
+        release(3, environment="staging", started_at=ago(8)),
+        release(4, target="eu", started_at=ago(7)),
+        release(5, services=("cart",), started_at=ago(6)),
+    )
+    assert numbers(lane_of(board, "release")) == ["2", "5", "4", "3"]
+
+
+def test_of_an_alerts_twins_one_shows():
+    twin = {"cluster": "eu", "fingerprint": "f"}
+    board = board_of(
+        incident(1, "suppressed", source="am1", **twin),
+        incident(2, "open", source="am2", **twin),
+        incident(3, "resolved", source="am3", **twin),
+    )
+    lane = lane_of(board, "incident")
+    assert numbers(lane) == ["2"]
+    fold_in = fold(board, *(incident(n, "resolved", source=f"am{n}", **twin) for n in (1, 2)))
+    lane.update(board, fold_in, NOW)
+    assert len(lane.keys) == 1
+
+
+def test_a_lane_shows_its_kind_only():
+    board = board_of(build(1), incident(1), release(1), ticket(1), health("ci"))
+    for kind in LANES:
+        assert [board.rows[key].fact.kind for key in lane_of(board, kind).keys] == [kind]
+    assert ViewSpec("Overview", "", ("incident", "build", "release", "ticket")) == OVERVIEW
+
+
+# -- order
+
+
+def test_incidents_by_severity_then_newest_with_what_is_over_last():
+    board = board_of(
+        incident("over-old", "resolved", severity="critical", ended_at=ago(50)),
+        incident("over-new", "resolved", severity="info", started_at=ago(99), ended_at=ago(40)),
+        incident("suppressed", "suppressed", severity="critical"),
+        incident("pending", "pending", severity="critical"),
+        incident("lost", "unknown", severity="info"),
+        incident("info", severity="info"),
+        incident("low", severity="low"),
+        incident("medium", "acknowledged", severity="medium"),
+        incident("unknown-new", severity="unknown", started_at=ago(2)),
+        incident("high-old", severity="high", started_at=ago(9)),
+        incident("high-newest", severity="high", started_at=ago(1)),
+        incident("critical", severity="critical", started_at=ago(999)),
+    )
+    assert numbers(lane_of(board, "incident")) == [
+        *("critical", "high-newest", "unknown-new", "high-old", "medium", "low", "info"),
+        *("lost", "pending", "suppressed", "over-new", "over-old"),
+    ]
+
+
+def test_builds_by_what_needs_a_look_first():
+    def at(number: str, word: str, minutes: float, **more):
+        return build(number, word, started_at=ago(minutes), pipeline=number, **more)
+
+    board = board_of(
+        at("cancelled", "cancelled", 1),
+        at("old", "success", 50),
+        at("side", "failed", 40, branch="dev"),
+        at("new", "success", 30),
+        at("warning", "warning", 1),
+        at("queued", "queued", 1),
+        at("running", "running", 1),
+        at("blocked", "blocked", 1),
+        at("unknown", "unknown", 900),
+        at("again", "running", 800, verdict="failed"),
+        at("failed", "failed", 900),
+    )
+    assert numbers(lane_of(board, "build")) == [
+        *("again", "failed", "unknown", "blocked", "running", "queued", "warning", "new", "side", "old", "cancelled")
+    ]
+
+
+def test_tickets_by_their_last_change():
+    board = board_of(
+        ticket("done", "done", updated_at=ago(1)),
+        ticket("quiet", started_at=ago(1), updated_at=ago(90)),
+        ticket("busy", "in_progress", started_at=ago(900), updated_at=ago(2)),
+        ticket("undated", updated_at=None),
+    )
+    assert numbers(lane_of(board, "ticket")) == ["busy", "quiet", "undated", "done"]
+
+
+@settings(max_examples=100, deadline=None)
+@given(STEPS, st.sampled_from(LANES))
+def test_faults_stand_before_everything_else_and_time_alone_moves_nothing(steps, kind):
+    board = Board("s")
+    for batch in steps:
+        fold(board, *batch)
+    lane = lane_of(board, kind)
+    failing = [board.rows[key].failing for key in lane.keys]
+    assert failing == sorted(failing, reverse=True)
+    assert lane.faults == sum(failing)
+    later = Lane(kind)
+    later.rebuild(board, NOW + timedelta(days=30))
+    assert later.keys == lane.keys == sorted(lane.keys, key=lambda key: sort_key(board.rows[key]))
+
+
+# -- what the filter hides
+
+
+def test_what_the_filter_hides_is_counted_and_the_kind_hides_nothing():
+    board = board_of(
+        build(1, "failed", pipeline="a", team="x"),
+        build(2, "failed", pipeline="b"),
+        build(3, "success", pipeline="c"),
+        build(4, "failed", pipeline="c", started_at=ago(99)),
+        incident(1),
+    )
+    lane = lane_of(board, "build", "team:x")
+    assert (numbers(lane), lane.hidden, lane.hidden_faults, lane.total, lane.faults) == (["1"], 2, 1, 3, 1)
+    lane.update(board, fold(board, build(2, "success", pipeline="b", started_at=ago(1))), NOW)
+    assert (lane.hidden, lane.hidden_faults) == (2, 0)
+    lane.update(board, fold(board, "ci:build:3"), NOW)
+    assert (lane.hidden, lane.hidden_faults) == (2, 1)
+
+
+def test_faults_only_shows_what_fails_and_what_we_could_not_read():
+    board = board_of(
+        build(1, "failed", pipeline="a"),
+        build(2, "unknown", pipeline="b"),
+        build(3, "success", pipeline="c"),
+        build(4, "running", pipeline="d", verdict="failed"),
+        build(5, "failed", pipeline="e", branch="dev"),
+    )
+    lane = lane_of(board, "build", faults_only=True)
+    assert numbers(lane) == ["1", "4", "2"]
+    assert (lane.hidden, lane.hidden_faults) == (2, 0)
+    assert all(is_fault(board.rows[key]) for key in lane.keys)
+    assert "ci:build:1" in lane
+    assert "ci:build:3" not in lane
