@@ -99,8 +99,8 @@ def _hide_value(header: re.Match[str]) -> str:
 
 def _forms(secret: str) -> Iterable[str]:
     yield secret
-    yield quote(secret, safe="")
-    yield quote(secret)
+    yield quote(secret, safe="", errors="surrogatepass")
+    yield quote(secret, errors="surrogatepass")
     yield repr(secret)[1:-1]
     yield json.dumps(secret)[1:-1]
     yield base64.b64encode(secret.encode("utf-8", "surrogatepass")).decode("ascii")
