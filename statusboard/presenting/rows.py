@@ -39,10 +39,10 @@ _COLUMNS: Mapping[ItemKind, tuple[ColumnSpec, ...]] = {
     "incident": (
         _AGE,
         ColumnSpec("state", "State", 12, 10, 100),
-        ColumnSpec("severity", "Severity", 8, 6, 90),
+        ColumnSpec("severity", "Severity", 8, 8, 90),
         ColumnSpec("service", "Service", 18, 10, 80),
-        ColumnSpec("title", "Incident", None, 25, 100),
-        ColumnSpec("environment", "Environment", 11, 10, 30),
+        ColumnSpec("title", "Incident", None, 23, 100),
+        ColumnSpec("environment", "Env", 11, 10, 30),
         ColumnSpec("team", "Team", 12, 10, 20),
         ColumnSpec("assignee", "Assignee", 12, 10, 10),
     ),
@@ -58,7 +58,7 @@ _COLUMNS: Mapping[ItemKind, tuple[ColumnSpec, ...]] = {
     "release": (
         _AGE,
         ColumnSpec("state", "State", 13, 9, 100),
-        ColumnSpec("environment", "Environment", 12, 8, 90),
+        ColumnSpec("environment", "Env", 12, 8, 90),
         ColumnSpec("service", "Service", 18, 9, 80),
         ColumnSpec("version", "Version", 16, 8, 70),
         ColumnSpec("title", "Release", None, 16, 100),
@@ -67,7 +67,7 @@ _COLUMNS: Mapping[ItemKind, tuple[ColumnSpec, ...]] = {
     "ticket": (
         _AGE,
         ColumnSpec("state", "State", 13, 9, 100),
-        ColumnSpec("priority", "Priority", 10, 6, 70),
+        ColumnSpec("priority", "Prio", 10, 6, 70),
         ColumnSpec("id", "Ticket", 10, 6, 80),
         ColumnSpec("title", "Title", None, 20, 100),
         ColumnSpec("assignee", "Assignee", 14, 9, 50),
