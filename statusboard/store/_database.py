@@ -5,9 +5,10 @@ from __future__ import annotations
 import os
 import sqlite3
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
+from typing import TypeVar
 from urllib.parse import quote_from_bytes
 
 from msgspec import Struct
@@ -16,6 +17,8 @@ import statusboard
 from statusboard.errors import NewerSchema, StoreUnusable
 from statusboard.store._errors import not_followed, primary_code, translated
 from statusboard.store._schema import APPLICATION_ID, SCHEMA, Schema
+
+T = TypeVar("T")
 
 #: File systems that several machines may write to: SQLite's shared memory does not work across them.
 # fmt: off
@@ -83,8 +86,7 @@ class Database:
         self.fold_every = setup.fold_every
         self._version = setup.schema.version
         self._inode = _inode(setup.path)
-        limit = connection.getlimit(sqlite3.SQLITE_LIMIT_VARIABLE_NUMBER)
-        self._most_parameters = min(limit, 8_000)
+        self._most_parameters = connection.getlimit(sqlite3.SQLITE_LIMIT_VARIABLE_NUMBER)
 
     def close(self) -> None:
         """Close the connection; the last one to close folds the log into the file."""
@@ -126,21 +128,29 @@ class Database:
                 self.connection.execute("ROLLBACK")
             raise
 
-    def many(self, head: str, rows: list[tuple[object, ...]], tail: str = "") -> None:
-        """``head VALUES (row), (row), … tail`` for all rows, hundreds at a time.
+    def many(self, head: str, rows: Sequence[Sequence[object]], tail: str = "") -> None:
+        """``head VALUES (row), (row), … tail`` for all rows, up to a thousand at a time.
 
         ``executemany`` would hand the interpreter's lock over at each row: beside a busy event loop that takes 5 ms
         a row.  The same is why rows are read as aggregates.
         """
         if not rows:
             return
-        width = len(rows[0])
-        at_once = max(1, self._most_parameters // width)
-        row = f"({','.join('?' * width)})"
-        for start in range(0, len(rows), at_once):
-            some = rows[start : start + at_once]
+        row = f"({','.join('?' * len(rows[0]))})"
+        for some in self.portions(rows, len(rows[0])):
             statement = f"{head} VALUES {','.join([row] * len(some))} {tail}"
             self.connection.execute(statement, [value for values in some for value in values])
+
+    def portions(self, values: Sequence[T], width: int = 1) -> Iterator[Sequence[T]]:
+        """``values`` in portions of few sizes, for statements with ``width`` parameters a value.
+
+        Few sizes make few statements, which are kept compiled: at any other size the compiled ones would take 100 MB.
+        """
+        start = 0
+        for size in (1_000, 100, 10, 1):
+            while len(values) - start >= size and (size == 1 or size * width <= self._most_parameters):
+                yield values[start : start + size]
+                start += size
 
 
 def connect(setup: Setup) -> Database:

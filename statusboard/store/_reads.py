@@ -24,8 +24,6 @@ from statusboard.store.base import Coverage, Live, Picture, Registration
 
 #: Rows an aggregate holds at most: bounds the memory that a big picture takes while it is read.
 _AT_ONCE = 2_000
-#: Keys in one ``IN (…)``.
-_KEYS_AT_ONCE = 500
 _HASH_BYTES = 16
 
 _ChangeRow = tuple[int, int, str, Kind, str, str, Origin, str, int | None, int | None, int | None]
@@ -265,7 +263,7 @@ def live_of(database: Database, keys: Collection[str]) -> list[Live]:
     """The live rows of these keys."""
     with database.reading() as connection:
         seqs: list[int] = []
-        for piece in pieces(list(keys), _KEYS_AT_ONCE):
+        for piece in database.portions(list(keys)):
             marks = ",".join("?" * len(piece))
             query = f"SELECT l.seq AS n FROM keys k JOIN live l ON l.seq = k.head WHERE k.key IN ({marks})"  # noqa: S608
             seqs += numbers(connection, query, piece)

@@ -10,11 +10,9 @@ import msgspec
 from statusboard.clock import from_us, to_us
 from statusboard.model import Change, Status, Validator
 from statusboard.store._database import Database
-from statusboard.store._reads import live_seqs, meta, packed, pieces
+from statusboard.store._reads import live_seqs, meta, packed
 from statusboard.store._rules import REQUESTS_KEPT, Standstill, changed_sources, lost, numbered, watched_row
 from statusboard.store.base import Batch, Coverage, Lease, Registration, Watched
-
-_KEYS_AT_ONCE = 500
 
 _HEADS = msgspec.json.Decoder(list[tuple[str, int, int | None]])
 
@@ -44,7 +42,7 @@ def _append_drafts(database: Database, batch: Batch) -> list[Change]:
     connection = database.connection
     first = meta(connection, "next_seq")
     at = max(to_us(batch.observed_at), meta(connection, "last_at"))
-    ids, heads = _known(connection, {draft.key for draft in batch.drafts})
+    ids, heads = _known(database, list({draft.key for draft in batch.drafts}))
     before = dict(heads)
     changes = numbered(batch.drafts, first, from_us(at), heads)
 
@@ -65,11 +63,12 @@ def _append_drafts(database: Database, batch: Batch) -> list[Change]:
     return changes
 
 
-def _known(connection: sqlite3.Connection, keys: Collection[str]) -> tuple[dict[str, int], dict[str, int | None]]:
+def _known(database: Database, keys: Sequence[str]) -> tuple[dict[str, int], dict[str, int | None]]:
     """The number and the head of each key; a key that was never seen gets a new number."""
+    connection = database.connection
     ids: dict[str, int] = {}
     heads: dict[str, int | None] = dict.fromkeys(keys)
-    for piece in pieces(list(keys), _KEYS_AT_ONCE):
+    for piece in database.portions(keys):
         query = (
             "SELECT json_group_array(json_array(key, id, head)) FROM keys "  # noqa: S608 - question marks only
             f"WHERE key IN ({','.join('?' * len(piece))})"
