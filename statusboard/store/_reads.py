@@ -263,7 +263,7 @@ def live_of(database: Database, keys: Collection[str]) -> list[Live]:
     """The live rows of these keys."""
     with database.reading() as connection:
         seqs: list[int] = []
-        for piece in database.portions(list(keys)):
+        for piece in database.portions(list(set(keys))):
             marks = ",".join("?" * len(piece))
             query = f"SELECT l.seq AS n FROM keys k JOIN live l ON l.seq = k.head WHERE k.key IN ({marks})"  # noqa: S608
             seqs += numbers(connection, query, piece)
