@@ -1,0 +1,120 @@
+"""``statusboard`` without a command: the live board."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import gc
+import os
+import signal
+import sys
+from collections.abc import Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from statusboard.cli.common import NO_CONFIG, start_log
+
+if TYPE_CHECKING:
+    from statusboard.app import BoardApp, Load
+    from statusboard.engine import Engine
+    from statusboard.screens.settings import Settings
+
+EXIT_USAGE = 2
+
+
+def run_board(config: str | None, *, read_only: bool = False, log_level: str = "INFO") -> int:
+    """Open the board on this terminal; returns the exit code.
+
+    2: no terminal that can show it, or nothing to show; 70: a fault of ours, told in the log.
+    """
+    problem = unfit(os.environ)
+    if problem:
+        click.echo(f"statusboard: {problem}", err=True)
+        return EXIT_USAGE
+    # The collector would look at what is being imported and read again and again; it starts when the lanes are full.
+    gc.disable()
+    from statusboard.trust import find_config
+
+    start_log(log_level)
+    found = find_config(config, os.environ, Path.cwd())
+    if found.notice:
+        click.echo(f"statusboard: {found.notice}", err=True)
+    if found.path is None:
+        click.echo(f"statusboard: {NO_CONFIG}", err=True)
+        return EXIT_USAGE
+    return _run(found.path, found.digest, read_only=read_only)
+
+
+def unfit(env: Mapping[str, str]) -> str:
+    """Why this terminal cannot show the board, or ``""``."""
+    if not sys.__stdout__ or not sys.__stdout__.isatty() or not sys.__stdin__ or not sys.__stdin__.isatty():
+        return "the board needs a terminal; in a script or a pipe use `statusboard show`"
+    if env.get("TERM", "") in ("", "dumb"):
+        return "this terminal cannot place a cursor (TERM=dumb); use `statusboard show`"
+    return ""
+
+
+def _run(path: Path, digest: str, *, read_only: bool) -> int:
+    from statusboard import front
+    from statusboard.screens import settings as kept
+
+    settings_at, front_at = kept.kept_at(path)
+    settings = kept.load(settings_at)
+    last = front.load(front_at) if settings is not None else None
+    load = loader(path, digest, read_only=read_only, keep_at=settings_at)
+    if last is None:
+        # Nothing to paint yet, so nothing is lost by reading the configuration first: its mistakes are told at once.
+        ready = load()
+        settings = ready[0]
+
+        def load() -> tuple[Settings, Engine]:
+            return ready
+
+    from statusboard.app import BoardApp
+
+    return show(BoardApp(load, settings=settings, last=last, keep_front=front_at))
+
+
+def loader(path: Path, digest: str, *, read_only: bool, keep_at: Path | None = None, demo: bool = False) -> Load:
+    """What reads the configuration and makes the engine."""
+
+    def load() -> tuple[Settings, Engine]:
+        from statusboard.cli.common import registry
+        from statusboard.config import load_config
+        from statusboard.query import parse
+        from statusboard.screens import settings as kept
+        from statusboard.wiring import make_engine
+
+        config = load_config(path, registry=registry(), check_filter=parse, digest=digest)
+        settings = kept.settings_of(config, demo=demo)
+        if keep_at is not None:
+            kept.save(keep_at, settings)
+        return settings, make_engine(config, read_only=read_only)
+
+    return load
+
+
+def show(app: BoardApp) -> int:
+    """Run the app until it ends, by whatever: a key, a signal, a fault; the terminal is as it was before."""
+    return asyncio.run(run_app(app))
+
+
+async def run_app(app: BoardApp) -> int:
+    """As `show`, inside a running loop."""
+    from statusboard import crash
+
+    crash.keep_threads_quiet()
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGTERM, signal.SIGHUP, signal.SIGINT):
+        loop.add_signal_handler(number, app.leave, 0)
+    try:
+        await app.run_async()
+    finally:
+        await app.close()
+    if app.farewell:
+        # The terminal may be gone: then nobody can be told.
+        with contextlib.suppress(OSError):
+            click.echo(app.farewell, err=True)
+    return app.return_code or 0

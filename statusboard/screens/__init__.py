@@ -1,0 +1,1 @@
+"""What the app shows: the board itself, its sources, its keys."""

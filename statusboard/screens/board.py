@@ -1,0 +1,517 @@
+"""The board itself: header, lanes, details, filter."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, ClassVar
+
+from textual import on, work
+from textual.app import ComposeResult
+from textual.binding import Binding, BindingType
+from textual.containers import Container
+from textual.events import Resize
+from textual.screen import Screen
+from textual.widgets import Static
+
+from statusboard import presenting
+from statusboard.board import Delta, Row
+from statusboard.errors import QueryError
+from statusboard.model import Build, Incident, Item, ItemKind, Release, Ticket
+from statusboard.query import complete, parse, word_at
+from statusboard.screens.header import live_words, old_words, role_words
+from statusboard.screens.lanes import LaneSet, columns_of, combined, old_title_of, sources_of, title_of
+from statusboard.text import cell_len
+from statusboard.view import LANES, ViewSpec, is_fault
+from widgets.details import DetailsPane
+from widgets.filterbar import FilterBar, Mistake
+from widgets.headline import Headline
+from widgets.lanes import LanePanel, Lanes
+from widgets.table import BoardTable
+from widgets.words import Word, styled
+
+if TYPE_CHECKING:
+    from statusboard.app import BoardApp
+
+LEAST_WIDTH, LEAST_HEIGHT = 40, 8
+"""Below this the board says so instead of showing what nobody could read."""
+ONE_LINE = 130
+"""Cells from which on the header is one line."""
+BESIDE = 140
+"""Cells from which on the details stand beside the lanes."""
+MANY = 1_000
+"""From so many changes on, building the lanes anew is cheaper than following each."""
+
+
+class BoardScreen(Screen[None]):
+    """Lanes of what is wrong and what goes on, and the details of the row under the cursor."""
+
+    AUTO_FOCUS = ""
+    app: BoardApp
+
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("tab", "next_lane", "Next lane", show=False, id="next_lane"),
+        Binding("shift+tab", "previous_lane", "Previous lane", show=False, id="previous_lane"),
+        *(Binding(str(n), f"view({n})", f"View {n}", show=False, id=f"view_{n}") for n in range(1, 10)),
+        Binding("l,right", "step_view(1)", "Next view", show=False, id="next_view"),
+        Binding("h,left", "step_view(-1)", "Previous view", show=False, id="previous_view"),
+        Binding("escape", "back", "Back: details, filter", show=False, id="back"),
+        Binding("slash", "filter", "Filter", key_display="/", show=False, id="filter"),
+        Binding("n", "next_match(1)", "Next match, or next fault", show=False, id="next_match"),
+        Binding("N", "next_match(-1)", "Previous match or fault", show=False, id="previous_match"),
+        Binding("z", "faults_only", "Faults only", show=False, id="faults_only"),
+        Binding("p", "details", "Details on or off", show=False, id="details"),
+        Binding("o", "open", "Open the link", show=False, id="open"),
+        Binding("y", "copy_url", "Copy the link", show=False, id="copy_url"),
+        Binding("Y", "copy_key", "Copy the key", show=False, id="copy_key"),
+        Binding("r", "refresh_lane", "Read this lane's sources now", show=False, id="refresh"),
+        Binding("R", "refresh_all", "Read all sources now", show=False, id="refresh_all"),
+        Binding("S", "app.sources", "Sources", show=False, id="sources"),
+    ]
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._view = 0
+        self._typed = ""
+        self._panels: dict[ItemKind, LanePanel] = {}
+        self.set = LaneSet(ViewSpec())
+        self._subject: str | None = None
+
+    # -- putting it up
+
+    def compose(self) -> ComposeResult:
+        yield Headline(id="headline")
+        yield Static(id="notice", markup=False)
+        yield FilterBar(check, self._complete, id="filter")
+        with Container(id="body"):
+            with Lanes():
+                for kind in LANES:
+                    panel = LanePanel(columns_of(kind), ascii_only=self.app.look.ascii_only, name=kind)
+                    self._panels[kind] = panel
+                    yield panel
+            yield DetailsPane(id="details")
+        yield Static(id="views", markup=False)
+        yield Static(id="too-small", markup=False)
+
+    def on_mount(self) -> None:
+        """The first picture: last known rows, or empty lanes."""
+        for kind, panel in self._panels.items():
+            panel.table.set_source(self.app.cells)
+            keys = self.app.cells.front_keys.get(kind, [])
+            panel.table.set_rows(keys)
+            panel.want(len(keys))
+            panel.tell(old_title_of(kind, len(keys), self.app.cells.front, self.app.clock.now()))
+        self.repaint_words()
+        next((p for p in self._panels.values() if p.table.row_count), self._panels["incident"]).table.focus()
+
+    def on_resize(self, event: Resize) -> None:
+        """What stands where depends on the size alone."""
+        width, height = event.size
+        small = width < LEAST_WIDTH or height < LEAST_HEIGHT
+        self.set_class(small, "-small")
+        self.set_class(width >= BESIDE, "-beside")
+        self.set_class(height < 14, "-low")
+        self.set_class(width >= ONE_LINE or height < 14, "-one-line")
+        self.query_one(Headline).set_class(width < LEAST_WIDTH, "-no-clock")
+        self.repaint_words()
+        self.call_after_refresh(self.query_one(Lanes).divide)
+
+    # -- painting
+
+    @property
+    def _views(self) -> Sequence[ViewSpec]:
+        return self.app.settings.views
+
+    @property
+    def filtered(self) -> bool:
+        """Whether a person hides rows: by a filter, or with faults only."""
+        return bool(self._typed) or self.set.faults_only
+
+    @property
+    def shows_everything(self) -> bool:
+        """Whether the lanes hold all that has a place in them."""
+        return not self.filtered and not self.set.view.filter and set(self.set.view.lanes) == set(LANES)
+
+    def repaint_words(self) -> None:
+        """Header, notice, titles and views: each is written only where it says something else than before."""
+        app = self.app
+        now = app.clock.now()
+        headline = self.query_one(Headline)
+        engine = app.engine
+        if engine is not None and app.cells.live:
+            board = app.cells.board
+            summary = board.summary()
+            words = live_words(
+                summary,
+                board,
+                app.glyphs,
+                title=app.settings.title,
+                demo=app.settings.demo,
+                hidden_faults=max(0, summary.failing - self.set.faults) if self.set.settled else 0,
+                filtered=self.filtered,
+            )
+            corner: list[Word] = [*role_words(engine.role, board.overlay), (f" r{board.seq}", "muted")]
+            for kind in self.set.view.lanes:
+                self._panels[kind].tell(title_of(kind, self.set.lanes[kind], board, app.settings.reads, app.glyphs))
+        else:
+            words = old_words(app.cells.front, now, app.glyphs, title=app.settings.title, demo=app.settings.demo)
+            corner = [("reading…", "muted")]
+        headline.show(words, corner)
+        headline.tick(app.local_time())
+        self._say_notice(engine.notice if engine is not None else "")
+        self._paint_views()
+        if self.has_class("-small"):
+            self.query_one("#too-small", Static).update(styled(self._too_small(words)))
+
+    def _too_small(self, words: Sequence[Word]) -> list[Word]:
+        width, height = self.size
+        return [
+            words[0],
+            (f"\nNeeds {LEAST_WIDTH}x{LEAST_HEIGHT}, this terminal has {width}x{height}", ""),
+        ]
+
+    def _say_notice(self, notice: str) -> None:
+        field = self.query_one("#notice", Static)
+        if field.display != bool(notice):
+            field.display = bool(notice)
+        if notice and str(field.content) != notice:
+            field.update(styled([(notice, "")]))
+
+    def _paint_views(self) -> None:
+        bar = self.query_one("#views", Static)
+        width = max(0, self.size.width - 2)
+        words = view_words([view.name for view in self._views], self._view, width)
+        content = styled(words, ansi=self.app.native_ansi_color)
+        if content != bar.content:
+            bar.update(content, layout=False)
+
+    def theme_changed(self) -> None:
+        """Words carry colours of the terminal's own or of the theme."""
+        for panel in self._panels.values():
+            panel.repaint_title()
+        self.query_one(DetailsPane).repaint()
+        self.repaint_words()
+
+    # -- following the board
+
+    def follow(self, delta: Delta) -> None:
+        """What a flush changed: up to 4 times a second."""
+        cells = self.app.cells
+        if len(delta.changed) + len(delta.gone) > MANY or not self.set.settled:
+            self.set.update(cells.board, delta, self.app.clock.now())
+            self.rebuild()
+            return
+        changes = self.set.update(cells.board, delta, self.app.clock.now())
+        for kind, change in changes.items():
+            self._show(kind, change.changed)
+        if changes:
+            self.query_one(Lanes).divide()
+        if self._subject in delta.changed:
+            self._tell_details()
+        self.repaint_words()
+
+    def age_rows(self) -> None:
+        """Ages move on; of rows out of sight only what was painted before is forgotten."""
+        for kind in self.set.view.lanes:
+            lane = self.set.lanes[kind]
+            if self.app.cells.live:
+                self._panels[kind].table.set_rows(lane.keys, lane.keys)
+        if self.app.cells.live and self.set.query.needs_clock:
+            self.rebuild()
+        self._tell_details()
+
+    @work(exclusive=True, group="rebuild")
+    async def rebuild(self) -> None:
+        """All lanes anew, in steps; a later call ends an earlier one."""
+        first = self._panel_in_focus()
+        kind = first.name if first is not None else None
+        app = self.app
+        async for done in self.set.rebuild(app.cells.board, app.clock, kind):  # type: ignore[arg-type]
+            self._show(done, self.set.lanes[done].keys)
+        self._arrange()
+        self.repaint_words()
+        self._focus_something()
+        self._tell_details()
+        app.filled()
+
+    def _show(self, kind: ItemKind, changed: frozenset[str] | Sequence[str]) -> None:
+        lane, panel = self.set.lanes[kind], self._panels[kind]
+        panel.table.set_rows(lane.keys, changed)
+        panel.want(len(lane.keys))
+
+    def _arrange(self) -> None:
+        """The panels of this view, in its order."""
+        lanes = self.query_one(Lanes)
+        wanted = [self._panels[kind] for kind in self.set.view.lanes]
+        for panel in self._panels.values():
+            panel.display = panel in wanted
+        shown = [child for child in lanes.children if child.display]
+        if shown != wanted:
+            for position, panel in enumerate(wanted):
+                lanes.move_child(panel, before=position)
+        lanes.divide()
+
+    # -- lanes and the cursor
+
+    def _panel_in_focus(self) -> LanePanel | None:
+        focused = self.focused
+        return focused.parent if isinstance(focused, BoardTable) and isinstance(focused.parent, LanePanel) else None
+
+    def _open_panels(self) -> list[LanePanel]:
+        return [self._panels[kind] for kind in self.set.view.lanes if self._panels[kind].table.row_count]
+
+    def _focus_something(self) -> None:
+        """The focus leaves a lane that is not shown or has become empty."""
+        panel = self._panel_in_focus()
+        if isinstance(self.focused, BoardTable | None) and (panel is None or panel not in self._open_panels()):
+            panels = self._open_panels()
+            if panels:
+                panels[0].table.focus()
+
+    def _row(self) -> Row | None:
+        """The row under the cursor."""
+        if self._subject is not None and isinstance(self.focused, DetailsPane):
+            return self.app.cells.row(self._subject)
+        panel = self._panel_in_focus()
+        key = panel.table.cursor_key if panel is not None else None
+        return self.app.cells.row(key) if key is not None else None
+
+    def action_next_lane(self) -> None:
+        """To the next lane that has rows; the details are the last one."""
+        self._step_lane(1)
+
+    def action_previous_lane(self) -> None:
+        """To the lane before."""
+        self._step_lane(-1)
+
+    def _step_lane(self, step: int) -> None:
+        details = self.query_one(DetailsPane)
+        places = [*(panel.table for panel in self._open_panels()), *([details] if details.display else [])]
+        if not places:
+            return
+        current = self.focused
+        index = places.index(current) + step if current in places else 0
+        places[index % len(places)].focus()
+
+    def action_next_match(self, step: int) -> None:
+        """With a filter: the next row that matches, in whatever lane; else the next fault."""
+        wanted = self._matches() if self._typed else self._faults()
+        if not wanted:
+            self.app.say("no fault here" if not self._typed else "nothing matches")
+            return
+        panel = self._panel_in_focus()
+        here = (panel, panel.table.cursor_key) if panel is not None else None
+        if here is not None and here in wanted:
+            target = wanted[(wanted.index(here) + step) % len(wanted)]
+        else:
+            target = wanted[0 if step > 0 else -1]
+        target[0].table.focus()
+        target[0].table.move_to(target[1])
+
+    def _matches(self) -> list[tuple[LanePanel, str]]:
+        return [(self._panels[kind], key) for kind in self.set.view.lanes for key in self.set.lanes[kind].keys]
+
+    def _faults(self) -> list[tuple[LanePanel, str]]:
+        rows = self.app.cells.row
+        return [(panel, key) for panel, key in self._matches() if (row := rows(key)) is not None and is_fault(row)]
+
+    # -- views and filters
+
+    def action_view(self, number: int) -> None:
+        """Show view ``number``, from 1."""
+        if number <= len(self._views):
+            self.choose_view(number - 1)
+        else:
+            self.app.say(f"there is no view {number}")
+
+    def action_step_view(self, step: int) -> None:
+        """The view beside this one."""
+        self.choose_view((self._view + step) % len(self._views))
+
+    def choose_view(self, index: int) -> None:
+        """Show the view at ``index`` of the settings' views."""
+        self._view = index
+        self._ask()
+
+    def _ask(self) -> None:
+        view = self._views[min(self._view, len(self._views) - 1)]
+        self.set.ask(view, combined(view.filter, self._typed), faults_only=self.set.faults_only)
+        self._arrange()
+        self._paint_views()
+        if self.app.cells.live:
+            self.rebuild()
+
+    def action_faults_only(self) -> None:
+        """Show what is failing or unknown, or everything again."""
+        self.set.faults_only = not self.set.faults_only
+        self._rest()
+        self._ask()
+
+    async def action_filter(self) -> None:
+        """Type a filter."""
+        await self.query_one(FilterBar).edit(self._typed)
+
+    @on(FilterBar.Changed)
+    def _typed_more(self, event: FilterBar.Changed) -> None:
+        event.stop()
+        self.filter_by(event.text)
+
+    def filter_by(self, text: str) -> None:
+        """Put this filter in force.  One that does not parse changes nothing."""
+        if check(text) is not None or text.strip() == self._typed:
+            return
+        self._typed = text.strip()
+        self._ask()
+
+    @on(FilterBar.Kept)
+    def _keep(self, event: FilterBar.Kept) -> None:
+        event.stop()
+        self._rest()
+        self._focus_lane()
+
+    @on(FilterBar.Cleared)
+    def _clear(self, event: FilterBar.Cleared) -> None:
+        event.stop()
+        self.clear_filter()
+        self._focus_lane()
+
+    def clear_filter(self) -> None:
+        """Show everything in this view again."""
+        self._typed = ""
+        self.set.faults_only = False
+        self._rest()
+        self._ask()
+
+    def _rest(self) -> None:
+        words = " ".join(filter(None, ("faults only" if self.set.faults_only else "", self._typed)))
+        self.query_one(FilterBar).rest(words)
+
+    def _focus_lane(self) -> None:
+        panels = self._open_panels()
+        (panels[0] if panels else self._panels[self.set.view.lanes[0]]).table.focus()
+
+    def _complete(self, text: str, cursor: int) -> tuple[tuple[int, int], Sequence[str]]:
+        return word_at(text, cursor), complete(text, cursor, self.app.known_values()) if text else []
+
+    # -- details
+
+    @on(BoardTable.Highlighted)
+    def _moved(self, event: BoardTable.Highlighted) -> None:
+        event.stop()
+        if event.table is self.focused:
+            self._subject = event.key
+            self._tell_details()
+
+    @on(BoardTable.Selected)
+    def _selected(self, event: BoardTable.Selected) -> None:
+        event.stop()
+        pane = self.query_one(DetailsPane)
+        if pane.display:
+            pane.focus()
+        else:
+            self.action_details()
+
+    def on_descendant_focus(self) -> None:
+        """Another lane has another row under its cursor."""
+        panel = self._panel_in_focus()
+        if panel is not None:
+            self._subject = panel.table.cursor_key
+            self._tell_details()
+
+    def action_details(self) -> None:
+        """Show or hide the details."""
+        pane = self.query_one(DetailsPane)
+        if pane.display and self.focused is pane:
+            self._focus_lane()
+        pane.display = not pane.display
+        self._tell_details()
+        self.call_after_refresh(self.query_one(Lanes).divide)
+
+    def _tell_details(self) -> None:
+        pane = self.query_one(DetailsPane)
+        if not pane.display:
+            return
+        app = self.app
+        row = app.cells.row(self._subject) if self._subject is not None else None
+        if row is None:
+            pane.show("", [("Nothing is chosen", [])])
+            return
+        statuses = app.engine.statuses if app.engine is not None else {}
+        pane.show(
+            row.key,
+            presenting.details(row, app.cells.board, app.clock.now(), statuses, glyphs=app.glyphs, zone=app.cells.zone),
+        )
+
+    def action_back(self) -> None:
+        """One step back: out of the details, then out of the filter."""
+        pane = self.query_one(DetailsPane)
+        if pane.display:
+            self.action_details()
+        elif self.filtered:
+            self.clear_filter()
+
+    # -- what can be done with a row
+
+    def _item(self) -> Item | None:
+        row = self._row()
+        fact = row.fact if row is not None else None
+        if isinstance(fact, Build | Incident | Release | Ticket):
+            return fact
+        self.app.say("no row is chosen")
+        return None
+
+    def action_open(self) -> None:
+        """Open the row's page, or copy its URL where no browser can be opened."""
+        if (item := self._item()) is not None:
+            self.app.open_page(item.url)
+
+    def action_copy_url(self) -> None:
+        """Copy the row's URL."""
+        if (item := self._item()) is not None:
+            if item.url:
+                self.app.copy(item.url)
+            else:
+                self.app.say("this row has no link")
+
+    def action_copy_key(self) -> None:
+        """Copy the row's key."""
+        if (item := self._item()) is not None:
+            self.app.copy(item.key)
+
+    async def action_refresh_lane(self) -> None:
+        """Read the sources of the lane in focus now."""
+        panel = self._panel_in_focus()
+        kinds = [kind for kind, each in self._panels.items() if each is panel] or list(self.set.view.lanes)
+        board, reads = self.app.cells.board, self.app.settings.reads
+        await self.app.refresh_sources(sorted({name for kind in kinds for name in sources_of(kind, board, reads)}))
+
+    async def action_refresh_all(self) -> None:
+        """Read all sources now."""
+        await self.app.refresh_sources(None)
+
+
+def check(text: str) -> Mistake | None:
+    """What is wrong with a filter."""
+    try:
+        parse(text)
+    except QueryError as error:
+        return Mistake(str(error), error.start, error.end)
+    return None
+
+
+def view_words(names: Sequence[str], chosen: int, width: int) -> list[Word]:
+    """The views by number, the chosen one marked, with what everybody must know at the right."""
+    hints = "? keys  / filter  : commands  q quit"
+    labels = [f" {n} {name} " if n < 10 else f" {name} " for n, name in enumerate(names, start=1)]
+    while len(labels) > 1 and sum(map(cell_len, labels)) > width:
+        # From the end that is farther from the chosen one; its neighbours stay in sight.
+        if chosen >= len(labels) // 2 and chosen > 0:
+            labels.pop(0)
+            chosen -= 1
+        else:
+            labels.pop()
+    words: list[Word] = [(label, "chosen" if n == chosen else "muted") for n, label in enumerate(labels)]
+    used = sum(map(cell_len, labels))
+    for hint in (hints, "? keys  q quit", "? keys"):
+        if used + cell_len(hint) + 2 <= width:
+            return [*words, (" " * (width - used - cell_len(hint)), ""), (hint, "muted")]
+    return words

@@ -1,0 +1,86 @@
+"""The words of the header.  Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import datetime
+from typing import Final
+
+from statusboard import presenting
+from statusboard.board import Board, Summary
+from statusboard.front import Front
+from statusboard.presenting import Glyphs
+from widgets.words import Word
+
+_WORST: Final = ("down", "stale", "partial", "starting", "paused", "aging")
+"""Health states that a person must know of, the worst first."""
+_NAMES = 3
+
+
+def live_words(
+    summary: Summary,
+    board: Board,
+    glyphs: Glyphs,
+    *,
+    title: str,
+    demo: bool,
+    hidden_faults: int,
+    filtered: bool,
+) -> list[Word]:
+    """The header of a live board, the most important first; the verdict carries its glyph."""
+    verdict, *rest = presenting.header_words(summary)
+    words: list[Word] = [_verdict(verdict, summary, glyphs), *_identity(title, demo)]
+    if hidden_faults:
+        where = "hidden by the filter" if filtered else "outside this view"
+        words.append((f"{hidden_faults} {'fault' if hidden_faults == 1 else 'faults'} {where}", "critical"))
+    return [*words, *rest, *unread_words(board)]
+
+
+def old_words(front: Front | None, now: datetime, glyphs: Glyphs, *, title: str, demo: bool) -> list[Word]:
+    """The header before anything is live: what was known last, or nothing.  Never in the colours of now."""
+    unknown = glyphs.of("build", "unknown")
+    if front is None:
+        return [(f" {unknown} STARTING ", "verdict-blind"), *_identity(title, demo), ("nothing read yet", "muted")]
+    (first, _), *rest = presenting.last_known_words(front.summary, front.saved_at, now)
+    return [(f" {unknown} {first} ", "verdict-old"), *_identity(title, demo), *rest]
+
+
+def unread_words(board: Board) -> list[Word]:
+    """``1 stale: am``: which sources are not fresh, the worst first."""
+    by_state: dict[str, list[str]] = {}
+    for name in sorted(board.health):
+        by_state.setdefault(board.state_of(name), []).append(name)
+    words: list[Word] = []
+    for state in _WORST:
+        names = by_state.get(state)
+        if names:
+            more = f" +{len(names) - _NAMES}" if len(names) > _NAMES else ""
+            words.append(
+                (
+                    f"{len(names)} {state}: {', '.join(names[:_NAMES])}{more}",
+                    "warning" if state == "aging" else "unknown",
+                )
+            )
+    return words
+
+
+def role_words(role: str, overlay: Mapping[str, str]) -> list[Word]:
+    """Who polls, where it is not this process."""
+    if role in ("following", "reading"):
+        return [(f"{role}, nobody polls" if overlay else role, "warning" if overlay else "muted")]
+    return []
+
+
+def _verdict(word: Word, summary: Summary, glyphs: Glyphs) -> Word:
+    text, style = word
+    if summary.failing:
+        return (f" {glyphs.of('build', 'failed')} {text} ", "verdict-failed")
+    if style == "success":
+        return (f" {glyphs.of('build', 'success')} {text} ", "verdict-ok")
+    sign = glyphs.of("build", "unknown" if summary.verdict == "blind" or summary.unknown else "warning")
+    return (f" {sign} {text} ", "verdict-blind")
+
+
+def _identity(title: str, demo: bool) -> list[Word]:
+    words: list[Word] = [(" DEMO ", "demo")] if demo else []
+    return [*words, (title, "strong")] if title else words

@@ -1,0 +1,257 @@
+"""The sources of the board: how well each is read, what could not be read, and when the next poll comes."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, ClassVar
+
+from textual import on
+from textual.app import ComposeResult
+from textual.binding import Binding, BindingType
+from textual.content import Content
+from textual.screen import Screen
+from textual.widgets import Static
+
+from statusboard import presenting
+from statusboard.clock import Duration, age
+from statusboard.model import HealthState, SourceHealth, Status
+from statusboard.presenting import Glyphs
+from statusboard.screens.ticking import Ticking
+from widgets.details import DetailsPane, Section
+from widgets.table import BoardTable, Column, RowCells
+from widgets.words import Word, styled
+
+if TYPE_CHECKING:
+    from statusboard.app import BoardApp
+
+COLUMNS = (
+    Column("read", "Read", 7, 5, 90, "right"),
+    Column("next", "Next", 7, 5, 60, "right"),
+    Column("state", "State", 10, 10, 100),
+    Column("name", "Source", 18, 10, 100),
+    Column("type", "Type", 13, 8, 50),
+    Column("items", "Items", 6, 5, 70, "right"),
+    Column("budget", "Budget", 14, 9, 40),
+    Column("every", "Every", 6, 5, 20, "right"),
+    Column("skew", "Clock", 7, 6, 10, "right"),
+    Column("told", "What is wrong", None, 20, 80),
+)
+
+
+class SourcesScreen(Screen[None], Ticking):
+    """One row a source; the pane below tells everything of the one under the cursor."""
+
+    CSS_PATH = Path(__file__).with_name("sources.tcss")
+    app: BoardApp
+
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("escape,S", "leave", "Back to the board", show=False, id="leave_sources"),
+        Binding("space", "pause", "Pause or resume the source", show=False, id="pause"),
+        Binding("r", "refresh", "Read this source now", show=False, id="refresh"),
+        Binding("R", "refresh_all", "Read all sources now", show=False, id="refresh_all"),
+        Binding("y", "copy", "Copy what is wrong", show=False, id="copy_url"),
+        Binding("tab,shift+tab", "other", "Table or details", show=False, id="next_lane"),
+    ]
+
+    def compose(self) -> ComposeResult:
+        yield Static(id="sources-title", markup=False)
+        yield BoardTable(
+            COLUMNS, empty=Content("No source has been read yet."), ascii_only=self.app.look.ascii_only, id="sources"
+        )
+        yield DetailsPane(id="source-details")
+        yield Static(id="sources-hint", markup=False)
+
+    def on_mount(self) -> None:
+        """Show what is known."""
+        table = self.query_one("#sources", BoardTable)
+        table.set_source(self._cells)
+        table.focus()
+        self.tick()
+
+    def tick(self) -> None:
+        """Times go on; cells that are equal cost nothing."""
+        table = self.query_one("#sources", BoardTable)
+        names = self._names()
+        table.set_rows(names, names)
+        ansi = self.app.native_ansi_color
+        self.query_one("#sources-title", Static).update(styled(self._title(names), ansi=ansi), layout=False)
+        hint = styled([("space pause/resume   r read now   R read all   esc back", "muted")], ansi=ansi)
+        self.query_one("#sources-hint", Static).update(hint, layout=False)
+        self._tell()
+
+    def _names(self) -> list[str]:
+        board = self.app.cells.board
+        return sorted({*board.health, *self.app.settings.reads})
+
+    def _title(self, names: Sequence[str]) -> list[Word]:
+        board = self.app.cells.board
+        summary = board.summary()
+        role = self.app.engine.role if self.app.engine is not None else "starting"
+        return [
+            ("Sources", "strong"),
+            (
+                f"  {summary.fresh} of {summary.sources} fresh",
+                "success" if summary.fresh == summary.sources else "warning",
+            ),
+            (f"  this board is {role}" if names else "", "muted"),
+        ]
+
+    def _cells(self, name: str) -> RowCells:
+        board, engine = self.app.cells.board, self.app.engine
+        status = engine.statuses.get(name) if engine is not None else None
+        return source_cells(
+            name,
+            board.state_of(name),
+            board.health.get(name),
+            status,
+            sum(1 for row in board.items() if row.fact.source == name),
+            self.app.clock.now(),
+            self.app.glyphs,
+        )
+
+    @property
+    def _chosen(self) -> str | None:
+        return self.query_one("#sources", BoardTable).cursor_key
+
+    @on(BoardTable.Highlighted)
+    def _moved(self, event: BoardTable.Highlighted) -> None:
+        event.stop()
+        self._tell()
+
+    @on(BoardTable.Selected)
+    def _selected(self, event: BoardTable.Selected) -> None:
+        event.stop()
+        self.query_one(DetailsPane).focus()
+
+    def _tell(self) -> None:
+        name = self._chosen
+        pane = self.query_one(DetailsPane)
+        if name is None:
+            pane.show("", [("Sources", [])])
+            return
+        board, engine = self.app.cells.board, self.app.engine
+        status = engine.statuses.get(name) if engine is not None else None
+        now = self.app.clock.now()
+        lines = presenting.source_lines(
+            name, board.state_of(name), board.health.get(name), status, now, glyphs=self.app.glyphs
+        )
+        sections: list[Section] = [("Source", lines)]
+        if status is not None:
+            sections.append(("Volume", status_lines(status, now)))
+        pane.show(name, [(heading, kept) for heading, all_ in sections if (kept := [line for line in all_ if line[1]])])
+
+    def action_leave(self) -> None:
+        """Back to the board."""
+        if self.focused is self.query_one(DetailsPane):
+            self.query_one("#sources", BoardTable).focus()
+        else:
+            self.dismiss()
+
+    def action_other(self) -> None:
+        """Between the table and the pane."""
+        table, pane = self.query_one("#sources", BoardTable), self.query_one(DetailsPane)
+        (table if self.focused is pane else pane).focus()
+
+    async def action_pause(self) -> None:
+        """Stop reading the source, or go on."""
+        name, engine = self._chosen, self.app.engine
+        if name is None or engine is None:
+            return
+        paused = self.app.cells.board.state_of(name) == "paused"
+        if await engine.pause(name, not paused):
+            self.app.say(f"{name} {'is read again' if paused else 'is paused: it counts as not read'}")
+        else:
+            self.app.say("another board polls: pause it there", severity="warning")
+
+    async def action_refresh(self) -> None:
+        """Read the source now."""
+        if self._chosen is not None:
+            await self.app.refresh_sources([self._chosen])
+
+    async def action_refresh_all(self) -> None:
+        """Read all sources now."""
+        await self.app.refresh_sources(None)
+
+    def action_copy(self) -> None:
+        """Copy the error of the source."""
+        health = self.app.cells.board.health.get(self._chosen or "")
+        told = told_of(health) if health is not None else ""
+        if told:
+            self.app.copy(told)
+        else:
+            self.app.say("nothing is wrong with it")
+
+
+def told_of(health: SourceHealth) -> str:
+    """What is wrong with a source, in one line."""
+    parts = [health.error, *(f"{part.part}: {part.error}" for part in health.errors)]
+    parts += [f"heartbeat {name} is missing" for name in health.missing]
+    return "; ".join(filter(None, parts))
+
+
+def source_cells(
+    name: str,
+    state: HealthState,
+    health: SourceHealth | None,
+    status: Status | None,
+    items: int,
+    now: datetime,
+    glyphs: Glyphs,
+) -> RowCells:
+    """One source as a row."""
+    read = (status.last_success if status else None) or (health.last_success if health else None)
+    cells = {
+        "read": (age(now, read) if read else "never", "" if read else "unknown"),
+        "state": presenting.state_cell("source", state, glyphs),
+        "name": (name, ""),
+        "items": (str(items), ""),
+    }
+    if health is not None:
+        cells["type"] = (health.type, "muted")
+        cells["every"] = (str(Duration(round(health.interval))), "muted")
+        told = told_of(health)
+        cells["told"] = (told or "; ".join(status.notes if status else ()), "warning" if told else "muted")
+    if status is not None:
+        if status.next_poll is not None and state != "paused":
+            cells["next"] = (_ahead(status.next_poll, now), "muted")
+        cells["budget"] = (_budget(status, now), _budget_style(status))
+        if status.clock_offset is not None and abs(status.clock_offset) >= 1:
+            cells["skew"] = (_skew(status.clock_offset), "warning" if abs(status.clock_offset) >= 30 else "muted")
+    return RowCells({key: cell for key, cell in cells.items() if cell[0]})
+
+
+def status_lines(status: Status, now: datetime) -> list[tuple[str, str, str]]:
+    """What moves at every poll."""
+    return [
+        ("requests", f"{status.requests} in the last poll" if status.requests else "", ""),
+        ("took", str(Duration(round(status.duration, 2))) if status.duration is not None else "", ""),
+        ("interval", str(Duration(status.interval)), ""),
+        ("budget", _budget(status, now), _budget_style(status)),
+        ("clock", f"{_skew(status.clock_offset)} from ours" if status.clock_offset is not None else "", ""),
+        *(("note", note, "warning") for note in status.notes),
+    ]
+
+
+def _ahead(moment: datetime, now: datetime) -> str:
+    seconds = (moment - now).total_seconds()
+    return str(Duration(round(seconds))) if seconds >= 1 else "now"
+
+
+def _budget(status: Status, now: datetime) -> str:
+    if status.budget_left is None:
+        return ""
+    limit = f"/{status.budget_limit}" if status.budget_limit else ""
+    reset = f" {_ahead(status.budget_reset, now)}" if status.budget_reset and status.budget_reset > now else ""
+    return f"{status.budget_left}{limit}{reset}"
+
+
+def _budget_style(status: Status) -> str:
+    if status.budget_left is None or not status.budget_limit:
+        return "muted"
+    return "warning" if status.budget_left * 10 < status.budget_limit else "muted"
+
+
+def _skew(seconds: float) -> str:
+    return f"{'+' if seconds >= 0 else '-'}{Duration(round(abs(seconds)))}"

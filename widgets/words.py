@@ -1,0 +1,56 @@
+"""Words with a style name each, as the table has them, for widgets that draw text: always plain text, never markup."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from typing import Final
+
+from textual.content import Content
+
+from statusboard.text import cell_len
+
+Word = tuple[str, str]
+"""(text, style name); the names of `widgets.table.STYLE_NAMES`, those of `STYLES`, or "" for plain."""
+
+STYLES: Final[Mapping[str, str]] = {
+    "critical": "bold reverse $text-error",
+    "high": "bold $text-error",
+    "medium": "$text-warning",
+    "low": "$text-accent",
+    "info": "$text-secondary",
+    "unknown": "italic $text-warning",
+    "failed": "bold $text-error",
+    "warning": "$text-warning",
+    "running": "bold $text-primary",
+    "success": "$text-success",
+    "muted": "$text-muted",
+    "stale": "italic $text-muted",
+    "link": "underline $text-accent",
+    "marker": "bold $text-accent",
+    "heading": "bold $text-accent",
+    "strong": "bold",
+    "verdict-failed": "bold reverse $text-error",
+    "verdict-blind": "bold reverse $text-warning",
+    "verdict-ok": "bold reverse $text-success",
+    "verdict-old": "reverse italic $text-muted",
+    "chosen": "bold reverse $text-primary",
+    "demo": "bold reverse $text-accent",
+}
+"""Style name -> Textual style. Sixteen colours hold no shade between text and background, see `FAINT`."""
+
+FAINT: Final[Mapping[str, str]] = {"muted": "dim", "stale": "dim italic", "verdict-old": "reverse italic"}
+"""What differs with the terminal's own colours."""
+
+
+def styled(words: Iterable[Word], *, ansi: bool = False) -> Content:
+    """One text of all words, as they follow each other."""
+    parts: list[tuple[str, str]] = []
+    for text, name in words:
+        style = FAINT.get(name) if ansi else None
+        parts.append((text, STYLES.get(name, "") if style is None else style))
+    return Content.assemble(*parts)
+
+
+def width_of(words: Iterable[Word]) -> int:
+    """How many cells they take."""
+    return sum(cell_len(text) for text, _ in words)
