@@ -105,7 +105,7 @@ _NAMES: Final = frozenset(name for names in ALIASES.values() for name in names)
 class DeployLogOptions(SourceOptions, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """Options of ``type: deploy-log``."""
 
-    path: Annotated[str, option("the file, or a pattern such as /var/log/deploys/*.jsonl")]
+    path: Annotated[str, option("the file, or a pattern such as /var/log/deploys/*.jsonl", path=True)]
     default_state: Annotated[ReleaseState | None, option("what a line without a state means; else it is unknown")] = (
         None
     )

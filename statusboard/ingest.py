@@ -161,12 +161,12 @@ class Ingest:
 
         Returns the changes stored, the keys of unfinished items to read again by id, and faults of single items
         (wrong kind, foreign key), which were left out.  ``mark`` is `mark` as it was before the poll; ``gap`` is how
-        many seconds may lie between two successes of one stretch of watched time.  A failed part changes nothing.
+        many seconds may lie between two successes of one stretch of watched time.  A failed part retires nothing and is
+        not watched time; the items that it could give all the same are news like any others.
         """
-        if part.error is not None:
-            return [], [], []
-        self._watched[(source, part.scope)] = Watched(source=source, part=part.scope, at=part.started_at, gap=gap)
-        if part.unchanged:
+        if part.error is None:
+            self._watched[(source, part.scope)] = Watched(source=source, part=part.scope, at=part.started_at, gap=gap)
+        if part.unchanged or (part.error is not None and not part.items):
             return [], [], []
         desk = self._desks[source]
         told, changed, faults = await self._sift(desk, source, part)

@@ -188,11 +188,11 @@ class Poller:
         try:
             async for part in source.stream(client.factory, timeout=PART_LIMIT):
                 scopes.add(part.scope)
+                stored += await self._take(polled, part, mark, notes)
                 if part.error is not None:
                     error = part.error
                     self._failed(polled, part)
                     continue
-                stored += await self._take(polled, part, mark, notes)
                 tracker.read(part.scope, part.started_at, part.beats, unchanged=part.unchanged)
                 if not part.unchanged:
                     beats = (beats or set()) | part.beats

@@ -342,9 +342,12 @@ def basic(username: str, password: str) -> str:
     return "Basic " + base64.b64encode(f"{username}:{password}".encode()).decode("ascii")
 
 
-def option(description: str) -> msgspec.Meta:
-    """The one-line description of an option, for ``Annotated[str, option("…")]``; shown in help, docs and schema."""
-    return msgspec.Meta(description=description)
+def option(description: str, *, path: bool = False) -> msgspec.Meta:
+    """The one-line description of an option, for ``Annotated[str, option("…")]``; shown in help, docs and schema.
+
+    ``path`` marks a file: a relative one is meant from the folder of the config, and ``~`` is expanded.
+    """
+    return msgspec.Meta(description=description, extra={"path": True} if path else None)
 
 
 __all__ = [

@@ -100,6 +100,14 @@ async def test_a_failed_part_changes_nothing(ingest: Ingest, store: MemoryStore)
     assert covered.last_success == T0
 
 
+async def test_what_a_failed_part_could_give_is_taken_in(ingest: Ingest, store: MemoryStore) -> None:
+    await take(ingest, part(alert(1), alert(2)))
+    types, _, _ = await take(ingest, part(alert(2, "acknowledged"), alert(3), error=NotFound("one row of three")))
+    assert types == ["incident.reported", "incident.detected"]
+    assert (await states(store))["am:incident:1"] == "open", "absence in a failed part proves nothing"
+    assert (await take(ingest, part(alert(2, "acknowledged"), alert(3))))[0] == ["incident.resolved"]
+
+
 async def test_what_another_part_still_shows_is_not_gone(ingest: Ingest) -> None:
     await take(ingest, part(alert(1), scope="a"))
     await take(ingest, part(alert(1), scope="b"))
