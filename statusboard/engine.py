@@ -15,7 +15,7 @@ import logging
 import os
 import socket
 from collections.abc import Awaitable, Callable, Iterable
-from datetime import timedelta
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Literal, Protocol, TypeAlias
 from uuid import uuid4
@@ -23,7 +23,7 @@ from uuid import uuid4
 from statusboard.board import Board, Delta
 from statusboard.clock import Clock, SystemClock
 from statusboard.diff import draft
-from statusboard.errors import ConfigError, HistoryGone, LeaseLost, StoreError, StoreUnusable
+from statusboard.errors import ConfigError, HistoryGone, LeaseLost, SourceError, StoreError, StoreUnusable
 from statusboard.health import Tracker, by_age
 from statusboard.ingest import Ingest, Resolver
 from statusboard.model import Annotation, HealthState, Status
@@ -65,7 +65,10 @@ class Setup(Protocol):
     @property
     def resolver(self) -> Resolver: ...
     def build(self, clock: Clock, store: Store) -> Awaitable[tuple[Source[SourceOptions], Budgeted]]:
-        """The source and its client, with the validators that the store has for it."""
+        """The source and its client, with the validators that the store has for it.
+
+        Raises `StoreError` alone: what cannot be made comes as a source that fails at every poll, and says why.
+        """
 
 
 class Engine:
@@ -97,6 +100,8 @@ class Engine:
         self.ready = asyncio.Event()
         #: Whether sources are polled on their own; `statusboard.oneshot` asks for one round instead.
         self.keep_polling = True
+        #: Sources that are new in this store, or were read with other options before this process began to poll.
+        self.renewed: frozenset[str] = frozenset()
         self._path = store_path
         self._read_only = read_only
         self._keep = keep
@@ -106,7 +111,9 @@ class Engine:
         self._listeners: list[Listener] = []
         self._tasks: list[asyncio.Task[None]] = []
         self._folded = asyncio.Event()
-        self._falling = False
+        self._replaced = False
+        #: Held while the role or the store changes, so that no two changes cross.
+        self._switching = asyncio.Lock()
 
     # -- life ----------------------------------------------------------------------------------------------------
 
@@ -120,13 +127,19 @@ class Engine:
             await self.store.open()
         else:
             self.store, self.notice = await open_store(self._path, read_only=self._read_only, clock=self.clock)
-        await self._load()
+        if self._read_only:
+            self.role = "reading"
+            await self._load()
+        else:
+            store = self.store
+            try:
+                await self._load()
+                await self._try_lease()
+            except StoreError as error:
+                await self._failed(error, store)
         self._spawn(self._follow(), "feed")
         self._spawn(self._watch_statuses(), "statuses")
-        if self._read_only or not self.store.writable:
-            self.role = "reading"
-        else:
-            await self._try_lease()
+        if not self._read_only:
             await self._refuse_other_options()
             self._spawn(self._hold(), "lease")
         self.ready.set()
@@ -155,10 +168,14 @@ class Engine:
 
     async def refresh(self, source: str | None = None) -> None:
         """Poll this source, or all, now: by ourselves, or by asking whoever polls."""
+        store = self.store
         if self.poller is not None:
             self.poller.refresh(source)
-        elif self.store.writable:
-            await self.store.request_poll(source)
+        elif store.writable:
+            try:
+                await store.request_poll(source)
+            except StoreError as error:
+                await self._failed(error, store)
 
     async def pause(self, source: str, paused: bool) -> bool:
         """Stop or resume polling a source; False where this process does not poll."""
@@ -167,17 +184,48 @@ class Engine:
         await self.poller.pause(source, paused)
         return True
 
-    async def poll_once(self) -> None:
-        """Poll every source once, side by side, and store what it gave; to be called while this process polls."""
+    async def poll_once(self) -> bool:
+        """Poll every source once, side by side, and store what it gave; False unless all of it is stored.
+
+        A person's pause holds here too.  Where the store fails, or another process polls now, look at the role again.
+        """
         poller = self.poller
         if poller is None:
-            return
-        await asyncio.gather(*(poller.poll(polled) for polled in poller.polled.values()))
-        await poller.ingest.flush()
-        self.statuses = {name: polled.status for name, polled in poller.polled.items()}
+            return False
+        lease, store = self._lease, self.store
+        due = [polled for polled in poller.polled.values() if not polled.tracker.paused]
+        results = await asyncio.gather(*(poller.poll(polled) for polled in due), return_exceptions=True)
+        self._note_statuses()
+        try:
+            for result in results:
+                if isinstance(result, BaseException):
+                    raise result
+            await poller.ingest.flush()
+        except LeaseLost:
+            await self._lost(lease)
+            return False
+        except StoreError as error:
+            await self._failed(error, store)
+            return False
+        return True
 
-    def carry_on(self) -> None:
-        """After single rounds: poll on our own whenever we hold the lease."""
+    async def give_up(self, since: datetime, error: SourceError) -> frozenset[str]:
+        """End a round that began at ``since``: the sources that it did not read fail with ``error``.  Returns them."""
+        poller, store = self.poller, self.store
+        if poller is None:
+            return frozenset()
+        self._note_statuses()
+        unread = {p.name: p for p in poller.polled.values() if not p.tracker.paused and _before(p.status, since)}
+        try:
+            for polled in unread.values():
+                polled.tracker.failed_whole(error)
+                await poller.ingest.health(polled.tracker.judge(self.clock.now()))
+        except StoreError as failure:
+            await self._failed(failure, store)
+        return frozenset(unread)
+
+    def go_on(self) -> None:
+        """After a single round: poll the sources on their own from now on."""
         if not self.keep_polling:
             self.keep_polling = True
             if self.poller is not None:
@@ -207,12 +255,16 @@ class Engine:
         self.board = board
         self.statuses = {status.source: status for status in await self.store.statuses()}
         self._overlay()
+        self._folded.set()
         self._tell(Delta(frozenset(board.rows), gone))
 
     async def _follow(self) -> None:
         while True:
+            store = self.store
             try:
-                async for changes in self.store.changes(self.board.seq):
+                async for changes in store.changes(self.board.seq):
+                    if store is not self.store:
+                        break
                     for start in range(0, len(changes), CHUNK):
                         delta = self.board.fold(changes[start : start + CHUNK])
                         self._tell(delta)
@@ -221,9 +273,12 @@ class Engine:
                     self._folded.set()
             except HistoryGone:
                 log.info("what changed since revision %d is no longer kept: reading the whole picture", self.board.seq)
-                await self._load()
+                try:
+                    await self._load()
+                except StoreError as error:
+                    await self._failed(error, store)
             except StoreError as error:
-                await self._failed(error)
+                await self._failed(error, store)
 
     def _tell(self, delta: Delta) -> None:
         if delta:
@@ -234,42 +289,44 @@ class Engine:
 
     async def _watch_statuses(self) -> None:
         """Keep ``statuses`` and the overlay up to date; hear requests to poll when we are the one that polls."""
-        heard = 0
-        for number, _ in await self.store.poll_requests(0):
-            heard = max(heard, number)
+        heard, heard_in = 0, ""
         while True:
-            if self.poller is not None:
-                self.statuses = {name: polled.status for name, polled in self.poller.polled.items()}
+            store = self.store
             try:
+                if heard_in != store.store_id:
+                    heard_in = store.store_id
+                    heard = max((number for number, _ in await store.poll_requests(0)), default=0)
                 if self.poller is None:
-                    self.statuses = {status.source: status for status in await self.store.statuses()}
+                    self.statuses = {status.source: status for status in await store.statuses()}
                 else:
-                    for number, source in await self.store.poll_requests(heard):
+                    self._note_statuses()
+                    for number, source in await store.poll_requests(heard):
                         heard = max(heard, number)
-                        self.poller.refresh(source)
+                        if self.poller is not None:
+                            self.poller.refresh(source)
             except StoreError as error:
-                await self._failed(error)
+                await self._failed(error, store)
             self._overlay()
             await self.clock.sleep(STATUS_EVERY / 2 if self.poller is not None else STATUS_EVERY)
 
+    def _note_statuses(self) -> None:
+        if self.poller is not None:
+            self.statuses = {name: polled.status for name, polled in self.poller.polled.items()}
+
     def _overlay(self) -> None:
         """Health by age, for when whoever polls has died and nobody writes it down."""
-        if self.poller is not None:
-            self.board.overlay = {}
-            return
         now = self.clock.now()
         overlay: dict[str, HealthState] = {}
-        for name, health in self.board.health.items():
+        for name, health in self.board.health.items() if self.poller is None else ():
             status = self.statuses.get(name)
             last = status.last_success if status is not None else health.last_success
             state = by_age(last, health.interval, now)
             if state in ("aging", "stale") and _AGE_ORDER[state] > _AGE_ORDER[health.state]:
                 overlay[name] = state
-        if overlay != self.board.overlay:
-            changed = overlay.keys() ^ self.board.overlay.keys() | {
-                n for n in overlay if self.board.overlay.get(n) != overlay[n]
-            }
+        before = self.board.overlay
+        if overlay != before:
             self.board.overlay = overlay
+            changed = {name for name in overlay.keys() | before.keys() if overlay.get(name) != before.get(name)}
             keys = frozenset(r.key for r in self.board.rows.values() if r.fact.source in changed)
             self._tell(Delta(keys, frozenset()))
 
@@ -278,12 +335,18 @@ class Engine:
     async def _hold(self) -> None:
         while True:
             await self.clock.sleep(LEASE_EVERY)
+            store = self.store
             try:
                 await self._try_lease()
             except StoreError as error:
-                await self._failed(error)
+                await self._failed(error, store)
 
     async def _try_lease(self) -> None:
+        async with self._switching:
+            await self._take_lease()
+
+    async def _take_lease(self) -> None:
+        """Become the one that polls, stay it, or follow whoever is; within ``_switching``."""
         lease = await self.store.lease(LEASE, self._holder)
         if lease is None:
             if self.poller is not None:
@@ -294,6 +357,7 @@ class Engine:
             return
         if self._lease is not None and self._lease.token == lease.token and self.poller is not None:
             return
+        await self._stop_polling()  # what polled under an older lease may write no more
         self._lease = lease
         await self._start_polling(lease)
 
@@ -302,7 +366,7 @@ class Engine:
         ingest.lease = lease
         await ingest.load()
         registrations = [Registration(source=s.name, type=s.type, identity=s.identity) for s in self.setups.values()]
-        await self.store.register(registrations, lease)
+        self.renewed = frozenset(await self.store.register(registrations, lease))
         for name in ingest.sources() - self.setups.keys():
             if self.board.health.get(name) is not None:
                 await ingest.withdraw(name)
@@ -322,13 +386,17 @@ class Engine:
                 last_success=status.last_success if status is not None else None,
             )
             polled.append(Polled(source, client, tracker, interval=setup.interval, clock=self.clock))
+            if setup.name not in self.board.health:
+                # From the very beginning: a source that nobody has heard of yet must not be missed by nobody.
+                await ingest.health(tracker.judge(self.clock.now()))
         self.ingest = ingest
+        store = self.store
         self.poller = Poller(
             polled,
             ingest,
             self.clock,
-            on_lease_lost=lambda: self._spawn(self._lost(), "lease lost"),
-            on_store_error=lambda error: self._spawn(self._failed(error), "store failed"),
+            on_lease_lost=lambda: self._spawn(self._lost(lease), "lease lost"),
+            on_store_error=lambda error: self._spawn(self._failed(error, store), "store failed"),
         )
         self.role = "polling"
         if self.keep_polling:
@@ -343,7 +411,15 @@ class Engine:
         """
         patience = self.clock.monotonic() + TAKEOVER
         while self.role == "following":
-            stored = {r.source: r.identity for r in await self.store.registered()}
+            store = self.store
+            try:
+                await self._try_lease()
+                stored = {r.source: r.identity for r in await store.registered()}
+            except StoreError as error:
+                await self._failed(error, store)
+                continue
+            if self.poller is not None:
+                return
             other = sorted(s.name for s in self.setups.values() if stored.get(s.name, s.identity) != s.identity)
             if not other:
                 return
@@ -354,7 +430,6 @@ class Engine:
                     hint="give this board another `board.id`, or end the other one",
                 )
             await self.clock.sleep(LEASE_EVERY / 2)
-            await self._try_lease()
 
     async def _stop_polling(self) -> None:
         poller, self.poller = self.poller, None
@@ -362,57 +437,95 @@ class Engine:
         if poller is not None:
             await poller.stop()
 
-    async def _lost(self) -> None:
-        await self._stop_polling()
-        self._lease = None
-        self.role = "following"
+    async def _lost(self, lease: Lease | None) -> None:
+        async with self._switching:
+            if self._lease is lease:
+                await self._stop_polling()
+                self._lease = None
+                self.role = "following"
 
     async def _tidy(self, ingest: Ingest) -> None:
         """While we poll: take off the board what has been over for long enough, and retire old history."""
         retained = -RETAIN_EVERY
-        while self.ingest is ingest:
+        store = self.store
+        while True:
             await self.clock.sleep(KEEP_EVERY)
+            if self.ingest is not ingest:
+                return
             try:
                 leaving = self.board.leaving(self.clock.now(), self._keep)
                 await ingest.expire((self.board.rows[key].fact.source, key) for key in leaving)
                 if self.clock.monotonic() - retained >= RETAIN_EVERY:
                     retained = self.clock.monotonic()
-                    await self.store.retain(self.clock.now())
+                    await store.retain(self.clock.now())
             except LeaseLost:
                 return
             except StoreError as error:
-                await self._failed(error)
+                await self._failed(error, store)
 
     # -- when the store fails ------------------------------------------------------------------------------------
 
-    async def _failed(self, error: StoreError) -> None:
-        """Go on from memory, with a new store id, and say so.  What is on the board goes along."""
+    async def _failed(self, error: StoreError, store: Store) -> None:
+        """What to do when ``store`` fails: go on with another one, and say so.  Several tasks may meet one failure."""
         if isinstance(error, LeaseLost):
-            await self._lost()
+            await self._lost(self._lease)
             return
-        if self._falling or isinstance(self.store, MemoryStore):
-            log.error("the store failed: %s", error)
-            await self.clock.sleep(LEASE_EVERY)
-            return
-        self._falling = True
+        async with self._switching:
+            if store is not self.store:
+                return
+            if self._read_only:
+                await self._reopen(error)
+            elif not isinstance(store, MemoryStore):
+                await self._replace(error)
+                return
+        log.error("the store failed: %s", error)
+        await self.clock.sleep(LEASE_EVERY)
+
+    async def _reopen(self, error: StoreError) -> None:
+        """A history that we only follow may come back, or a new one in its place.  Until then the picture ages."""
+        assert self._path is not None
+        self.notice = f"what others store cannot be followed: {error}"
+        await self._quietly(self.store.close())
         try:
-            log.error("the store failed, going on in memory: %s", error)
-            await self._stop_polling()
-            await self._quietly(self.store.close())
-            unusable = error if isinstance(error, StoreUnusable) else StoreUnusable(str(error), reason="failed")
-            store, self.notice = await replacement(self._path or Path(), unusable, clock=self.clock)
-            lease = await store.lease(LEASE, self._holder)
-            if lease is not None and store.store_id != self.store.store_id:
-                # A new history: what is on the board is its first page, so that nothing seems to have healed.
-                drafts = tuple(draft(None, row.fact) for row in self.board.rows.values())
-                await store.append(Batch(observed_at=self.clock.now(), drafts=drafts), lease)
-            self.store = store
-            self._lease = None
+            self.store, self.notice = await open_store(self._path, read_only=True, clock=self.clock)
             await self._load()
-            if not self._read_only:
-                await self._try_lease()
-        finally:
-            self._falling = False
+        except StoreError as again:
+            self.notice = f"what others store cannot be followed: {again}"
+
+    async def _replace(self, error: StoreError) -> None:
+        """Go on with a new history: in place of a damaged one, else in memory.  What is on the board goes along."""
+        log.error("the store failed, going on with another: %s", error)
+        await self._stop_polling()
+        failed = self.store
+        parts: dict[str, str] = {}
+        try:
+            parts = {row.key: row.part for row in (await failed.snapshot()).rows}
+        except StoreError:
+            log.info("nothing can be read from it any more")
+        await self._quietly(failed.close())
+        reason = error.reason if isinstance(error, StoreUnusable) and not self._replaced else "failed"
+        self._replaced = True
+        while True:
+            unusable = StoreUnusable(str(error), reason=reason)
+            store, self.notice = await replacement(self._path or Path(), unusable, clock=self.clock)
+            try:
+                await self._move(store, parts, anew=store.store_id != failed.store_id)
+                return
+            except StoreError as again:
+                await self._quietly(store.close())
+                error, reason = again, "failed"  # which leaves memory
+
+    async def _move(self, store: Store, parts: dict[str, str], *, anew: bool) -> None:
+        """Take another store.  In a new history the board's rows are the first page: nothing seems to have healed."""
+        lease = await store.lease(LEASE, self._holder)
+        if lease is not None and anew:
+            facts = [row.fact for row in self.board.rows.values()]
+            drafts = tuple(draft(None, fact, part=parts.get(fact.key, "")) for fact in facts)
+            await store.append(Batch(observed_at=self.clock.now(), drafts=drafts), lease)
+        self.store = store
+        self._lease = None
+        await self._load()
+        await self._take_lease()
 
     # -- small helpers -------------------------------------------------------------------------------------------
 
@@ -434,3 +547,8 @@ class Engine:
             await work
         except StoreError as error:
             log.warning("while closing the store: %s", error)
+
+
+def _before(status: Status, since: datetime) -> bool:
+    """Whether the newest finished poll began before then."""
+    return status.last_attempt is None or status.last_attempt < since
