@@ -12,7 +12,7 @@ on the time of day, so a lane at rest does not move.
 from __future__ import annotations
 
 from bisect import bisect_left
-from collections.abc import Collection, Iterator
+from collections.abc import Iterator, Set
 from datetime import datetime
 from typing import TypeAlias
 
@@ -150,28 +150,31 @@ class Lane:
         later makes this one stop.
         """
         missed = self._missed = set()
-        keys = list(board.rows)
         placed: dict[str, SortKey] = {}
         hidden: dict[str, bool] = {}
-        for start in range(0, len(keys), chunk):
-            if start:
-                yield
-                if self._missed is not missed:
-                    return
-            for key in keys[start : start + chunk]:
-                row = board.rows.get(key)
-                if row is None or type(row.fact) is not self._type or not stands(row):
-                    continue
-                if self._shows(row, board, now):
-                    placed[key] = sort_key(row)
-                else:
-                    hidden[key] = row.failing
-        self._missed = None
+        keys = list(board.rows)
+        try:
+            for start in range(0, len(keys), chunk):
+                if start:
+                    yield
+                    if self._missed is not missed:
+                        return
+                for key in keys[start : start + chunk]:
+                    row = board.rows.get(key)
+                    if row is None or type(row.fact) is not self._type or not stands(row):
+                        continue
+                    if self._shows(row, board, now):
+                        placed[key] = sort_key(row)
+                    else:
+                        hidden[key] = row.failing
+        finally:
+            if self._missed is missed:  # also when the caller gives up half-way
+                self._missed = None
         self._placed, self._hidden = placed, hidden
         self.hidden_faults = sum(hidden.values())
         self._order = sorted(placed.values())
         self.keys = [key for _, _, key in self._order]
-        self._judge(missed, board, now)
+        self._follow(missed, board, now)
 
     # -- change by change
 
@@ -181,8 +184,13 @@ class Lane:
         A source's health changes how all its rows look; with a filter that asks for it, also whether they are shown.
         """
         keys = delta.changed | delta.gone
+        if self._missed is not None:
+            self._missed.update(keys)
+        return self._follow(keys, board, now)
+
+    def _follow(self, keys: Set[str], board: Board, now: datetime) -> LaneChange:
         sources = {name for key in keys if ":source:" in key and key == health_key(name := key.partition(":")[0])}
-        told: Collection[str] = keys
+        told = keys
         changed: set[str] = set()
         if sources:
             rows = board.rows
@@ -196,12 +204,10 @@ class Lane:
                 told = keys | theirs
             else:
                 changed = {key for key in theirs if key in self._placed}
-        if self._missed is not None:
-            self._missed.update(told)
         seen, moved = self._judge(told, board, now)
         return LaneChange(frozenset(changed & self._placed.keys() | seen), moved)
 
-    def _judge(self, keys: Collection[str], board: Board, now: datetime) -> tuple[set[str], bool]:
+    def _judge(self, keys: Set[str], board: Board, now: datetime) -> tuple[set[str], bool]:
         """Look at these keys again; returns those that are shown, and whether any row came, went or moved."""
         placed, hidden = self._placed, self._hidden
         seen: set[str] = set()

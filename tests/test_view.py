@@ -86,6 +86,26 @@ def test_a_lane_stays_as_it_was_until_the_last_step_of_a_rebuild():
     assert (lane.keys, lane.hidden) == ([], 10)
 
 
+def test_a_source_that_goes_blind_during_a_rebuild_is_not_missed():
+    board = board_of(build(1), build(2, branch="dev"), health("ci"))
+    lane = Lane("build", parse("-is:stale"))
+    rebuild = lane.rebuild_steps(board, NOW, chunk=1)
+    next(rebuild)
+    lane.update(board, fold(board, health("ci", "stale")), NOW)
+    assert list(rebuild) != []
+    assert (lane.keys, lane.hidden) == ([], 2)
+
+
+def test_a_rebuild_given_up_leaves_the_lane_as_it_was():
+    board = board_of(build(1), build(2, branch="dev"))
+    lane = lane_of(board, "build")
+    rebuild = lane.rebuild_steps(board, NOW + timedelta(days=1), chunk=1)
+    next(rebuild)
+    del rebuild
+    lane.update(board, fold(board, build(3, branch="new", started_at=ago(1))), NOW)
+    assert numbers(lane) == ["3", "1", "2"]
+
+
 def test_a_later_rebuild_stops_an_earlier_one():
     board = board_of(*(build(n, branch=f"b{n}") for n in range(10)))
     lane = Lane("build", parse("since:15m"))
