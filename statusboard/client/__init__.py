@@ -14,9 +14,10 @@ the library's own exceptions escapes or is chained, since those hold requests an
 from statusboard.client._budget import Budget
 from statusboard.client._double import mock
 from statusboard.client._exchange import MAX_REDIRECTS, WHOLE_REQUEST
-from statusboard.client._pool import KEEP_ALIVE, ClientPool
+from statusboard.client._pool import ClientPool
 from statusboard.client._queue import OUTSIDE, PATIENCE, FairQueue
 from statusboard.client._reading import MAX_BYTES
+from statusboard.client._shared import KEEP_ALIVE
 from statusboard.client._source import MAX_PAGES, ScopedHttp, SourceClient
 from statusboard.client._validators import ValidatorCache
 

@@ -13,8 +13,8 @@ from msgspec import Struct
 
 from statusboard.client._budget import http_date
 from statusboard.client._faults import ERROR_BYTES, fault_of, transport_fault
-from statusboard.client._pool import USER_AGENT, ClientPool, Lane
 from statusboard.client._reading import Answer, Headers, read_body
+from statusboard.client._shared import USER_AGENT, Lane, Shared
 from statusboard.client._signing import Signature, Signer, lowered
 from statusboard.client._urls import Target, Targets, checked
 from statusboard.errors import AuthError, BadAnswer, RateLimited, Refused, SourceError, Timeout, TooLarge
@@ -47,14 +47,14 @@ class Exchange:
     """Sends the requests of one source."""
 
     def __init__(
-        self, pool: ClientPool, source: Source[Any], options: SourceOptions, targets: Targets, signer: Signer
+        self, shared: Shared, source: Source[Any], options: SourceOptions, targets: Targets, signer: Signer
     ) -> None:
         self.requests = 0
         self.clock_offset: float | None = None
         self._name = source.name
         self._concurrency = source.concurrency
-        self._pool = pool
-        self._clock = pool.clock
+        self._shared = shared
+        self._clock = shared.clock
         self._tls = options.tls
         self._targets = targets
         self._signer = signer
@@ -66,9 +66,9 @@ class Exchange:
     def lane(self, target: Target, signature: Signature) -> Lane:
         """The queue and quotas that a request falls under."""
         if target.home:
-            return self._pool.lane(target.origin, signature.fingerprint, self._concurrency)
+            return self._shared.lane(target.origin, signature.fingerprint, self._concurrency)
         # Foreign origins may be many and short-lived: one lane for all that this source is led to.
-        return self._pool.lane(f"where {self._name} leads", "", self._concurrency)
+        return self._shared.lane(f"where {self._name} leads", "", self._concurrency)
 
     async def ask(self, call: Call, target: Target) -> Answer:
         """Send, follow redirects, and read a 2xx answer (or a 304, where the call has a validator).
@@ -120,7 +120,7 @@ class Exchange:
                 call.method, target.url, headers=headers, content=call.body, extensions=self._extensions
             )
             async with asyncio.timeout(self._timeout * WHOLE_REQUEST):
-                transport = await self._pool.transport(target.url, target.origin, self._tls, home=target.home)
+                transport = await self._shared.transport(target.url, target.origin, self._tls, home=target.home)
                 response = await self._send(transport, request)
                 lane.queue.heard(slot)
                 try:
@@ -178,7 +178,7 @@ class Exchange:
             self._compare_clocks(headers.lower, now)
         body = b""
         if 200 <= status < 300 and status != 206:
-            body = await _body(response, headers, where, self._pool.max_bytes)
+            body = await _body(response, headers, where, self._shared.max_bytes)
             if (call.redirected or status == 203) and "html" in headers.lower.get("content-type", ""):
                 self._signer.refused()
         elif status in _REDIRECTS or (status == 304 and call.validator is not None):

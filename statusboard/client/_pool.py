@@ -1,51 +1,24 @@
-"""What all sources of a process share: connections, TLS, queues and quotas."""
+"""The one object that a process makes: it hands out the clients of its sources."""
 
 from __future__ import annotations
 
-import asyncio
 import logging
 import secrets
-import ssl
-import urllib.request
 from collections.abc import Iterable
-from pathlib import Path
 from types import TracebackType
-from typing import TYPE_CHECKING, Any, Self
+from typing import Any, Self
 
 import httpx
 
-from statusboard import __version__
-from statusboard.client._budget import Ledger
-from statusboard.client._queue import OUTSIDE, PATIENCE, FairQueue
+from statusboard.client._queue import PATIENCE
 from statusboard.client._reading import MAX_BYTES
+from statusboard.client._shared import Shared
+from statusboard.client._source import SourceClient
 from statusboard.client._validators import ValidatorCache
 from statusboard.clock import Clock, SystemClock
 from statusboard.credentials import Keychain
-from statusboard.errors import TransportError
 from statusboard.model import Validator
-from statusboard.source import Source, SourceOptions, TLSOptions
-from statusboard.text import clean
-
-if TYPE_CHECKING:
-    from statusboard.client._source import SourceClient
-
-KEEP_ALIVE = 120.0
-"""Seconds a connection is kept between polls; a server that closes it earlier is asked over a new one."""
-
-USER_AGENT = f"statusboard/{__version__}"
-
-_PLAIN = TLSOptions()
-_MOST_LANES = 512
-
-
-class Lane:
-    """The queue and the quotas of one origin and credential."""
-
-    __slots__ = ("ledger", "queue")
-
-    def __init__(self, queue: FairQueue) -> None:
-        self.queue = queue
-        self.ledger = Ledger()
+from statusboard.source import Source, SourceOptions
 
 
 class ClientPool:
@@ -66,20 +39,23 @@ class ClientPool:
         max_bytes: int = MAX_BYTES,
         salt: bytes | None = None,
     ) -> None:
-        self.clock: Clock = clock or SystemClock()
-        self.max_bytes = max_bytes
-        self.salt = salt or secrets.token_bytes(32)
-        self._transport = transport
-        self._trust_env = trust_env
-        self._patience = patience
-        self._lanes: dict[tuple[str, str], Lane] = {}
-        self._transports: dict[tuple[str, TLSOptions], httpx.AsyncBaseTransport] = {}
-        self._contexts: dict[TLSOptions, asyncio.Task[ssl.SSLContext]] = {}
-        self._no_tls = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)  # for plain http: making one by default takes long
+        self._shared = Shared(
+            clock or SystemClock(),
+            transport=transport,
+            trust_env=trust_env,
+            patience=patience,
+            max_bytes=max_bytes,
+            salt=salt or secrets.token_bytes(32),
+        )
         # Their debug lines hold headers.
         for name in ("httpx", "httpcore"):
             logger = logging.getLogger(name)
             logger.setLevel(max(logger.level, logging.WARNING))
+
+    @property
+    def lanes(self) -> int:
+        """How many queues there are: one for each origin and credential in use."""
+        return self._shared.lanes
 
     def for_source(
         self,
@@ -89,23 +65,12 @@ class ClientPool:
         validators: ValidatorCache | Iterable[Validator] = (),
     ) -> SourceClient:
         """The client of one source.  ``validators`` are those that the store has for it."""
-        from statusboard.client._source import SourceClient
-
         cache = validators if isinstance(validators, ValidatorCache) else ValidatorCache(validators)
-        return SourceClient(self, source, options or source.options, keychain or Keychain(), cache)
+        return SourceClient(self._shared, source, options or source.options, keychain or Keychain(), cache)
 
     async def aclose(self) -> None:
         """Close every connection."""
-        for lane in self._lanes.values():
-            lane.queue.close()
-        self._lanes.clear()
-        for context in self._contexts.values():
-            context.cancel()
-        self._contexts.clear()
-        transports = list(self._transports.values())
-        self._transports.clear()
-        for transport in transports:
-            await transport.aclose()
+        await self._shared.aclose()
 
     async def __aenter__(self) -> Self:
         return self
@@ -114,107 +79,3 @@ class ClientPool:
         self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
     ) -> None:
         await self.aclose()
-
-    # -- for SourceClient ------------------------------------------------------------------------------------------
-
-    def lane(self, origin: str, fingerprint: str, concurrency: int) -> Lane:
-        """The lane of an origin and credential; several sources that share it keep to the least ``concurrency``."""
-        lane = self._lanes.get((origin, fingerprint))
-        if lane is None:
-            if len(self._lanes) >= _MOST_LANES:  # credentials that change by the hour leave one behind each
-                self._lanes = {key: lane for key, lane in self._lanes.items() if lane.queue.busy or lane.queue.outside}
-            lane = Lane(FairQueue(concurrency, self.clock, patience=self._patience, outside=OUTSIDE))
-            self._lanes[origin, fingerprint] = lane
-        else:
-            lane.queue.limit = min(lane.queue.limit, concurrency)
-        return lane
-
-    async def transport(self, url: httpx.URL, origin: str, tls: TLSOptions, *, home: bool) -> httpx.AsyncBaseTransport:
-        """The connections to use.  Each configured origin has its own; all others share one per TLS option and proxy.
-
-        Small pools: the library looks at every idle connection of a pool at every request.  Foreign origins get no
-        client certificate, and theirs is verified whatever ``tls:`` says of the source's own server.
-        """
-        if self._transport is not None:
-            return self._transport
-        if not home:
-            tls = TLSOptions(ca=tls.ca)
-        proxy = self._proxy(url)
-        key = (origin if home else f"proxy {proxy}", tls if url.scheme == "https" or not home else _PLAIN)
-        transport = self._transports.get(key)
-        if transport is None:
-            encrypted = url.scheme == "https" or (proxy or "").startswith("https:") or not home
-            context = await self._context(tls) if encrypted else self._no_tls
-            transport = self._transports.get(key)  # another request may have made it meanwhile
-            if transport is None:
-                transport = self._transports[key] = self._connect(context, proxy, home=home)
-        return transport
-
-    def _connect(self, context: ssl.SSLContext, proxy: str | None, *, home: bool) -> httpx.AsyncBaseTransport:
-        # The queue bounds what is under way; a limit here would make hanging requests block the others.
-        limits = httpx.Limits(
-            max_connections=None,
-            max_keepalive_connections=12 if home else 4,
-            keepalive_expiry=KEEP_ALIVE if home else 5.0,
-        )
-        try:
-            return httpx.AsyncHTTPTransport(verify=context, limits=limits, proxy=proxy, trust_env=False)
-        except (ImportError, ValueError, httpx.InvalidURL):
-            raise TransportError("the proxy that the environment names cannot be used (http and https can)") from None
-
-    def _proxy(self, url: httpx.URL) -> str | None:
-        if not self._trust_env:
-            return None
-        proxies = urllib.request.getproxies()
-        proxy = proxies.get(url.scheme) or proxies.get("all")
-        if not proxy or urllib.request.proxy_bypass(url.netloc.decode("ascii")):
-            return None
-        return proxy if "://" in proxy else f"http://{proxy}"
-
-    async def _context(self, tls: TLSOptions) -> ssl.SSLContext:
-        # In a thread: loading the authorities takes tens of milliseconds.  In a task: who asks first may be cancelled.
-        task = self._contexts.get(tls)
-        if task is None:
-            task = asyncio.create_task(asyncio.to_thread(_context, tls, self._trust_env), name="statusboard-tls")
-            self._contexts[tls] = task
-        try:
-            return await asyncio.shield(task)
-        except TransportError:
-            self._contexts.pop(tls, None)  # the file may be mended meanwhile
-            raise
-
-
-def _context(tls: TLSOptions, trust_env: bool) -> ssl.SSLContext:
-    """Raises `TransportError` where a file of ``tls:`` cannot be used."""
-    ca, cert, key = (_readable(name, getattr(tls, name)) for name in ("ca", "cert", "key"))
-    try:
-        if ca:
-            context = ssl.create_default_context(cafile=ca)
-        else:
-            # The authorities that come with the library, and those of the system: companies add their own there.
-            context = httpx.create_ssl_context(trust_env=trust_env)
-            context.load_default_certs()
-    except (OSError, ValueError):  # ssl.SSLError is an OSError
-        raise TransportError(f"tls.ca: {clean(ca)} holds no certificates in PEM form") from None
-    try:
-        if cert:
-            # An encrypted key would ask for its password on the terminal; with an empty one it fails instead.
-            context.load_cert_chain(cert, key or None, password=lambda: "")
-    except (OSError, ValueError):
-        raise TransportError("tls.cert, tls.key: not a certificate and its unencrypted key in PEM form") from None
-    if not tls.verify:
-        context.check_hostname = False
-        context.verify_mode = ssl.CERT_NONE
-    return context
-
-
-def _readable(name: str, path: str) -> str:
-    if not path:
-        return ""
-    try:
-        expanded = Path(path).expanduser()
-        with expanded.open("rb"):
-            return str(expanded)
-    except (OSError, RuntimeError, ValueError) as exc:
-        reason = exc.strerror if isinstance(exc, OSError) and exc.strerror else "not a path"
-        raise TransportError(f"tls.{name}: {clean(path)} cannot be read: {reason.lower()}") from None

@@ -10,8 +10,8 @@ import msgspec
 
 from statusboard.client._budget import Budget, Ledger, http_date
 from statusboard.client._exchange import Call, Exchange
-from statusboard.client._pool import ClientPool
 from statusboard.client._reading import Answer
+from statusboard.client._shared import Shared
 from statusboard.client._signing import Signature, Signer
 from statusboard.client._urls import Params, Target, Targets
 from statusboard.client._validators import ValidatorCache
@@ -34,7 +34,7 @@ class SourceClient:
 
     def __init__(
         self,
-        pool: ClientPool,
+        shared: Shared,
         source: Source[Any],
         options: SourceOptions,
         keychain: Keychain,
@@ -42,10 +42,10 @@ class SourceClient:
     ) -> None:
         self.name = source.name
         self.validators = validators
-        self._clock = pool.clock
+        self._clock = shared.clock
         self._targets = Targets(options.url or source.default_url, source.origins())
-        self._signer = Signer(source, options, keychain, pool.salt)
-        self._exchange = Exchange(pool, source, options, self._targets, self._signer)
+        self._signer = Signer(source, options, keychain, shared.salt)
+        self._exchange = Exchange(shared, source, options, self._targets, self._signer)
         self._signature: Signature | None = None
         self._ledger = Ledger()  # of nobody, until the credential is known
         self._changed = False

@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from statusboard.client._pool import _context
+from statusboard.client._shared import _context
 from statusboard.errors import TransportError
 from statusboard.source import TLSOptions
 from tests.client.kit import Reader, Writer, answer, real_client, serving

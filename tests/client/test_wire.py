@@ -256,9 +256,9 @@ async def test_sources_share_the_queue_of_an_origin_and_credential_only():
         for source in sources:
             client = pool.for_source(source, source.options, Keychain(environ=ENVIRON))
             await client.factory("part").get("/x")
-        assert len(pool._lanes) == 3
+        assert pool.lanes == 3
         assert server.connections == 1
-    assert not pool._lanes
+    assert pool.lanes == 0
 
 
 async def test_a_closed_pool_leaves_nothing_behind():
