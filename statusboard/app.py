@@ -203,7 +203,7 @@ class BoardApp(App[None]):
         self._flush_is_due = False
         self._flushed = self.clock.monotonic()
         engine = self.engine
-        if engine is None or not self.cells.live:
+        if engine is None or not self.cells.live or not self._board_screen.is_attached:
             return
         if engine.board is not self.cells.board:
             self._adopt()

@@ -29,7 +29,7 @@ class BoardCommands(Provider):
     async def discover(self) -> Hits:
         """All of them, before anything is typed."""
         for command in commands(self.app):  # type: ignore[arg-type]
-            yield DiscoveryHit(Content(command.name), command.run, text=command.name, help=_help(command))
+            yield DiscoveryHit(_shown(Content(command.name), command), command.run, text=command.name)
 
     async def search(self, query: str) -> Hits:
         """Those whose name fits what is typed."""
@@ -37,8 +37,8 @@ class BoardCommands(Provider):
         for command in commands(self.app):  # type: ignore[arg-type]
             score = matcher.match(command.name)
             if score > 0:
-                shown = matcher.highlight(command.name)
-                yield Hit(score, shown, command.run, text=command.name, help=_help(command))
+                shown = _shown(matcher.highlight(command.name), command)
+                yield Hit(score, shown, command.run, text=command.name)
 
 
 def commands(app: BoardApp) -> Iterator[Command]:
@@ -65,6 +65,6 @@ def commands(app: BoardApp) -> Iterator[Command]:
     yield Command("Quit", "", app.action_quit)
 
 
-def _help(command: Command) -> Any:
-    """Textual reads a string as markup; a `Content` it takes as it is."""
-    return Content(command.told) if command.told else None
+def _shown(name: Content, command: Command) -> Content:
+    """A `Content`, since Textual would read a string as markup."""
+    return Content.assemble(name, (f"  {command.told}", "italic not bold")) if command.told else name

@@ -86,6 +86,13 @@ class FilterBar(Widget):
             super().__init__()
             self.text = text
 
+    class Broken(Message):
+        """What is typed means nothing (yet); ``word`` is the one that is being typed."""
+
+        def __init__(self, word: str) -> None:
+            super().__init__()
+            self.word = word
+
     class Kept(Message):
         """Enter: the filter stays, the line goes back to the lanes."""
 
@@ -159,6 +166,9 @@ class FilterBar(Widget):
         self._hint()
         if self._mistake is None:
             self.post_message(self.Changed(event.value))
+        elif self._input is not None:
+            (start, end), _ = self._complete(event.value, self._input.cursor_position)
+            self.post_message(self.Broken(event.value[start:end]))
 
     def on_input_submitted(self, event: Input.Submitted) -> None:
         """Enter keeps the filter, unless it is wrong."""
@@ -185,11 +195,9 @@ class FilterBar(Widget):
         _, suggestions = self._complete(text, cursor)
         if self._mistake is not None and not (suggestions and self._mistake.end >= len(text)):
             return point_at(text, self._mistake, width)
-        words: list[Word] = []
-        if self._mistake is not None:
-            words.append((clip(self._mistake.message, width) + "  ", "warning"))
         if not suggestions:
-            return words or [("Enter keeps, Esc clears", "muted")]
+            return [("Enter keeps, Esc clears", "muted")]
+        words: list[Word] = []
         words.append(("Tab: ", "muted"))
         room = width - sum(cell_len(word) for word, _ in words)
         for number, suggestion in enumerate(suggestions):

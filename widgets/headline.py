@@ -18,28 +18,38 @@ GAP = "  "
 CLOCK_WIDTH = 8
 
 
-def lay_words(words: Sequence[Word], width: int, lines: int) -> list[list[Word]]:
-    """The words in order on at most ``lines`` lines of ``width`` cells; what no longer fits is left out.
+def lay_words(words: Sequence[Word], more: Sequence[Word], width: int, lines: int) -> list[list[Word]]:
+    """``words`` and then ``more``, by importance, on one line or two of ``width`` cells; what does not fit is left out.
 
-    The first word is always there, clipped if it must be: it is the verdict.
+    Of two lines the second is for ``more``, and what it cannot hold goes where the first has room.  The very first word
+    is always there, clipped if it must be: it is the verdict.
     """
-    rows: list[list[Word]] = [[]]
-    for position, (text, name) in enumerate(words):
+    first: list[Word] = [(clip(text, width), name) for text, name in words[:1]]
+    rest = _append(first, words[1:], width)
+    if lines < 2:
+        _append(first, [*rest, *more], width)
+        return [first]
+    second: list[Word] = []
+    _append(first, _append(second, [*rest, *more], width), width)
+    return [first, second]
+
+
+def _append(row: list[Word], words: Sequence[Word], width: int) -> list[Word]:
+    """Adds to a row what it can hold; returns what it cannot."""
+    left: list[Word] = []
+    used = width_of(row)
+    for text, name in words:
         if not text:
             continue
-        if position == 0:
-            rows[0].append((clip(text, width), name))
+        needed = cell_len(text) + (len(GAP) if row else 0)
+        if used + needed > width:
+            left.append((text, name))
             continue
-        needed = cell_len(text) + (len(GAP) if rows[-1] else 0)
-        if width_of(rows[-1]) + needed > width:
-            if len(rows) < lines and cell_len(text) <= width:
-                rows.append([])
-            else:
-                continue
-        if rows[-1]:
-            rows[-1].append((GAP, ""))
-        rows[-1].append((text, name))
-    return rows
+        if row:
+            row.append((GAP, ""))
+        row.append((text, name))
+        used += needed
+    return left
 
 
 class Headline(Widget):
@@ -51,22 +61,25 @@ class Headline(Widget):
     def __init__(self, *, id: str | None = None) -> None:
         super().__init__(id=id)
         self._words: tuple[Word, ...] = ()
+        self._more: tuple[Word, ...] = ()
         self._corner: tuple[Word, ...] = ()
         self._shown: object = None
+        self._field = Static(id="headline-words", markup=False)
+        self._clock = Static(" " * CLOCK_WIDTH, id="headline-clock", markup=False)
 
     def compose(self) -> ComposeResult:
-        yield Static(id="headline-words", markup=False)
-        yield Static(" " * CLOCK_WIDTH, id="headline-clock", markup=False)
+        yield self._field
+        yield self._clock
 
-    def show(self, words: Sequence[Word], corner: Sequence[Word] = ()) -> None:
-        """``words`` by importance; ``corner`` stands at the right, above or beside them, where there is room."""
-        self._words, self._corner = tuple(words), tuple(corner)
+    def show(self, words: Sequence[Word], more: Sequence[Word], corner: Sequence[Word]) -> None:
+        """``words`` and ``more`` by importance; ``corner`` stands at the right of a line that has room for it."""
+        self._words, self._more, self._corner = tuple(words), tuple(more), tuple(corner)
         self._paint()
 
     def tick(self, time: str) -> None:
         """What the clock says, in at most `CLOCK_WIDTH` cells."""
         if self.is_mounted:
-            self.query_one("#headline-clock", Static).update(Content(clip(time, CLOCK_WIDTH)), layout=False)
+            self._clock.update(Content(clip(time, CLOCK_WIDTH)), layout=False)
 
     def on_resize(self) -> None:
         """Another width holds other words."""
@@ -75,11 +88,10 @@ class Headline(Widget):
     def _paint(self) -> None:
         if not self.is_mounted or not self.size:
             return
-        field = self.query_one("#headline-words", Static)
-        width, lines = field.size
+        width, lines = self._field.size
         ansi = self.app.native_ansi_color
         corner_width = width_of(self._corner) + len(GAP) if self._corner else 0
-        rows = lay_words(self._words, width, lines)
+        rows = lay_words(self._words, self._more, width, lines)
         if corner_width:
             for row in rows:
                 free = width - width_of(row)
@@ -90,4 +102,4 @@ class Headline(Widget):
         state = (content.markup, width, lines, ansi)
         if state != self._shown:
             self._shown = state
-            field.update(content, layout=False)
+            self._field.update(content, layout=False)

@@ -26,37 +26,38 @@ TWO_COLUMNS = 150
 """Cells from which on lanes stand in two columns."""
 
 
-def share(needs: Sequence[int], room: int) -> list[int]:
+def share(needs: Sequence[int], room: int, favoured: int = 0) -> list[int]:
     """Lines for each lane, given how many each could use (1 is an empty lane: its title alone).
 
     Nobody gets more than it needs while another has too little; what nobody needs goes to the last lane that has rows.
-    Where there is not even room for titles, the last lanes get nothing.
+    Where little room is left, the ``favoured`` lane and then the upper ones get enough to be read, the others their
+    title; where there is not even room for titles, the last lanes get nothing.
     """
+    if not needs:
+        return []
     if sum(needs) <= room:
         given = list(needs)
         open_lanes = [index for index, need in enumerate(needs) if need > TITLE]
-        if given:
-            given[open_lanes[-1] if open_lanes else -1] += room - sum(needs)
+        if open_lanes:
+            given[open_lanes[-1]] += room - sum(needs)
         return given
-    given = []
-    for _ in needs:
-        given.append(1 if sum(given) < room else 0)
+    order = sorted(range(len(needs)), key=lambda index: index != favoured)
+    given = [0] * len(needs)
+    for index in order[: max(0, room)]:
+        given[index] = TITLE
     spare = room - sum(given)
-    # First what makes a lane readable, from the top: its header and some rows. Then evenly.
-    for index, need in enumerate(needs):
-        if not given[index]:
-            continue
-        wanted = min(need, TITLE + HEADER + LEAST_ROWS) - 1
-        taken = wanted if wanted <= spare else spare if index == 0 else 0
-        given[index] += taken
-        spare -= taken
+    for index in order:
+        wanted = min(needs[index] - TITLE, HEADER + LEAST_ROWS)
+        taken = wanted if wanted <= spare else spare if index == favoured else 0
+        given[index] += taken if given[index] else 0
+        spare = room - sum(given)
     while spare > 0:
-        hungry = [index for index, need in enumerate(needs) if given[index] > 1 and given[index] < need]
-        hungry = hungry or [index for index, need in enumerate(needs) if given[index] and given[index] < need]
+        hungry = [index for index, need in enumerate(needs) if TITLE < given[index] < need]
         if not hungry:
+            # Nobody that is open needs more: the favoured one takes it rather than a lane that could not be read.
+            given[favoured] += spare
             break
-        least = min(hungry, key=lambda index: given[index])
-        given[least] += 1
+        given[min(hungry, key=lambda index: given[index])] += 1
         spare -= 1
     return given
 
@@ -70,26 +71,30 @@ class _ByNeed(Layout):
         lanes = [child for child in children if isinstance(child, LanePanel)]
         return [
             WidgetPlacement(region, NULL_OFFSET, NULL_SPACING, lane)
-            for lane, region in zip(lanes, place([lane.need for lane in lanes], size), strict=True)
+            for lane, region in zip(lanes, places(lanes, size), strict=True)
         ]
 
 
-def place(needs: Sequence[int], size: Size) -> list[Region]:
+def places(lanes: Sequence[LanePanel], size: Size) -> list[Region]:
     """Where each lane stands in an area of this size."""
-    double = size.width >= TWO_COLUMNS and len(needs) > 1
+    double = size.width >= TWO_COLUMNS and len(lanes) > 1
     left = (size.width - 1) // 2 if double else size.width
     regions: list[Region] = []
-    heights = (
-        [share(needs[0::2], size.height), share(needs[1::2], size.height)] if double else [share(needs, size.height)]
-    )
-    tops = [0] * len(heights)
-    for index in range(len(needs)):
-        column = index % len(heights)
-        height = heights[column][index // len(heights)]
+    columns = [lanes[0::2], lanes[1::2]] if double else [lanes]
+    heights = [_share(column, size.height) for column in columns]
+    tops = [0] * len(columns)
+    for index in range(len(lanes)):
+        column = index % len(columns)
+        height = heights[column][index // len(columns)]
         x, width = (left + 1, size.width - left - 1) if column else (0, left)
         regions.append(Region(x, tops[column], width, height))
         tops[column] += height
     return regions
+
+
+def _share(lanes: Sequence[LanePanel], room: int) -> list[int]:
+    favoured = next((index for index, lane in enumerate(lanes) if lane.favoured), 0)
+    return share([lane.need for lane in lanes], room, favoured)
 
 
 class Lanes(Widget):
@@ -105,8 +110,8 @@ class Lanes(Widget):
 
     def divide(self) -> None:
         """Divide the lines anew if the lanes' needs ask for it."""
-        lanes = [lane for lane in self.children if isinstance(lane, LanePanel)]
-        wanted = place([lane.need for lane in lanes], self.size)
+        lanes = [lane for lane in self.children if isinstance(lane, LanePanel) and lane.display]
+        wanted = places(lanes, self.size)
         if lanes and any(lane.outer_size != region.size for lane, region in zip(lanes, wanted, strict=True)):
             lanes[0].refresh(layout=True)
 
@@ -120,6 +125,7 @@ class LanePanel(Widget):
         super().__init__(name=name)
         self.table = BoardTable(columns, ascii_only=ascii_only)
         self.need = TITLE
+        self.favoured = False
         self._title = Static(markup=False, classes="lane-title")
         self._told: tuple[Word, ...] | None = None
 

@@ -11,6 +11,10 @@ GUTTER = 1
 """Cells left of the first column, for the mark of the cursor."""
 
 
+TEXT_SHARE = 38
+"""Per cent of a table's cells that flexible columns get before columns of a fixed width grow beyond their least."""
+
+
 class Column(Struct, frozen=True):
     """A column: `width` in cells, or None to share what the others leave. Where the table is too narrow for every
     column at its `min_width`, the one of lowest `priority` is left out first; a flexible column goes last of all."""
@@ -51,12 +55,17 @@ def lay_out(columns: Sequence[Column], width: int) -> Layout:
     spare = room - sum(widths.values()) - max(0, len(kept) - 1)
     if spare < 0:  # a single column that is still too wide
         widths = {column.id: room for column in kept}
+    flexible = [column for column in kept if column.width is None]
+    # What flexes holds what people read: it gets its share before the others grow to their full width.
+    for column in flexible:
+        grown = max(0, min(room * TEXT_SHARE // 100 // len(flexible) - widths[column.id], spare))
+        widths[column.id] += grown
+        spare -= grown
     for column in sorted(kept, key=lambda column: -column.priority):
         if column.width is not None and spare > 0:
             grown = max(0, min(column.width - widths[column.id], spare))
             widths[column.id] += grown
             spare -= grown
-    flexible = [column for column in kept if column.width is None]
     for position, column in enumerate(flexible):
         share = max(0, spare) // (len(flexible) - position)
         widths[column.id] += share

@@ -28,7 +28,7 @@ STYLES: Final[Mapping[str, str]] = {
     "link": "underline $text-accent",
     "marker": "bold $text-accent",
     "heading": "bold $text-accent",
-    "strong": "bold",
+    "strong": "bold $foreground",
     "verdict-failed": "bold reverse $text-error",
     "verdict-blind": "bold reverse $text-warning",
     "verdict-ok": "bold reverse $text-success",

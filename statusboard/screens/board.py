@@ -51,7 +51,7 @@ class BoardScreen(Screen[None]):
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("tab", "next_lane", "Next lane", show=False, id="next_lane"),
         Binding("shift+tab", "previous_lane", "Previous lane", show=False, id="previous_lane"),
-        *(Binding(str(n), f"view({n})", f"View {n}", show=False, id=f"view_{n}") for n in range(1, 10)),
+        *(Binding(str(n), f"view({n})", "View by its number", show=False, id=f"view_{n}") for n in range(1, 10)),
         Binding("l,right", "step_view(1)", "Next view", show=False, id="next_view"),
         Binding("h,left", "step_view(-1)", "Previous view", show=False, id="previous_view"),
         Binding("escape", "back", "Back: details, filter", show=False, id="back"),
@@ -72,6 +72,13 @@ class BoardScreen(Screen[None]):
         super().__init__()
         self._view = 0
         self._typed = ""
+        self._headline = Headline(id="headline")
+        self._notice = Static(id="notice", markup=False)
+        self._filter_bar = FilterBar(check, self._complete, id="filter")
+        self._lanes = Lanes()
+        self._details = DetailsPane(id="details")
+        self._view_bar = Static(id="views", markup=False)
+        self._small = Static(id="too-small", markup=False)
         self._panels: dict[ItemKind, LanePanel] = {}
         self.set = LaneSet(ViewSpec())
         self._subject: str | None = None
@@ -79,18 +86,18 @@ class BoardScreen(Screen[None]):
     # -- putting it up
 
     def compose(self) -> ComposeResult:
-        yield Headline(id="headline")
-        yield Static(id="notice", markup=False)
-        yield FilterBar(check, self._complete, id="filter")
+        self._panels = {
+            kind: LanePanel(columns_of(kind), ascii_only=self.app.look.ascii_only, name=kind) for kind in LANES
+        }
+        yield self._headline
+        yield self._notice
+        yield self._filter_bar
         with Container(id="body"):
-            with Lanes():
-                for kind in LANES:
-                    panel = LanePanel(columns_of(kind), ascii_only=self.app.look.ascii_only, name=kind)
-                    self._panels[kind] = panel
-                    yield panel
-            yield DetailsPane(id="details")
-        yield Static(id="views", markup=False)
-        yield Static(id="too-small", markup=False)
+            with self._lanes:
+                yield from self._panels.values()
+            yield self._details
+        yield self._view_bar
+        yield self._small
 
     def on_mount(self) -> None:
         """The first picture: last known rows, or empty lanes."""
@@ -111,9 +118,9 @@ class BoardScreen(Screen[None]):
         self.set_class(width >= BESIDE, "-beside")
         self.set_class(height < 14, "-low")
         self.set_class(width >= ONE_LINE or height < 14, "-one-line")
-        self.query_one(Headline).set_class(width < LEAST_WIDTH, "-no-clock")
+        self._headline.set_class(width < LEAST_WIDTH, "-no-clock")
         self.repaint_words()
-        self.call_after_refresh(self.query_one(Lanes).divide)
+        self.call_after_refresh(self._lanes.divide)
 
     # -- painting
 
@@ -135,12 +142,11 @@ class BoardScreen(Screen[None]):
         """Header, notice, titles and views: each is written only where it says something else than before."""
         app = self.app
         now = app.clock.now()
-        headline = self.query_one(Headline)
         engine = app.engine
         if engine is not None and app.cells.live:
             board = app.cells.board
             summary = board.summary()
-            words = live_words(
+            words, more = live_words(
                 summary,
                 board,
                 app.glyphs,
@@ -153,14 +159,14 @@ class BoardScreen(Screen[None]):
             for kind in self.set.view.lanes:
                 self._panels[kind].tell(title_of(kind, self.set.lanes[kind], board, app.settings.reads, app.glyphs))
         else:
-            words = old_words(app.cells.front, now, app.glyphs, title=app.settings.title, demo=app.settings.demo)
+            words, more = old_words(app.cells.front, now, app.glyphs, title=app.settings.title, demo=app.settings.demo)
             corner = [("reading…", "muted")]
-        headline.show(words, corner)
-        headline.tick(app.local_time())
+        self._headline.show(words, more, corner)
+        self._headline.tick(app.local_time())
         self._say_notice(engine.notice if engine is not None else "")
         self._paint_views()
         if self.has_class("-small"):
-            self.query_one("#too-small", Static).update(styled(self._too_small(words)))
+            self._small.update(styled(self._too_small(words)))
 
     def _too_small(self, words: Sequence[Word]) -> list[Word]:
         width, height = self.size
@@ -170,25 +176,23 @@ class BoardScreen(Screen[None]):
         ]
 
     def _say_notice(self, notice: str) -> None:
-        field = self.query_one("#notice", Static)
-        if field.display != bool(notice):
-            field.display = bool(notice)
-        if notice and str(field.content) != notice:
-            field.update(styled([(notice, "")]))
+        if self._notice.display != bool(notice):
+            self._notice.display = bool(notice)
+        if notice and str(self._notice.content) != notice:
+            self._notice.update(styled([(notice, "")]))
 
     def _paint_views(self) -> None:
-        bar = self.query_one("#views", Static)
         width = max(0, self.size.width - 2)
         words = view_words([view.name for view in self._views], self._view, width)
         content = styled(words, ansi=self.app.native_ansi_color)
-        if content != bar.content:
-            bar.update(content, layout=False)
+        if content != self._view_bar.content:
+            self._view_bar.update(content, layout=False)
 
     def theme_changed(self) -> None:
         """Words carry colours of the terminal's own or of the theme."""
         for panel in self._panels.values():
             panel.repaint_title()
-        self.query_one(DetailsPane).repaint()
+        self._details.repaint()
         self.repaint_words()
 
     # -- following the board
@@ -204,7 +208,7 @@ class BoardScreen(Screen[None]):
         for kind, change in changes.items():
             self._show(kind, change.changed)
         if changes:
-            self.query_one(Lanes).divide()
+            self._lanes.divide()
         if self._subject in delta.changed:
             self._tell_details()
         self.repaint_words()
@@ -240,15 +244,14 @@ class BoardScreen(Screen[None]):
 
     def _arrange(self) -> None:
         """The panels of this view, in its order."""
-        lanes = self.query_one(Lanes)
         wanted = [self._panels[kind] for kind in self.set.view.lanes]
         for panel in self._panels.values():
             panel.display = panel in wanted
-        shown = [child for child in lanes.children if child.display]
+        shown = [child for child in self._lanes.children if child.display]
         if shown != wanted:
             for position, panel in enumerate(wanted):
-                lanes.move_child(panel, before=position)
-        lanes.divide()
+                self._lanes.move_child(panel, before=position)
+        self._lanes.divide()
 
     # -- lanes and the cursor
 
@@ -284,8 +287,7 @@ class BoardScreen(Screen[None]):
         self._step_lane(-1)
 
     def _step_lane(self, step: int) -> None:
-        details = self.query_one(DetailsPane)
-        places = [*(panel.table for panel in self._open_panels()), *([details] if details.display else [])]
+        places = [*(panel.table for panel in self._open_panels()), *([self._details] if self._details.display else [])]
         if not places:
             return
         current = self.focused
@@ -348,12 +350,21 @@ class BoardScreen(Screen[None]):
 
     async def action_filter(self) -> None:
         """Type a filter."""
-        await self.query_one(FilterBar).edit(self._typed)
+        await self._filter_bar.edit(self._typed)
 
     @on(FilterBar.Changed)
     def _typed_more(self, event: FilterBar.Changed) -> None:
         event.stop()
         self.filter_by(event.text)
+
+    @on(FilterBar.Broken)
+    def _typed_wrong(self, event: FilterBar.Broken) -> None:
+        """The last good filter stays, without the key that was read as a word before its colon came."""
+        event.stop()
+        key, colon, _ = event.word.partition(":")
+        words = self._typed.split(" ")
+        if colon and words[-1] == key:
+            self.filter_by(" ".join(words[:-1]))
 
     def filter_by(self, text: str) -> None:
         """Put this filter in force.  One that does not parse changes nothing."""
@@ -383,7 +394,7 @@ class BoardScreen(Screen[None]):
 
     def _rest(self) -> None:
         words = " ".join(filter(None, ("faults only" if self.set.faults_only else "", self._typed)))
-        self.query_one(FilterBar).rest(words)
+        self._filter_bar.rest(words)
 
     def _focus_lane(self) -> None:
         panels = self._open_panels()
@@ -404,9 +415,8 @@ class BoardScreen(Screen[None]):
     @on(BoardTable.Selected)
     def _selected(self, event: BoardTable.Selected) -> None:
         event.stop()
-        pane = self.query_one(DetailsPane)
-        if pane.display:
-            pane.focus()
+        if self._details.display:
+            self._details.focus()
         else:
             self.action_details()
 
@@ -414,37 +424,37 @@ class BoardScreen(Screen[None]):
         """Another lane has another row under its cursor."""
         panel = self._panel_in_focus()
         if panel is not None:
+            for each in self._panels.values():
+                each.favoured = each is panel
+            self._lanes.divide()
             self._subject = panel.table.cursor_key
             self._tell_details()
 
     def action_details(self) -> None:
         """Show or hide the details."""
-        pane = self.query_one(DetailsPane)
-        if pane.display and self.focused is pane:
+        if self._details.display and self.focused is self._details:
             self._focus_lane()
-        pane.display = not pane.display
+        self._details.display = not self._details.display
         self._tell_details()
-        self.call_after_refresh(self.query_one(Lanes).divide)
+        self.call_after_refresh(self._lanes.divide)
 
     def _tell_details(self) -> None:
-        pane = self.query_one(DetailsPane)
-        if not pane.display:
+        if not self._details.display:
             return
         app = self.app
         row = app.cells.row(self._subject) if self._subject is not None else None
         if row is None:
-            pane.show("", [("Nothing is chosen", [])])
+            self._details.show("", [("Nothing is chosen", [])])
             return
         statuses = app.engine.statuses if app.engine is not None else {}
-        pane.show(
+        self._details.show(
             row.key,
             presenting.details(row, app.cells.board, app.clock.now(), statuses, glyphs=app.glyphs, zone=app.cells.zone),
         )
 
     def action_back(self) -> None:
         """One step back: out of the details, then out of the filter."""
-        pane = self.query_one(DetailsPane)
-        if pane.display:
+        if self._details.display:
             self.action_details()
         elif self.filtered:
             self.clear_filter()

@@ -26,23 +26,25 @@ def live_words(
     demo: bool,
     hidden_faults: int,
     filtered: bool,
-) -> list[Word]:
-    """The header of a live board, the most important first; the verdict carries its glyph."""
+) -> tuple[list[Word], list[Word]]:
+    """The header of a live board in two parts, each with the most important first: verdict and board; the numbers."""
     verdict, *rest = presenting.header_words(summary)
-    words: list[Word] = [_verdict(verdict, summary, glyphs), *_identity(title, demo)]
+    words: list[Word] = [_verdict(verdict, summary, glyphs)]
     if hidden_faults:
         where = "hidden by the filter" if filtered else "outside this view"
-        words.append((f"{hidden_faults} {'fault' if hidden_faults == 1 else 'faults'} {where}", "critical"))
-    return [*words, *rest, *unread_words(board)]
+        words.append((f" {hidden_faults} {'fault' if hidden_faults == 1 else 'faults'} {where} ", "critical"))
+    return [*words, *_identity(title, demo)], [*rest, *unread_words(board)]
 
 
-def old_words(front: Front | None, now: datetime, glyphs: Glyphs, *, title: str, demo: bool) -> list[Word]:
+def old_words(
+    front: Front | None, now: datetime, glyphs: Glyphs, *, title: str, demo: bool
+) -> tuple[list[Word], list[Word]]:
     """The header before anything is live: what was known last, or nothing.  Never in the colours of now."""
     unknown = glyphs.of("build", "unknown")
     if front is None:
-        return [(f" {unknown} STARTING ", "verdict-blind"), *_identity(title, demo), ("nothing read yet", "muted")]
+        return [(f" {unknown} STARTING ", "verdict-blind"), *_identity(title, demo)], [("nothing read yet", "muted")]
     (first, _), *rest = presenting.last_known_words(front.summary, front.saved_at, now)
-    return [(f" {unknown} {first} ", "verdict-old"), *_identity(title, demo), *rest]
+    return [(f" {unknown} {first} ", "verdict-old"), *_identity(title, demo)], rest
 
 
 def unread_words(board: Board) -> list[Word]:

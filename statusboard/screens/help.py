@@ -54,11 +54,11 @@ class HelpScreen(ModalScreen[None]):
         self.query_one("#help", VerticalScroll).scroll_relative(y=lines, animate=False)
 
     def _content(self) -> Content:
-        words: list[Word] = [("Keys of this screen\n", "heading")]
+        words: list[Word] = [("Keys", "heading"), ("   j k scroll, esc closes\n", "muted")]
         for heading, rows in self._rows:
             words.append((f"\n{heading}\n", "strong"))
             for keys, what in rows:
-                words += [(fit(keys, 18), "marker"), (f" {what}\n", "")]
+                words += [(fit(keys, 16), "marker"), (f" {what}\n", "")]
         words += [("\nFilters\n", "strong"), (QUERY_HELP, "")]
         return styled(words, ansi=self.app.native_ansi_color)
 
@@ -67,19 +67,32 @@ def key_rows(
     bindings: Iterable[ActiveBinding], screen: Screen[Any], app: object
 ) -> list[tuple[str, list[tuple[str, str]]]]:
     """Heading -> (keys, what they do), from what is bound: in the widget with the focus, on the screen, everywhere."""
-    groups: dict[str, dict[str, list[str]]] = {"Here": {}, "On this screen": {}, "Everywhere": {}}
+    groups: dict[str, dict[str, list[str]]] = {"On this screen": {}, "In what has the focus": {}, "Everywhere": {}}
     for active in bindings:
         binding = active.binding
-        if not binding.description or binding.system or binding.action.startswith("app.focus"):
+        if not binding.description or binding.id is None:  # what is Textual's own has no id
             continue
-        heading = "On this screen" if active.node is screen else "Everywhere" if active.node is app else "Here"
+        heading = (
+            "On this screen"
+            if active.node is screen
+            else "Everywhere"
+            if active.node is app
+            else "In what has the focus"
+        )
         keys = groups[heading].setdefault(binding.description, [])
         shown = key_name(binding.key)
         if shown not in keys:
             keys.append(shown)
     return [
-        (heading, [(" ".join(keys), what) for what, keys in rows.items()]) for heading, rows in groups.items() if rows
+        (heading, [(_several(keys), what) for what, keys in rows.items()]) for heading, rows in groups.items() if rows
     ]
+
+
+def _several(keys: list[str]) -> str:
+    """Keys side by side; digits that follow each other as a range."""
+    if len(keys) > 2 and all(key.isdecimal() for key in keys):
+        return f"{keys[0]}-{keys[-1]}"
+    return " ".join(keys)
 
 
 _NAMES = {

@@ -31,9 +31,9 @@ COLUMNS = (
     Column("next", "Next", 7, 5, 60, "right"),
     Column("state", "State", 10, 10, 100),
     Column("name", "Source", 18, 10, 100),
-    Column("type", "Type", 13, 8, 50),
+    Column("type", "Type", 13, 12, 50),
     Column("items", "Items", 6, 5, 70, "right"),
-    Column("budget", "Budget", 14, 9, 40),
+    Column("budget", "Budget", 11, 11, 40),
     Column("every", "Every", 6, 5, 20, "right"),
     Column("skew", "Clock", 7, 6, 10, "right"),
     Column("told", "What is wrong", None, 20, 80),
@@ -74,6 +74,7 @@ class SourcesScreen(Screen[None], Ticking):
         """Times go on; cells that are equal cost nothing."""
         table = self.query_one("#sources", BoardTable)
         names = self._names()
+        table.styles.height = min(len(names) + 1, max(4, self.size.height // 2)) if names else 3
         table.set_rows(names, names)
         ansi = self.app.native_ansi_color
         self.query_one("#sources-title", Static).update(styled(self._title(names), ansi=ansi), layout=False)
@@ -216,9 +217,12 @@ def source_cells(
     if status is not None:
         if status.next_poll is not None and state != "paused":
             cells["next"] = (_ahead(status.next_poll, now), "muted")
-        cells["budget"] = (_budget(status, now), _budget_style(status))
+        cells["budget"] = (_budget(status), _budget_style(status))
         if status.clock_offset is not None and abs(status.clock_offset) >= 1:
-            cells["skew"] = (_skew(status.clock_offset), "warning" if abs(status.clock_offset) >= 30 else "muted")
+            cells["skew"] = (
+                _skew(status.clock_offset).split(" ")[0],
+                "warning" if abs(status.clock_offset) >= 30 else "muted",
+            )
     return RowCells({key: cell for key, cell in cells.items() if cell[0]})
 
 
@@ -226,10 +230,10 @@ def status_lines(status: Status, now: datetime) -> list[tuple[str, str, str]]:
     """What moves at every poll."""
     return [
         ("requests", f"{status.requests} in the last poll" if status.requests else "", ""),
-        ("took", str(Duration(round(status.duration, 2))) if status.duration is not None else "", ""),
+        ("took", str(Duration(round(status.duration, 3))) if status.duration is not None else "", ""),
         ("interval", str(Duration(status.interval)), ""),
         ("budget", _budget(status, now), _budget_style(status)),
-        ("clock", f"{_skew(status.clock_offset)} from ours" if status.clock_offset is not None else "", ""),
+        ("clock", _skew(status.clock_offset) if status.clock_offset is not None else "", ""),
         *(("note", note, "warning") for note in status.notes),
     ]
 
@@ -239,12 +243,14 @@ def _ahead(moment: datetime, now: datetime) -> str:
     return str(Duration(round(seconds))) if seconds >= 1 else "now"
 
 
-def _budget(status: Status, now: datetime) -> str:
+def _budget(status: Status, now: datetime | None = None) -> str:
+    """What is left of the quota, of how many requests; with ``now`` also when it is whole again."""
     if status.budget_left is None:
         return ""
-    limit = f"/{status.budget_limit}" if status.budget_limit else ""
-    reset = f" {_ahead(status.budget_reset, now)}" if status.budget_reset and status.budget_reset > now else ""
-    return f"{status.budget_left}{limit}{reset}"
+    text = f"{status.budget_left}/{status.budget_limit}" if status.budget_limit else str(status.budget_left)
+    if now is None or status.budget_reset is None or status.budget_reset <= now:
+        return text
+    return f"{text} requests left, whole again in {_ahead(status.budget_reset, now)}"
 
 
 def _budget_style(status: Status) -> str:
@@ -254,4 +260,7 @@ def _budget_style(status: Status) -> str:
 
 
 def _skew(seconds: float) -> str:
-    return f"{'+' if seconds >= 0 else '-'}{Duration(round(abs(seconds)))}"
+    """How far the source's clock is from ours."""
+    if abs(seconds) < 1:
+        return "in step with ours"
+    return f"{'+' if seconds >= 0 else '-'}{Duration(round(abs(seconds)))} from ours"
