@@ -1,0 +1,21 @@
+"""Prints the bench's table: ``python -m tests.bench [comparing|polling|screen ...]``.  Takes about six minutes."""
+
+from __future__ import annotations
+
+import sys
+
+from tests.bench import comparing, polling, screen
+from tests.bench.table import printed
+
+PARTS = {"comparing": comparing.rows, "screen": screen.rows, "polling": polling.rows}
+
+
+def main(names: list[str]) -> int:
+    """Measure the named parts, or all; the exit code is 1 where a row misses what it is to reach."""
+    rows = [row for name in names or PARTS for row in PARTS[name]()]
+    print(printed(rows))
+    return 0 if all(row.met for row in rows) else 1
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))
