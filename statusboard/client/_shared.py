@@ -20,6 +20,9 @@ from statusboard.text import clean
 KEEP_ALIVE = 120.0
 """Seconds a connection is kept between polls; a server that closes it earlier is asked over a new one."""
 
+PROXIES_KEPT = 60.0
+"""Seconds for which the environment's (on some systems: the settings') proxies are not asked for again."""
+
 USER_AGENT = f"statusboard/{__version__}"
 
 _PLAIN = TLSOptions()
@@ -54,6 +57,8 @@ class Shared:
         self.salt = salt
         self._transport = transport
         self._trust_env = trust_env
+        self._proxies: dict[tuple[str, bytes], str | None] = {}
+        self._proxies_until = 0.0
         self._patience = patience
         self._lanes: dict[tuple[str, str], Lane] = {}
         self._transports: dict[tuple[str, TLSOptions], httpx.AsyncBaseTransport] = {}
@@ -126,11 +131,14 @@ class Shared:
     def _proxy(self, url: httpx.URL) -> str | None:
         if not self._trust_env:
             return None
-        proxies = urllib.request.getproxies()
-        proxy = proxies.get(url.scheme) or proxies.get("all")
-        if not proxy or urllib.request.proxy_bypass(url.netloc.decode("ascii")):
-            return None
-        return proxy if "://" in proxy else f"http://{proxy}"
+        now = self.clock.monotonic()
+        if now >= self._proxies_until:  # asking costs as much as a tenth of a request
+            self._proxies.clear()
+            self._proxies_until = now + PROXIES_KEPT
+        place = (url.scheme, url.netloc)
+        if place not in self._proxies:
+            self._proxies[place] = _proxy_for(*place)
+        return self._proxies[place]
 
     async def _context(self, tls: TLSOptions) -> ssl.SSLContext:
         # In a thread: loading the authorities takes tens of milliseconds.  In a task: who asks first may be cancelled.
@@ -143,6 +151,15 @@ class Shared:
         except TransportError:
             self._contexts.pop(tls, None)  # the file may be mended meanwhile
             raise
+
+
+def _proxy_for(scheme: str, netloc: bytes) -> str | None:
+    """The proxy that the environment (or the system) names for a place."""
+    proxies = urllib.request.getproxies()
+    proxy = proxies.get(scheme) or proxies.get("all")
+    if not proxy or urllib.request.proxy_bypass(netloc.decode("ascii")):
+        return None
+    return proxy if "://" in proxy else f"http://{proxy}"
 
 
 def _context(tls: TLSOptions, trust_env: bool) -> ssl.SSLContext:
