@@ -280,6 +280,9 @@ class Source(Generic[O]):
         ``timeout`` is the limit of one part, in seconds.  Raises what `scopes` raises: then nothing was read.
         """
         scopes = await contained(self, "scopes", self.scopes(http("")))
+        if len(scopes) == 1:
+            yield await self._part(scopes[0], http, timeout)
+            return
         tasks = [asyncio.create_task(self._part(scope, http, timeout)) for scope in scopes]
         try:
             for done in asyncio.as_completed(tasks):
