@@ -6,6 +6,7 @@ Exit codes: 1 something is failing, even where we are partly blind; 3 blind in p
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Collection, Iterable, Mapping
 from datetime import datetime
 from typing import Any
@@ -15,7 +16,7 @@ import msgspec
 from statusboard.board import Board, Row
 from statusboard.clock import age, rfc3339
 from statusboard.current import is_unknown
-from statusboard.model import Change, Incident, Item, Status, decode
+from statusboard.model import Change, Incident, Item, SourceHealth, Status, decode, health_key
 from statusboard.text import clip, fit
 
 SCHEMA = 1
@@ -32,8 +33,13 @@ def picture(
     counts: Collection[str] | None = None,
     required: Collection[str] | None = None,
 ) -> dict[str, Any]:
-    """The whole board in the shape of the JSON contract.  ``counts`` and ``required`` narrow what `summary` counts."""
+    """The whole board in the shape of the JSON contract.  ``counts`` and ``required`` narrow what `summary` counts.
+
+    A required source that the board has never heard of is listed as well, as ``starting``.
+    """
     summary = board.summary(keys=counts, sources=required)
+    items = Counter(row.fact.source for row in board.items())
+    names = sorted({*board.health, *(required or ())})
     return {
         "schema": SCHEMA,
         "store_id": board.store_id,
@@ -47,23 +53,23 @@ def picture(
             "suppressed": summary.suppressed,
             "unknown": summary.unknown,
         },
-        "sources": [source_row(board, name, statuses.get(name)) for name in sorted(board.health)],
+        "sources": [source_row(board, name, statuses.get(name), items[name]) for name in names],
         "items": [item_row(row) for row in sorted(board.items(), key=lambda row: row.key)],
     }
 
 
-def source_row(board: Board, name: str, status: Status | None) -> dict[str, Any]:
-    """One source in the JSON contract."""
-    health = board.health[name]
+def source_row(board: Board, name: str, status: Status | None, items: int) -> dict[str, Any]:
+    """One source, with its number of items, in the JSON contract."""
+    health = board.health.get(name) or SourceHealth(key=health_key(name), source=name, state="starting")
     last = status.last_success if status is not None else health.last_success
     return {
         "name": name,
-        "type": health.type,
+        "type": health.type or (status.type if status is not None else ""),
         "state": board.state_of(name),
         "optional": health.optional,
         "error": health.error or None,
         "errors": [{"part": e.part, "error": e.error} for e in health.errors],
-        "items": sum(1 for row in board.items() if row.fact.source == name),
+        "items": items,
         "interval": health.interval,
         "last_success": _time(last),
         "budget_left": status.budget_left if status is not None else None,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib
+import io
 import os
 import sys
 
@@ -96,6 +97,10 @@ def main(args: list[str] | None = None) -> None:
 
     Exit codes: those of the command; 2 bad usage or configuration; 70 a fault of ours.
     """
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            # A terminal or pipe that cannot show a sign shows a `?`; that is no reason to end.
+            stream.reconfigure(errors="replace")
     try:
         result = cli.main(args=args, prog_name="statusboard", standalone_mode=False)
         code = result if isinstance(result, int) else 0
@@ -127,8 +132,11 @@ def main(args: list[str] | None = None) -> None:
 def _own_fault(error: Exception) -> int:
     import logging
 
+    from statusboard import log
     from statusboard.paths import log_file
 
+    if not logging.getLogger().handlers:  # not every command writes a log
+        log.setup(log_file())
     logging.getLogger("statusboard").error("an unexpected fault", exc_info=error)
     name = type(error).__name__
     click.echo(f"statusboard: an unexpected fault of ours ({name}); the details are in {log_file()}", err=True)

@@ -13,6 +13,8 @@ from statusboard.clock import Duration, parse_duration
 from statusboard.errors import ConfigError
 
 if TYPE_CHECKING:
+    import asyncio
+
     from statusboard.config import Config
     from statusboard.registry import Registry
 
@@ -93,6 +95,17 @@ class _DurationType(_ParamType):
 
 
 DURATION = _DurationType()
+
+
+def ending() -> asyncio.Event:
+    """An event that SIGTERM, SIGHUP or Ctrl-C sets, so that what is under way ends in order.  In a running loop."""
+    import asyncio
+    import signal
+
+    event = asyncio.Event()
+    for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
+        asyncio.get_running_loop().add_signal_handler(number, event.set)
+    return event
 
 
 def require_known(names: Iterable[str], config: Config) -> None:

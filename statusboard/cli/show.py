@@ -13,6 +13,7 @@ from statusboard.cli.common import (
     DURATION,
     complete_sources,
     config_option,
+    ending,
     log_level,
     read_config,
     read_only,
@@ -26,6 +27,9 @@ if TYPE_CHECKING:
     from statusboard.config import Config
     from statusboard.engine import Engine
     from statusboard.query import Query
+
+#: Seconds between two lines that say that ``--watch`` is still here.
+HEARTBEAT = 60.0
 
 
 @click.command("show")
@@ -56,6 +60,13 @@ def command(
     """Print the board once.
 
     Uses what a live board on this store has read if that is younger than one interval, else reads the sources once.
+
+    \b
+    Examples:
+      statusboard show
+      statusboard show --json | jq '.items[] | select(.failing) | .title'
+      statusboard show --fail-on "team:payments kind:incident" --require prod-alerts
+      statusboard show --watch
 
     \b
     Exit codes:
@@ -115,24 +126,35 @@ async def _show(
 
     engine = make_engine(config, read_only=follow_only)
     try:
-        await read_once(engine, force=poll, deadline=deadline)
+        unread = await read_once(engine, force=poll, deadline=deadline)
         if engine.notice:
             click.echo(f"statusboard: {engine.notice}", err=True)
-        now = engine.clock.now()
+        if unread:
+            click.echo(f"statusboard: not read in time: {', '.join(sorted(unread))}", err=True)
         counts = _counted(engine, query)
+        # What is configured and was never heard of is blind as well.
+        sources = required or {*engine.board.health, *(s.name for s in engine.setups.values() if not s.optional)}
         if as_json:
-            picture = report.picture(engine.board, engine.statuses, now, counts=counts, required=required)
+            now = engine.clock.now()
+            picture = report.picture(engine.board, engine.statuses, now, counts=counts, required=sources)
             click.echo(msgspec.json.encode(picture).decode())
         elif not watch:
             width = shutil.get_terminal_size((120, 40)).columns
-            click.echo(report.table(engine.board, engine.statuses, now, width), nl=False)
-        code = report.exit_code(engine.board, counts=counts, required=required)
+            click.echo(report.table(engine.board, engine.statuses, engine.clock.now(), width), nl=False)
         if watch:
-            engine.carry_on()
-            await _watch(engine, heartbeat)
-        return code
+            engine.go_on()
+            await _watch(engine)
+            counts = _counted(engine, query)
+            unread = frozenset()
+        code = report.exit_code(engine.board, counts=counts, required=sources)
+        late = {name for name in unread & set(sources) if not _optional(engine, name)}
+        return report.EXIT_BLIND if late and code == report.EXIT_OK else code
     finally:
         await engine.stop()
+
+
+def _optional(engine: Engine, name: str) -> bool:
+    return name in engine.setups and engine.setups[name].optional
 
 
 def _counted(engine: Engine, query: Query | None) -> Collection[str] | None:
@@ -146,34 +168,60 @@ def _counted(engine: Engine, query: Query | None) -> Collection[str] | None:
     }
 
 
-async def _watch(engine: Engine, heartbeat: float) -> None:
-    """One line a change, and every ``heartbeat`` seconds one that says we are still here, and at which picture."""
+async def _watch(engine: Engine) -> None:
+    """One line a change, and one a minute that says we are still here; until a signal or the reader ends it."""
+    work = [asyncio.ensure_future(_changes(engine)), asyncio.ensure_future(_beats(engine))]
+    ended = asyncio.ensure_future(ending().wait())
+    try:
+        done, _ = await asyncio.wait([*work, ended], return_when=asyncio.FIRST_COMPLETED)
+        for task in done:
+            task.result()  # raises what ended it: a closed pipe, most often
+    finally:
+        for task in (*work, ended):
+            task.cancel()
+        await asyncio.gather(*work, ended, return_exceptions=True)
+
+
+async def _changes(engine: Engine) -> None:
     import msgspec
 
     from statusboard import report
+    from statusboard.errors import StoreError
 
-    async def lines() -> None:
-        seen = {key: msgspec.to_builtins(row.fact) for key, row in engine.board.rows.items()}
-        async for changes in engine.store.changes(engine.board.seq):
-            for change in changes:
-                line = report.change_row(change, seen.get(change.key))
-                if line["after"] is None:
-                    seen.pop(change.key, None)
-                else:
-                    seen[change.key] = line["after"]
-                click.echo(msgspec.json.encode(line).decode())
+    seen = {key: msgspec.to_builtins(row.fact) for key, row in engine.board.rows.items()}
+    store, after = engine.store, engine.board.seq
+    while True:
+        try:
+            async for changes in store.changes(after):
+                for change in changes:
+                    after = change.seq
+                    line = report.change_row(change, seen.get(change.key))
+                    if line["after"] is None:
+                        seen.pop(change.key, None)
+                    elif line["after"] == line["before"]:
+                        continue  # a new history begins with what was known
+                    else:
+                        seen[change.key] = line["after"]
+                    click.echo(msgspec.json.encode(line).decode())
+        except StoreError:
+            await engine.clock.sleep(1.0)  # the engine goes on with another store, or with this one again
+            if store is not engine.store:
+                click.echo(f"statusboard: {engine.notice}", err=True)
+                store, after = engine.store, 0
 
-    async def beats() -> None:
-        while True:
-            await engine.clock.sleep(heartbeat)
-            line = {
-                "heartbeat": engine.clock.now(),
-                "revision": engine.board.seq,
-                "digest": engine.board.digest,
-                "verdict": engine.board.summary().verdict,
-            }
-            click.echo(msgspec.json.encode(line).decode())
 
-    async with asyncio.TaskGroup() as group:
-        group.create_task(lines())
-        group.create_task(beats())
+async def _beats(engine: Engine) -> None:
+    import msgspec
+
+    from statusboard.clock import rfc3339
+
+    while True:
+        await engine.clock.sleep(HEARTBEAT)
+        line = {
+            "heartbeat": rfc3339(engine.clock.now()),
+            "store_id": engine.board.store_id,
+            "revision": engine.board.seq,
+            "digest": engine.board.digest,
+            "verdict": engine.board.summary().verdict,
+        }
+        click.echo(msgspec.json.encode(line).decode())
