@@ -116,8 +116,8 @@ def text(findings: Findings) -> str:
 def _source(source: SourceFinding) -> list[str]:
     word = {"ok": "ok", "partial": "PARTIAL", "failed": "FAILED"}[source.verdict]
     lines = [f"{word:<8} {source.name} ({source.type}{f', {source.url}' if source.url else ''})"]
-    told = {f"{finding.reference}: {finding.error}" for finding in source.credentials}
-    if source.error and source.error not in told:
+    missing = {f"{finding.reference}: {finding.error}" for finding in source.credentials}
+    if source.error and source.error not in missing:
         lines.append(_row("error", source.error))
     elif not source.reachable:
         lines.append(_row("reachable", "no"))
