@@ -3,6 +3,8 @@
 It paints what was known last, then loads the rest (configuration, sources, HTTP) in a thread, starts the engine, and
 gathers what changes into at most four flushes a second.  Widgets never ask a source for anything: what they show came
 through the engine's board.
+
+Until the first paint nothing is imported that it does not need; hence the imports inside functions.
 """
 
 from __future__ import annotations
@@ -12,33 +14,31 @@ import gc
 import logging
 import os
 import sys
-from collections.abc import Callable, Iterable, Sequence
-from datetime import UTC, datetime, tzinfo
+from collections.abc import Callable, Sequence
 from pathlib import Path, PurePath
 from typing import TYPE_CHECKING, ClassVar, TypeAlias
 
-from textual.app import App
+from textual.app import App, ComposeResult
 from textual.binding import Binding, BindingType
-from textual.screen import Screen
 from textual.theme import Theme
 
-from statusboard import crash, front, presenting
-from statusboard.board import Delta
-from statusboard.clock import Clock, SystemClock
+from statusboard import crash
 from statusboard.errors import StatusboardError
-from statusboard.front import Front
-from statusboard.screens.board import BoardScreen
-from statusboard.screens.lanes import Cells
-from statusboard.screens.settings import Settings
+from statusboard.screens import first
+from statusboard.screens.first import First
 from statusboard.screens.ticking import Ticking
 from statusboard.text import clean
 from statusboard.themes import ANSI, THEMES, Look, look_of
-from statusboard.view import LANES, Lane
+from widgets.glance import Glance
 
 if TYPE_CHECKING:
     from textual.command import Provider
 
+    from statusboard.board import Delta
     from statusboard.engine import Engine
+    from statusboard.screens.board import BoardScreen
+    from statusboard.screens.live import Live
+    from statusboard.screens.settings import Settings
 
 log = logging.getLogger("statusboard.app")
 
@@ -48,7 +48,7 @@ Load: TypeAlias = "Callable[[], tuple[Settings, Engine]]"
 SCREENS = Path(__file__).parent / "screens"
 FLUSH_EVERY = 0.25
 AGES_EVERY = 15.0
-FRONT_EVERY = 60.0
+FIRST_EVERY = 60.0
 STOP_WITHIN = 5.0
 
 
@@ -63,8 +63,8 @@ class BoardApp(App[None]):
     """The board.  ``run_async``, then ``close``; ``farewell`` and ``return_code`` tell how it ended."""
 
     TITLE = "statusboard"
-    # That of the default screen, too: Textual loads a CSS_PATH only of screens that are pushed.
-    CSS_PATH: ClassVar[list[str | PurePath]] = [SCREENS / "app.tcss", SCREENS / "board.tcss"]
+    # Of what the first paint does not need, screens bring their own.
+    CSS_PATH: ClassVar[list[str | PurePath]] = []
     ENABLE_COMMAND_PALETTE = True
     COMMANDS: ClassVar[set[type[Provider] | Callable[[], type[Provider]]]] = {board_commands}
     NOTIFICATION_TIMEOUT = 4
@@ -79,48 +79,42 @@ class BoardApp(App[None]):
         self,
         load: Load,
         *,
-        settings: Settings | None = None,
-        last: Front | None = None,
-        keep_front: Path | None = None,
+        last: First | None = None,
+        keep_first: Path | None = None,
+        title: str = "statusboard",
         look: Look | None = None,
-        clock: Clock | None = None,
     ) -> None:
-        """``settings`` and ``last`` are those of the last run, for the first paint; ``keep_front`` is where the next
-        ones are kept, None for nowhere."""
-        self.settings = settings or Settings()
-        self.look = look or look_of(os.environ, sys.__stdout__.encoding if sys.__stdout__ else "", self.settings.theme)
+        """``last`` is the picture of the last run, ``keep_first`` where the next one is kept, None for nowhere."""
+        wanted = last.theme if last is not None else ""
+        encoding = sys.__stdout__.encoding if sys.__stdout__ is not None else ""
+        self.look = look or look_of(os.environ, encoding, wanted)
         # A filter that takes all colour away is chosen in the constructor, by whether colours are the terminal's own.
         super().__init__(ansi_color=True if self.look.no_color else None)
+        self.live: Live | None = None
+        self.farewell = ""
+        self._picture = last.picture if last is not None else first.nothing_known(title)
+        self._load_engine = load
+        self._keep_at = keep_first
+        self._engine: Engine | None = None
+        self._board: BoardScreen | None = None
+        self._changed: set[str] = set()
+        self._gone: set[str] = set()
+        self._due = False
+        self._flushed = 0.0
+        self._first_kept = 0.0
+        self._crashed: BaseException | None = None
         for theme in THEMES:
             self.register_theme(theme)
         self.theme = self.look.theme if self.look.theme in self.available_themes else THEMES[0].name
-        self.clock: Clock = clock or SystemClock()
-        self.glyphs = presenting.ASCII if self.look.ascii_only else presenting.UNICODE
-        self.cells = Cells(self.clock, self.glyphs, zone_of(self.settings.timezone), last)
-        self.engine: Engine | None = None
-        self.farewell = ""
-        self._load_engine = load
-        self._keep_front = keep_front
-        self._board_screen = BoardScreen()
-        self._changed: set[str] = set()
-        self._gone: set[str] = set()
-        self._flush_is_due = False
-        self._flushed = 0.0
-        self._kept = 0.0
-        self._filled = False
-        self._crashed: BaseException | None = None
 
     # -- its life
 
-    def get_default_screen(self) -> Screen[None]:
-        """The board is all there is at first."""
-        return self._board_screen
+    def compose(self) -> ComposeResult:
+        """What was known last."""
+        yield Glance(self._picture)
 
     def on_mount(self) -> None:
-        """Timers, and everything that the first paint does not need."""
-        self.set_keymap(self.settings.keys)
-        self.set_interval(1.0, self._tick)
-        self.set_interval(AGES_EVERY, self._board_screen.age_rows)
+        """Everything that the first paint does not need comes after it."""
         self.call_after_refresh(self._begin)
 
     def _begin(self) -> None:
@@ -128,54 +122,55 @@ class BoardApp(App[None]):
 
     async def _start(self) -> None:
         try:
-            settings, engine = await asyncio.to_thread(self._load_engine)
-            self._use(settings)
-            self.engine = engine
+            settings, engine = await asyncio.to_thread(self._load_all)
+            self._engine = engine
             engine.subscribe(self._hear)
             await engine.start()
         except StatusboardError as error:
             self.leave(2, str(error))
             return
-        self._adopt()
+        await self._go_live(engine, settings)
 
-    def _use(self, settings: Settings) -> None:
-        """The configuration as it is now may differ from the last run's."""
-        if settings == self.settings:
-            return
-        before, self.settings = self.settings, settings
-        self.cells.zone = zone_of(settings.timezone)
-        self.set_keymap(settings.keys)
-        if settings.theme != before.theme:
+    def _load_all(self) -> tuple[Settings, Engine]:
+        """In a thread: what takes long to import, and the configuration."""
+        loaded = self._load_engine()
+        import statusboard.screens.board  # noqa: F401
+
+        return loaded
+
+    async def _go_live(self, engine: Engine, settings: Settings) -> None:
+        """The engine has read its store: put up the lanes, filled."""
+        from statusboard.screens.board import BoardScreen
+        from statusboard.screens.live import Live
+
+        if settings.theme:
             self.use_theme(look_of(os.environ, "utf-8", settings.theme).theme)
-        self._board_screen.repaint_words()
-
-    def _adopt(self) -> None:
-        """The engine has read its store (once more, perhaps): the rows are those of its board now."""
-        engine = self.engine
-        if engine is not None and engine.board is not self.cells.board:
-            self.cells.go_live(engine.board)
-            self._changed.clear()
-            self._gone.clear()
-            self._board_screen.rebuild()
-
-    def filled(self) -> None:
-        """The lanes show all there is: what is in memory now stays, the collector need not look at it again."""
-        if self.cells.live and not self._filled:
-            self._filled = True
-            gc.enable()
-            gc.freeze()
+        self.set_keymap(settings.keys)
+        self.live = live = Live(engine, settings, ascii_only=self.look.ascii_only)
+        async for _ in live.lanes.rebuild(live.cells.board, live.clock):
+            await asyncio.sleep(0)
+        self._board = BoardScreen(live)
+        await self.push_screen(self._board)
+        self.set_interval(1.0, self._tick)
+        self.set_interval(AGES_EVERY, self._board.age_rows)
+        self._wake()
+        # What is in memory now stays: the collector need not look at it again.
+        gc.enable()
+        gc.freeze()
 
     async def close(self) -> None:
-        """After the app has run: keep the first screen of the next run, and end the engine."""
-        engine = self.engine
+        """After the app has run: keep the first picture of the next run, and end the engine."""
+        engine = self._engine
         if engine is None:
             return
-        if self._keep_front is not None and self.cells.live and self.cells.board is engine.board:
+        if self.live is not None and self._keep_at is not None:
+            from statusboard.view import LANES, Lane
+
             lanes = {kind: Lane(kind) for kind in LANES}
             for lane in lanes.values():
-                lane.rebuild(engine.board, self.clock.now())
+                lane.rebuild(self.live.cells.board, self.live.now)
             keys = {kind: lane.keys for kind, lane in lanes.items()}
-            front.save(self._keep_front, front.make(engine.board, keys, self.clock.now()))
+            first.save(self._keep_at, first.encode(self.live.cells, keys, self.live.settings, self.live.now))
         try:
             async with asyncio.timeout(STOP_WITHIN):
                 await engine.stop()
@@ -190,63 +185,58 @@ class BoardApp(App[None]):
     # -- following the engine
 
     def _hear(self, delta: Delta) -> None:
+        """Gather what changed."""
         self._changed |= delta.changed
         self._gone -= delta.changed
         self._gone |= delta.gone
         self._changed -= delta.gone
-        if not self._flush_is_due and self.is_running:
-            self._flush_is_due = True
-            waited = self.clock.monotonic() - self._flushed
+        self._wake()
+
+    def _wake(self) -> None:
+        """Have what was gathered applied, at most four times a second; there is no timer while nothing waits."""
+        if (self._changed or self._gone) and not self._due and self._board is not None and self.is_running:
+            self._due = True
+            waited = asyncio.get_running_loop().time() - self._flushed
             self.set_timer(max(0.01, FLUSH_EVERY - waited), self._apply)
 
     def _apply(self) -> None:
-        self._flush_is_due = False
-        self._flushed = self.clock.monotonic()
-        engine = self.engine
-        if engine is None or not self.cells.live or not self._board_screen.is_attached:
+        self._due = False
+        self._flushed = asyncio.get_running_loop().time()
+        board, live = self._board, self.live
+        if board is None or live is None or not board.is_attached:
             return
-        if engine.board is not self.cells.board:
-            self._adopt()
-            return
+        from statusboard.board import Delta
+
         delta = Delta(frozenset(self._changed), frozenset(self._gone))
         self._changed.clear()
         self._gone.clear()
-        if delta:
-            self._board_screen.follow(delta)
+        if live.engine.board is not live.cells.board:
+            # The engine has read its store anew: another board, of which everything may be different.
+            live.cells.board = live.engine.board
+            board.rebuild()
+        else:
+            board.follow(delta)
 
     def _tick(self) -> None:
         """Once a second: the clock, and what only time changes. What is equal is not written."""
-        self._board_screen.repaint_words()
+        if self._board is None or not self._board.is_attached:
+            return
+        self._board.repaint_words()
         if isinstance(self.screen, Ticking):
             self.screen.tick()
-        now = self.clock.monotonic()
-        if now - self._kept >= FRONT_EVERY and self._filled:
-            self._kept = now
-            self._keep()
+        now = asyncio.get_running_loop().time()
+        if now - self._first_kept >= FIRST_EVERY:
+            self._first_kept = now
+            self._keep_first()
 
-    def _keep(self) -> None:
-        """Keep the first screen, as far as the lanes hold all there is."""
-        screen = self._board_screen
-        if self._keep_front is None or not screen.shows_everything or not screen.set.settled:
+    def _keep_first(self) -> None:
+        """Keep the picture, as far as the lanes hold all there is."""
+        board, live = self._board, self.live
+        if self._keep_at is None or board is None or live is None or not board.shows_everything:
             return
-        keys = {kind: lane.keys for kind, lane in screen.set.lanes.items()}
-        made = front.make(self.cells.board, keys, self.clock.now())
-        self.run_worker(asyncio.to_thread(front.save, self._keep_front, made), name="front", exit_on_error=False)
-
-    def local_time(self) -> str:
-        """The time of day where the board's people are."""
-        return f"{self.clock.now().astimezone(self.cells.zone):%H:%M:%S}"
-
-    def known_values(self) -> dict[str, Iterable[str]]:
-        """What a filter may ask for, by key, from what is on the board."""
-        values: dict[str, set[str]] = {key: set() for key in ("team", "service", "environment", "source", "repository")}
-        for row in self.cells.board.items():
-            fact = row.fact
-            values["source"].add(fact.source)
-            for key in ("team", "environment", "repository"):
-                values[key].add(getattr(fact, key))
-            values["service"].update(getattr(fact, "services", ()))
-        return {key: sorted(found - {""}) for key, found in values.items()}
+        keys = {kind: lane.keys for kind, lane in live.lanes.lanes.items()}
+        made = first.encode(live.cells, keys, live.settings, live.now)
+        self.run_worker(asyncio.to_thread(first.save, self._keep_at, made), name="first", exit_on_error=False)
 
     # -- what people ask for
 
@@ -274,10 +264,9 @@ class BoardApp(App[None]):
 
     async def refresh_sources(self, names: Sequence[str] | None) -> None:
         """Ask for these sources to be read now, or for all."""
-        engine = self.engine
-        if engine is None or not engine.ready.is_set():
-            self.say("not started yet")
+        if self.live is None:
             return
+        engine = self.live.engine
         try:
             for name in [None] if names is None else names:
                 await engine.refresh(name)
@@ -297,8 +286,8 @@ class BoardApp(App[None]):
 
     def _watch_theme(self, theme_name: str) -> None:
         super()._watch_theme(theme_name)
-        if self.is_running:
-            self.call_after_refresh(self._board_screen.theme_changed)
+        if self._board is not None:
+            self.call_after_refresh(self._board.theme_changed)
 
     @property
     def own_themes(self) -> tuple[Theme, ...]:
@@ -309,14 +298,14 @@ class BoardApp(App[None]):
         """The screen of sources."""
         from statusboard.screens.sources import SourcesScreen
 
-        if not isinstance(self.screen, SourcesScreen):
-            self.push_screen(SourcesScreen())
+        if self.live is not None and not isinstance(self.screen, SourcesScreen):
+            self.push_screen(SourcesScreen(self.live))
 
     def action_keys(self) -> None:
         """The keys of the current screen."""
         from statusboard.screens.help import HelpScreen
 
-        if not isinstance(self.screen, HelpScreen):
+        if self.live is not None and not isinstance(self.screen, HelpScreen):
             self.push_screen(HelpScreen(self.screen))
 
     async def action_quit(self) -> None:
@@ -346,15 +335,3 @@ class BoardApp(App[None]):
 
     def _print_error_renderables(self) -> None:
         self._exit_renderables.clear()
-
-
-def zone_of(name: str) -> tzinfo:
-    """The board's time zone; that of this machine where the config names none."""
-    if name:
-        from zoneinfo import ZoneInfo
-
-        try:
-            return ZoneInfo(name)
-        except (KeyError, ValueError, OSError):
-            return UTC
-    return datetime.now().astimezone().tzinfo or UTC

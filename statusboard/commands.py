@@ -43,8 +43,12 @@ class BoardCommands(Provider):
 
 def commands(app: BoardApp) -> Iterator[Command]:
     """The commands that make sense now."""
-    board = next(screen for screen in app.screen_stack if isinstance(screen, BoardScreen))
-    for number, view in enumerate(app.settings.views):
+    board = next((screen for screen in app.screen_stack if isinstance(screen, BoardScreen)), None)
+    if board is None:
+        yield Command("Quit", "", app.action_quit)
+        return
+    settings = board.live.settings
+    for number, view in enumerate(settings.views):
         told = view.filter or ", ".join(f"{lane}s" for lane in view.lanes)
         yield Command(f"View: {view.name}", told, partial(board.choose_view, number))
     yield Command("Filter", "show only what matches", board.action_filter)
@@ -57,7 +61,7 @@ def commands(app: BoardApp) -> Iterator[Command]:
     yield Command("Read this lane's sources now", "", board.action_refresh_lane)
     yield Command("Read all sources now", "", board.action_refresh_all)
     yield Command("Sources", "how well each is read", app.action_sources)
-    for name in sorted(app.settings.reads):
+    for name in sorted(settings.reads):
         yield Command(f"Read {name} now", "one source", partial(app.refresh_sources, [name]))
     for theme in app.own_themes:
         yield Command(f"Theme: {theme.name}", "", partial(app.use_theme, theme.name))

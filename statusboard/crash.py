@@ -20,6 +20,9 @@ EXIT_BUG = 70
 
 def told(error: BaseException) -> str:
     """Log the error with its traceback (redacted there); returns the one line that a person may see."""
+    # What fails in a Textual worker comes as a WorkerFailed, which has no traceback: the error in it has.
+    inner = getattr(error, "error", None)
+    error = inner if isinstance(inner, BaseException) else error
     log.error("an unexpected fault", exc_info=error)
     return f"statusboard: an unexpected fault of ours ({type(error).__name__}); the details are in {log_file()}"
 

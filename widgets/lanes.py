@@ -13,53 +13,9 @@ from textual.layout import ArrangeResult, Layout, WidgetPlacement
 from textual.widget import Widget
 from textual.widgets import Static
 
-from widgets.table import BoardTable, Column
+from widgets.layout import HEADER, TITLE, Column, place
+from widgets.table import BoardTable
 from widgets.words import Word, styled
-
-TITLE = 1
-"""Lines of a lane's title."""
-HEADER = 1
-"""Lines of a table's header."""
-LEAST_ROWS = 3
-"""Rows that a lane is worth having open for."""
-TWO_COLUMNS = 150
-"""Cells from which on lanes stand in two columns."""
-
-
-def share(needs: Sequence[int], room: int, favoured: int = 0) -> list[int]:
-    """Lines for each lane, given how many each could use (1 is an empty lane: its title alone).
-
-    Nobody gets more than it needs while another has too little; what nobody needs goes to the last lane that has rows.
-    Where little room is left, the ``favoured`` lane and then the upper ones get enough to be read, the others their
-    title; where there is not even room for titles, the last lanes get nothing.
-    """
-    if not needs:
-        return []
-    if sum(needs) <= room:
-        given = list(needs)
-        open_lanes = [index for index, need in enumerate(needs) if need > TITLE]
-        if open_lanes:
-            given[open_lanes[-1]] += room - sum(needs)
-        return given
-    order = sorted(range(len(needs)), key=lambda index: index != favoured)
-    given = [0] * len(needs)
-    for index in order[: max(0, room)]:
-        given[index] = TITLE
-    spare = room - sum(given)
-    for index in order:
-        wanted = min(needs[index] - TITLE, HEADER + LEAST_ROWS)
-        taken = wanted if wanted <= spare else spare if index == favoured else 0
-        given[index] += taken if given[index] else 0
-        spare = room - sum(given)
-    while spare > 0:
-        hungry = [index for index, need in enumerate(needs) if TITLE < given[index] < need]
-        if not hungry:
-            # Nobody that is open needs more: the favoured one takes it rather than a lane that could not be read.
-            given[favoured] += spare
-            break
-        given[min(hungry, key=lambda index: given[index])] += 1
-        spare -= 1
-    return given
 
 
 class _ByNeed(Layout):
@@ -77,24 +33,8 @@ class _ByNeed(Layout):
 
 def places(lanes: Sequence[LanePanel], size: Size) -> list[Region]:
     """Where each lane stands in an area of this size."""
-    double = size.width >= TWO_COLUMNS and len(lanes) > 1
-    left = (size.width - 1) // 2 if double else size.width
-    regions: list[Region] = []
-    columns = [lanes[0::2], lanes[1::2]] if double else [lanes]
-    heights = [_share(column, size.height) for column in columns]
-    tops = [0] * len(columns)
-    for index in range(len(lanes)):
-        column = index % len(columns)
-        height = heights[column][index // len(columns)]
-        x, width = (left + 1, size.width - left - 1) if column else (0, left)
-        regions.append(Region(x, tops[column], width, height))
-        tops[column] += height
-    return regions
-
-
-def _share(lanes: Sequence[LanePanel], room: int) -> list[int]:
     favoured = next((index for index, lane in enumerate(lanes) if lane.favoured), 0)
-    return share([lane.need for lane in lanes], room, favoured)
+    return [Region(*where) for where in place([lane.need for lane in lanes], *size, favoured)]
 
 
 class Lanes(Widget):

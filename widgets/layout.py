@@ -1,21 +1,33 @@
-"""Where a table's columns stand, and where its cursor and its uppermost row stay when the rows change. Pure."""
+"""Where things stand: lanes on a screen, columns in a table, its cursor when rows change. Pure, and quick to import."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from typing import Literal, NamedTuple
 
-from msgspec import Struct
-
 GUTTER = 1
 """Cells left of the first column, for the mark of the cursor."""
 
 
+TITLE = 1
+"""Lines of a lane's title."""
+HEADER = 1
+"""Lines of a table's header."""
+LEAST_ROWS = 3
+"""Rows that a lane is worth having open for."""
+TWO_COLUMNS = 150
+"""Cells from which on lanes stand in two columns."""
+LEAST_WIDTH, LEAST_HEIGHT = 40, 8
+"""Below this the board says so instead of showing what nobody could read."""
+ONE_LINE = 130
+"""Cells from which on the board's header is one line."""
+LOW = 14
+"""Below this many lines the header is one line, and the list of views is left out."""
 TEXT_SHARE = 38
 """Per cent of a table's cells that flexible columns get before columns of a fixed width grow beyond their least."""
 
 
-class Column(Struct, frozen=True):
+class Column(NamedTuple):
     """A column: `width` in cells, or None to share what the others leave. Where the table is too narrow for every
     column at its `min_width`, the one of lowest `priority` is left out first; a flexible column goes last of all."""
 
@@ -30,6 +42,62 @@ class Column(Struct, frozen=True):
     def least(self) -> int:
         """The fewest cells this column is worth showing with."""
         return max(1, self.min_width if self.width is None else min(self.min_width, self.width))
+
+
+def share(needs: Sequence[int], room: int, favoured: int = 0) -> list[int]:
+    """Lines for each lane, given how many each could use (1 is an empty lane: its title alone).
+
+    Nobody gets more than it needs while another has too little; what nobody needs goes to the last lane that has rows.
+    Where little room is left, the ``favoured`` lane and then the upper ones get enough to be read, the others their
+    title; where there is not even room for titles, the last lanes get nothing.
+    """
+    if not needs:
+        return []
+    if sum(needs) <= room:
+        given = list(needs)
+        open_lanes = [index for index, need in enumerate(needs) if need > TITLE]
+        if open_lanes:
+            given[open_lanes[-1]] += room - sum(needs)
+        return given
+    order = sorted(range(len(needs)), key=lambda index: index != favoured)
+    given = [0] * len(needs)
+    for index in order[: max(0, room)]:
+        given[index] = TITLE
+    spare = room - sum(given)
+    for index in order:
+        wanted = min(needs[index] - TITLE, HEADER + LEAST_ROWS)
+        taken = wanted if wanted <= spare else spare if index == favoured else 0
+        given[index] += taken if given[index] else 0
+        spare = room - sum(given)
+    while spare > 0:
+        hungry = [index for index, need in enumerate(needs) if TITLE < given[index] < need]
+        if not hungry:
+            # Nobody that is open needs more: the favoured one takes it rather than a lane that could not be read.
+            given[favoured] += spare
+            break
+        given[min(hungry, key=lambda index: given[index])] += 1
+        spare -= 1
+    return given
+
+
+def place(needs: Sequence[int], width: int, height: int, favoured: int = 0) -> list[tuple[int, int, int, int]]:
+    """Where each lane stands in an area of this size: x, y, width, height."""
+    double = width >= TWO_COLUMNS and len(needs) > 1
+    left = (width - 1) // 2 if double else width
+    count = 2 if double else 1
+    heights = [
+        share(needs[column::count], height, favoured // count if favoured % count == column else 0)
+        for column in range(count)
+    ]
+    tops = [0] * count
+    found: list[tuple[int, int, int, int]] = []
+    for index in range(len(needs)):
+        column = index % count
+        lines = heights[column][index // count]
+        x, cells = (left + 1, width - left - 1) if column else (0, left)
+        found.append((x, tops[column], cells, lines))
+        tops[column] += lines
+    return found
 
 
 class Layout(NamedTuple):

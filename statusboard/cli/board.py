@@ -57,41 +57,37 @@ def unfit(env: Mapping[str, str]) -> str:
 
 
 def _run(path: Path, digest: str, *, read_only: bool) -> int:
-    from statusboard import front
-    from statusboard.screens import settings as kept
+    from datetime import UTC, datetime
 
-    settings_at, front_at = kept.kept_at(path)
-    settings = kept.load(settings_at)
-    last = front.load(front_at) if settings is not None else None
-    load = loader(path, digest, read_only=read_only, keep_at=settings_at)
+    from statusboard.screens import first
+
+    load = loader(path, digest, read_only=read_only)
+    kept = first.kept_at(path)
+    last = first.load(kept, datetime.now(UTC))
     if last is None:
         # Nothing to paint yet, so nothing is lost by reading the configuration first: its mistakes are told at once.
         ready = load()
-        settings = ready[0]
 
         def load() -> tuple[Settings, Engine]:
             return ready
 
     from statusboard.app import BoardApp
 
-    return show(BoardApp(load, settings=settings, last=last, keep_front=front_at))
+    return show(BoardApp(load, last=last, keep_first=kept))
 
 
-def loader(path: Path, digest: str, *, read_only: bool, keep_at: Path | None = None, demo: bool = False) -> Load:
+def loader(path: Path, digest: str, *, read_only: bool, demo: bool = False) -> Load:
     """What reads the configuration and makes the engine."""
 
     def load() -> tuple[Settings, Engine]:
         from statusboard.cli.common import registry
         from statusboard.config import load_config
         from statusboard.query import parse
-        from statusboard.screens import settings as kept
+        from statusboard.screens.settings import settings_of
         from statusboard.wiring import make_engine
 
         config = load_config(path, registry=registry(), check_filter=parse, digest=digest)
-        settings = kept.settings_of(config, demo=demo)
-        if keep_at is not None:
-            kept.save(keep_at, settings)
-        return settings, make_engine(config, read_only=read_only)
+        return settings_of(config, demo=demo), make_engine(config, read_only=read_only)
 
     return load
 

@@ -44,7 +44,6 @@ def command(ctx: click.Context, size: int, seed: int, speed: float) -> int:
 async def _demo(folder: Path, *, size: int, seed: int, speed: float) -> int:
     from statusboard import demo
     from statusboard.app import BoardApp
-    from statusboard.screens.settings import Settings
 
     # Nothing of the demo is kept among the person's own: neither its history nor its salt.
     os.environ["STATUSBOARD_DATA"] = str(folder / "data")
@@ -53,4 +52,4 @@ async def _demo(folder: Path, *, size: int, seed: int, speed: float) -> int:
         config = folder / "config.yaml"
         config.write_text(running.config_yaml, encoding="utf-8")
         load = loader(config, "", read_only=False, demo=True)
-        return await run_app(BoardApp(load, settings=Settings(title="acme", demo=True)))
+        return await run_app(BoardApp(load, title="acme (demo)"))

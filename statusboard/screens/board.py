@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from pathlib import Path, PurePath
 from typing import TYPE_CHECKING, ClassVar
 
 from textual import on, work
@@ -15,27 +16,25 @@ from textual.widgets import Static
 
 from statusboard import presenting
 from statusboard.board import Delta, Row
-from statusboard.errors import QueryError
 from statusboard.model import Build, Incident, Item, ItemKind, Release, Ticket
-from statusboard.query import complete, parse, word_at
-from statusboard.screens.header import live_words, old_words, role_words
-from statusboard.screens.lanes import LaneSet, columns_of, combined, old_title_of, sources_of, title_of
-from statusboard.text import cell_len
+from statusboard.query import complete, word_at
+from statusboard.screens.bars import check, view_words
+from statusboard.screens.header import live_words, role_words
+from statusboard.screens.lanes import columns_of, combined, sources_of, title_of
+from statusboard.screens.live import Live
 from statusboard.view import LANES, ViewSpec, is_fault
 from widgets.details import DetailsPane
-from widgets.filterbar import FilterBar, Mistake
+from widgets.filterbar import FilterBar
 from widgets.headline import Headline
 from widgets.lanes import LanePanel, Lanes
+from widgets.layout import LEAST_HEIGHT, LEAST_WIDTH, LOW, ONE_LINE
 from widgets.table import BoardTable
 from widgets.words import Word, styled
 
 if TYPE_CHECKING:
     from statusboard.app import BoardApp
 
-LEAST_WIDTH, LEAST_HEIGHT = 40, 8
-"""Below this the board says so instead of showing what nobody could read."""
-ONE_LINE = 130
-"""Cells from which on the header is one line."""
+FOLDER = Path(__file__).parent
 BESIDE = 140
 """Cells from which on the details stand beside the lanes."""
 MANY = 1_000
@@ -45,6 +44,7 @@ MANY = 1_000
 class BoardScreen(Screen[None]):
     """Lanes of what is wrong and what goes on, and the details of the row under the cursor."""
 
+    CSS_PATH: ClassVar[list[str | PurePath]] = [FOLDER / "app.tcss", FOLDER / "board.tcss"]
     AUTO_FOCUS = ""
     app: BoardApp
 
@@ -68,47 +68,44 @@ class BoardScreen(Screen[None]):
         Binding("S", "app.sources", "Sources", show=False, id="sources"),
     ]
 
-    def __init__(self) -> None:
+    def __init__(self, live: Live) -> None:
         super().__init__()
+        self.live = live
+        self.lanes = live.lanes
         self._view = 0
         self._typed = ""
         self._headline = Headline(id="headline")
         self._notice = Static(id="notice", markup=False)
         self._filter_bar = FilterBar(check, self._complete, id="filter")
-        self._lanes = Lanes()
+        self._area = Lanes()
         self._details = DetailsPane(id="details")
         self._view_bar = Static(id="views", markup=False)
         self._small = Static(id="too-small", markup=False)
         self._panels: dict[ItemKind, LanePanel] = {}
-        self.set = LaneSet(ViewSpec())
         self._subject: str | None = None
 
     # -- putting it up
 
     def compose(self) -> ComposeResult:
-        self._panels = {
-            kind: LanePanel(columns_of(kind), ascii_only=self.app.look.ascii_only, name=kind) for kind in LANES
-        }
+        self._panels = {kind: LanePanel(columns_of(kind), ascii_only=self.live.ascii_only, name=kind) for kind in LANES}
         yield self._headline
         yield self._notice
         yield self._filter_bar
         with Container(id="body"):
-            with self._lanes:
+            with self._area:
                 yield from self._panels.values()
             yield self._details
         yield self._view_bar
         yield self._small
 
     def on_mount(self) -> None:
-        """The first picture: last known rows, or empty lanes."""
-        for kind, panel in self._panels.items():
-            panel.table.set_source(self.app.cells)
-            keys = self.app.cells.front_keys.get(kind, [])
-            panel.table.set_rows(keys)
-            panel.want(len(keys))
-            panel.tell(old_title_of(kind, len(keys), self.app.cells.front, self.app.clock.now()))
+        """The lanes are there already: the first picture is a whole one."""
+        for kind in self.lanes.view.lanes:
+            self._panels[kind].table.set_source(self.live.cells)
+            self._show(kind, ())
+        self._arrange()
         self.repaint_words()
-        next((p for p in self._panels.values() if p.table.row_count), self._panels["incident"]).table.focus()
+        self._focus_something()
 
     def on_resize(self, event: Resize) -> None:
         """What stands where depends on the size alone."""
@@ -116,54 +113,48 @@ class BoardScreen(Screen[None]):
         small = width < LEAST_WIDTH or height < LEAST_HEIGHT
         self.set_class(small, "-small")
         self.set_class(width >= BESIDE, "-beside")
-        self.set_class(height < 14, "-low")
-        self.set_class(width >= ONE_LINE or height < 14, "-one-line")
+        self.set_class(height < LOW, "-low")
+        self.set_class(width >= ONE_LINE or height < LOW, "-one-line")
         self._headline.set_class(width < LEAST_WIDTH, "-no-clock")
         self.repaint_words()
-        self.call_after_refresh(self._lanes.divide)
+        self.call_after_refresh(self._area.divide)
 
     # -- painting
 
     @property
     def _views(self) -> Sequence[ViewSpec]:
-        return self.app.settings.views
+        return self.live.settings.views
 
     @property
     def filtered(self) -> bool:
         """Whether a person hides rows: by a filter, or with faults only."""
-        return bool(self._typed) or self.set.faults_only
+        return bool(self._typed) or self.lanes.faults_only
 
     @property
     def shows_everything(self) -> bool:
         """Whether the lanes hold all that has a place in them."""
-        return not self.filtered and not self.set.view.filter and set(self.set.view.lanes) == set(LANES)
+        return not self.filtered and not self.lanes.view.filter and set(self.lanes.view.lanes) == set(LANES)
 
     def repaint_words(self) -> None:
         """Header, notice, titles and views: each is written only where it says something else than before."""
-        app = self.app
-        now = app.clock.now()
-        engine = app.engine
-        if engine is not None and app.cells.live:
-            board = app.cells.board
-            summary = board.summary()
-            words, more = live_words(
-                summary,
-                board,
-                app.glyphs,
-                title=app.settings.title,
-                demo=app.settings.demo,
-                hidden_faults=max(0, summary.failing - self.set.faults) if self.set.settled else 0,
-                filtered=self.filtered,
-            )
-            corner: list[Word] = [*role_words(engine.role, board.overlay), (f" r{board.seq}", "muted")]
-            for kind in self.set.view.lanes:
-                self._panels[kind].tell(title_of(kind, self.set.lanes[kind], board, app.settings.reads, app.glyphs))
-        else:
-            words, more = old_words(app.cells.front, now, app.glyphs, title=app.settings.title, demo=app.settings.demo)
-            corner = [("reading…", "muted")]
+        live = self.live
+        board = live.cells.board
+        summary = board.summary()
+        words, more = live_words(
+            summary,
+            board,
+            live.glyphs,
+            title=live.settings.title,
+            demo=live.settings.demo,
+            hidden_faults=max(0, summary.failing - self.lanes.faults) if self.lanes.settled else 0,
+            filtered=self.filtered,
+        )
+        corner: list[Word] = [*role_words(live.engine.role, board.overlay), (f" r{board.seq}", "muted")]
+        for kind in self.lanes.view.lanes:
+            self._panels[kind].tell(title_of(kind, self.lanes.lanes[kind], board, live.settings.reads, live.glyphs))
         self._headline.show(words, more, corner)
-        self._headline.tick(app.local_time())
-        self._say_notice(engine.notice if engine is not None else "")
+        self._headline.tick(self.live.local_time)
+        self._say_notice(live.engine.notice)
         self._paint_views()
         if self.has_class("-small"):
             self._small.update(styled(self._too_small(words)))
@@ -199,27 +190,26 @@ class BoardScreen(Screen[None]):
 
     def follow(self, delta: Delta) -> None:
         """What a flush changed: up to 4 times a second."""
-        cells = self.app.cells
-        if len(delta.changed) + len(delta.gone) > MANY or not self.set.settled:
-            self.set.update(cells.board, delta, self.app.clock.now())
+        cells = self.live.cells
+        if len(delta.changed) + len(delta.gone) > MANY or not self.lanes.settled:
+            self.lanes.update(cells.board, delta, self.live.now)
             self.rebuild()
             return
-        changes = self.set.update(cells.board, delta, self.app.clock.now())
+        changes = self.lanes.update(cells.board, delta, self.live.now)
         for kind, change in changes.items():
             self._show(kind, change.changed)
         if changes:
-            self._lanes.divide()
+            self._area.divide()
         if self._subject in delta.changed:
             self._tell_details()
         self.repaint_words()
 
     def age_rows(self) -> None:
         """Ages move on; of rows out of sight only what was painted before is forgotten."""
-        for kind in self.set.view.lanes:
-            lane = self.set.lanes[kind]
-            if self.app.cells.live:
-                self._panels[kind].table.set_rows(lane.keys, lane.keys)
-        if self.app.cells.live and self.set.query.needs_clock:
+        for kind in self.lanes.view.lanes:
+            lane = self.lanes.lanes[kind]
+            self._panels[kind].table.set_rows(lane.keys, lane.keys)
+        if self.lanes.query.needs_clock:
             self.rebuild()
         self._tell_details()
 
@@ -228,30 +218,28 @@ class BoardScreen(Screen[None]):
         """All lanes anew, in steps; a later call ends an earlier one."""
         first = self._panel_in_focus()
         kind = first.name if first is not None else None
-        app = self.app
-        async for done in self.set.rebuild(app.cells.board, app.clock, kind):  # type: ignore[arg-type]
-            self._show(done, self.set.lanes[done].keys)
+        async for done in self.lanes.rebuild(self.live.cells.board, self.live.clock, kind):  # type: ignore[arg-type]
+            self._show(done, self.lanes.lanes[done].keys)
         self._arrange()
         self.repaint_words()
         self._focus_something()
         self._tell_details()
-        app.filled()
 
     def _show(self, kind: ItemKind, changed: frozenset[str] | Sequence[str]) -> None:
-        lane, panel = self.set.lanes[kind], self._panels[kind]
+        lane, panel = self.lanes.lanes[kind], self._panels[kind]
         panel.table.set_rows(lane.keys, changed)
         panel.want(len(lane.keys))
 
     def _arrange(self) -> None:
         """The panels of this view, in its order."""
-        wanted = [self._panels[kind] for kind in self.set.view.lanes]
+        wanted = [self._panels[kind] for kind in self.lanes.view.lanes]
         for panel in self._panels.values():
             panel.display = panel in wanted
-        shown = [child for child in self._lanes.children if child.display]
+        shown = [child for child in self._area.children if child.display]
         if shown != wanted:
             for position, panel in enumerate(wanted):
-                self._lanes.move_child(panel, before=position)
-        self._lanes.divide()
+                self._area.move_child(panel, before=position)
+        self._area.divide()
 
     # -- lanes and the cursor
 
@@ -260,7 +248,7 @@ class BoardScreen(Screen[None]):
         return focused.parent if isinstance(focused, BoardTable) and isinstance(focused.parent, LanePanel) else None
 
     def _open_panels(self) -> list[LanePanel]:
-        return [self._panels[kind] for kind in self.set.view.lanes if self._panels[kind].table.row_count]
+        return [self._panels[kind] for kind in self.lanes.view.lanes if self._panels[kind].table.row_count]
 
     def _focus_something(self) -> None:
         """The focus leaves a lane that is not shown or has become empty."""
@@ -273,10 +261,10 @@ class BoardScreen(Screen[None]):
     def _row(self) -> Row | None:
         """The row under the cursor."""
         if self._subject is not None and isinstance(self.focused, DetailsPane):
-            return self.app.cells.row(self._subject)
+            return self.live.cells.row(self._subject)
         panel = self._panel_in_focus()
         key = panel.table.cursor_key if panel is not None else None
-        return self.app.cells.row(key) if key is not None else None
+        return self.live.cells.row(key) if key is not None else None
 
     def action_next_lane(self) -> None:
         """To the next lane that has rows; the details are the last one."""
@@ -310,10 +298,10 @@ class BoardScreen(Screen[None]):
         target[0].table.move_to(target[1])
 
     def _matches(self) -> list[tuple[LanePanel, str]]:
-        return [(self._panels[kind], key) for kind in self.set.view.lanes for key in self.set.lanes[kind].keys]
+        return [(self._panels[kind], key) for kind in self.lanes.view.lanes for key in self.lanes.lanes[kind].keys]
 
     def _faults(self) -> list[tuple[LanePanel, str]]:
-        rows = self.app.cells.row
+        rows = self.live.cells.row
         return [(panel, key) for panel, key in self._matches() if (row := rows(key)) is not None and is_fault(row)]
 
     # -- views and filters
@@ -336,15 +324,14 @@ class BoardScreen(Screen[None]):
 
     def _ask(self) -> None:
         view = self._views[min(self._view, len(self._views) - 1)]
-        self.set.ask(view, combined(view.filter, self._typed), faults_only=self.set.faults_only)
+        self.lanes.ask(view, combined(view.filter, self._typed), faults_only=self.lanes.faults_only)
         self._arrange()
         self._paint_views()
-        if self.app.cells.live:
-            self.rebuild()
+        self.rebuild()
 
     def action_faults_only(self) -> None:
         """Show what is failing or unknown, or everything again."""
-        self.set.faults_only = not self.set.faults_only
+        self.lanes.faults_only = not self.lanes.faults_only
         self._rest()
         self._ask()
 
@@ -388,20 +375,20 @@ class BoardScreen(Screen[None]):
     def clear_filter(self) -> None:
         """Show everything in this view again."""
         self._typed = ""
-        self.set.faults_only = False
+        self.lanes.faults_only = False
         self._rest()
         self._ask()
 
     def _rest(self) -> None:
-        words = " ".join(filter(None, ("faults only" if self.set.faults_only else "", self._typed)))
+        words = " ".join(filter(None, ("faults only" if self.lanes.faults_only else "", self._typed)))
         self._filter_bar.rest(words)
 
     def _focus_lane(self) -> None:
         panels = self._open_panels()
-        (panels[0] if panels else self._panels[self.set.view.lanes[0]]).table.focus()
+        (panels[0] if panels else self._panels[self.lanes.view.lanes[0]]).table.focus()
 
     def _complete(self, text: str, cursor: int) -> tuple[tuple[int, int], Sequence[str]]:
-        return word_at(text, cursor), complete(text, cursor, self.app.known_values()) if text else []
+        return word_at(text, cursor), complete(text, cursor, self.live.known_values()) if text else []
 
     # -- details
 
@@ -426,7 +413,7 @@ class BoardScreen(Screen[None]):
         if panel is not None:
             for each in self._panels.values():
                 each.favoured = each is panel
-            self._lanes.divide()
+            self._area.divide()
             self._subject = panel.table.cursor_key
             self._tell_details()
 
@@ -436,20 +423,21 @@ class BoardScreen(Screen[None]):
             self._focus_lane()
         self._details.display = not self._details.display
         self._tell_details()
-        self.call_after_refresh(self._lanes.divide)
+        self.call_after_refresh(self._area.divide)
 
     def _tell_details(self) -> None:
         if not self._details.display:
             return
-        app = self.app
-        row = app.cells.row(self._subject) if self._subject is not None else None
+        live = self.live
+        row = live.cells.row(self._subject) if self._subject is not None else None
         if row is None:
             self._details.show("", [("Nothing is chosen", [])])
             return
-        statuses = app.engine.statuses if app.engine is not None else {}
         self._details.show(
             row.key,
-            presenting.details(row, app.cells.board, app.clock.now(), statuses, glyphs=app.glyphs, zone=app.cells.zone),
+            presenting.details(
+                row, live.cells.board, live.now, live.engine.statuses, glyphs=live.glyphs, zone=live.cells.zone
+            ),
         )
 
     def action_back(self) -> None:
@@ -490,38 +478,10 @@ class BoardScreen(Screen[None]):
     async def action_refresh_lane(self) -> None:
         """Read the sources of the lane in focus now."""
         panel = self._panel_in_focus()
-        kinds = [kind for kind, each in self._panels.items() if each is panel] or list(self.set.view.lanes)
-        board, reads = self.app.cells.board, self.app.settings.reads
+        kinds = [kind for kind, each in self._panels.items() if each is panel] or list(self.lanes.view.lanes)
+        board, reads = self.live.cells.board, self.live.settings.reads
         await self.app.refresh_sources(sorted({name for kind in kinds for name in sources_of(kind, board, reads)}))
 
     async def action_refresh_all(self) -> None:
         """Read all sources now."""
         await self.app.refresh_sources(None)
-
-
-def check(text: str) -> Mistake | None:
-    """What is wrong with a filter."""
-    try:
-        parse(text)
-    except QueryError as error:
-        return Mistake(str(error), error.start, error.end)
-    return None
-
-
-def view_words(names: Sequence[str], chosen: int, width: int) -> list[Word]:
-    """The views by number, the chosen one marked, with what everybody must know at the right."""
-    hints = "? keys  / filter  : commands  q quit"
-    labels = [f" {n} {name} " if n < 10 else f" {name} " for n, name in enumerate(names, start=1)]
-    while len(labels) > 1 and sum(map(cell_len, labels)) > width:
-        # From the end that is farther from the chosen one; its neighbours stay in sight.
-        if chosen >= len(labels) // 2 and chosen > 0:
-            labels.pop(0)
-            chosen -= 1
-        else:
-            labels.pop()
-    words: list[Word] = [(label, "chosen" if n == chosen else "muted") for n, label in enumerate(labels)]
-    used = sum(map(cell_len, labels))
-    for hint in (hints, "? keys  q quit", "? keys"):
-        if used + cell_len(hint) + 2 <= width:
-            return [*words, (" " * (width - used - cell_len(hint)), ""), (hint, "muted")]
-    return words

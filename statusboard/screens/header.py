@@ -3,12 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from datetime import datetime
 from typing import Final
 
 from statusboard import presenting
 from statusboard.board import Board, Summary
-from statusboard.front import Front
 from statusboard.presenting import Glyphs
 from widgets.words import Word
 
@@ -34,17 +32,6 @@ def live_words(
         where = "hidden by the filter" if filtered else "outside this view"
         words.append((f" {hidden_faults} {'fault' if hidden_faults == 1 else 'faults'} {where} ", "critical"))
     return [*words, *_identity(title, demo)], [*rest, *unread_words(board)]
-
-
-def old_words(
-    front: Front | None, now: datetime, glyphs: Glyphs, *, title: str, demo: bool
-) -> tuple[list[Word], list[Word]]:
-    """The header before anything is live: what was known last, or nothing.  Never in the colours of now."""
-    unknown = glyphs.of("build", "unknown")
-    if front is None:
-        return [(f" {unknown} STARTING ", "verdict-blind"), *_identity(title, demo)], [("nothing read yet", "muted")]
-    (first, _), *rest = presenting.last_known_words(front.summary, front.saved_at, now)
-    return [(f" {unknown} {first} ", "verdict-old"), *_identity(title, demo)], rest
 
 
 def unread_words(board: Board) -> list[Word]:

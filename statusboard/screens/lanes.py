@@ -9,8 +9,7 @@ from typing import Final
 
 from statusboard import presenting
 from statusboard.board import BLIND, Board, Delta, Row
-from statusboard.clock import Clock, age
-from statusboard.front import Front
+from statusboard.clock import Clock
 from statusboard.model import ItemKind
 from statusboard.presenting import Glyphs
 from statusboard.query import Query, parse
@@ -105,39 +104,25 @@ class LaneSet:
 
 
 class Cells:
-    """What rows say, live or last known."""
+    """What the rows of a board say."""
 
-    def __init__(self, clock: Clock, glyphs: Glyphs, zone: tzinfo, front: Front | None) -> None:
+    def __init__(self, board: Board, clock: Clock, glyphs: Glyphs, zone: tzinfo) -> None:
+        self.board = board
         self.clock = clock
         self.glyphs = glyphs
         self.zone = zone
-        self.board = Board()
-        self.live = False
-        self.front = front
-        self._front_rows: dict[str, Row] = {}
-        self.front_keys: dict[ItemKind, list[str]] = {}
-        if front is not None:
-            for kind, rows in front.rows().items():
-                self.front_keys[kind] = [row.key for row in rows]
-                self._front_rows |= {row.key: row for row in rows}
         self._made: dict[str, RowCells] = {}
-
-    def go_live(self, board: Board) -> None:
-        """From now on rows are those of this board."""
-        self.board = board
-        self.live = True
-        self.front_keys = {}
 
     def row(self, key: str) -> Row | None:
         """The row of a key, if there still is one."""
-        return self.board.rows.get(key) if self.live else self._front_rows.get(key)
+        return self.board.rows.get(key)
 
     def __call__(self, key: str) -> RowCells:
-        """The cells of a key.  One that is gone by now says what it said last."""
-        row = self.row(key)
+        """The cells of a key.  One that has left the board since the last flush says what it said last."""
+        row = self.board.rows.get(key)
         if row is None:
             return self._made.get(key, GONE)
-        state = self.board.state_of(row.fact.source) if self.live else "starting"
+        state = self.board.state_of(row.fact.source)
         text = presenting.cells(row, self.clock.now(), glyphs=self.glyphs, source_state=state, zone=self.zone)
         made = RowCells(text.cells, text.style)
         if len(self._made) >= _KEPT_CELLS:
@@ -183,15 +168,6 @@ def title_of(
     if unread:
         words.append((f"  {_told(unread)}", "unknown" if blind else "warning"))
     return words
-
-
-def old_title_of(kind: ItemKind, count: int, front: Front | None, now: datetime) -> list[Word]:
-    """What a lane's title says before anything is live."""
-    words: list[Word] = [(f"{NAMES[kind]} ", "strong")]
-    if front is None:
-        return [*words, (" reading…", "muted")]
-    told = f" {count}" if count else " none"
-    return [*words, (f"{told}, last known {age(now, front.saved_at)} ago", "stale")]
 
 
 def _told(states: Iterable[tuple[str, str]]) -> str:

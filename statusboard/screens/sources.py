@@ -18,6 +18,7 @@ from statusboard import presenting
 from statusboard.clock import Duration, age
 from statusboard.model import HealthState, SourceHealth, Status
 from statusboard.presenting import Glyphs
+from statusboard.screens.live import Live
 from statusboard.screens.ticking import Ticking
 from widgets.details import DetailsPane, Section
 from widgets.table import BoardTable, Column, RowCells
@@ -55,10 +56,14 @@ class SourcesScreen(Screen[None], Ticking):
         Binding("tab,shift+tab", "other", "Table or details", show=False, id="next_lane"),
     ]
 
+    def __init__(self, live: Live) -> None:
+        super().__init__()
+        self.live = live
+
     def compose(self) -> ComposeResult:
         yield Static(id="sources-title", markup=False)
         yield BoardTable(
-            COLUMNS, empty=Content("No source has been read yet."), ascii_only=self.app.look.ascii_only, id="sources"
+            COLUMNS, empty=Content("No source has been read yet."), ascii_only=self.live.ascii_only, id="sources"
         )
         yield DetailsPane(id="source-details")
         yield Static(id="sources-hint", markup=False)
@@ -83,13 +88,13 @@ class SourcesScreen(Screen[None], Ticking):
         self._tell()
 
     def _names(self) -> list[str]:
-        board = self.app.cells.board
-        return sorted({*board.health, *self.app.settings.reads})
+        board = self.live.cells.board
+        return sorted({*board.health, *self.live.settings.reads})
 
     def _title(self, names: Sequence[str]) -> list[Word]:
-        board = self.app.cells.board
+        board = self.live.cells.board
         summary = board.summary()
-        role = self.app.engine.role if self.app.engine is not None else "starting"
+        role = self.live.engine.role
         return [
             ("Sources", "strong"),
             (
@@ -100,16 +105,15 @@ class SourcesScreen(Screen[None], Ticking):
         ]
 
     def _cells(self, name: str) -> RowCells:
-        board, engine = self.app.cells.board, self.app.engine
-        status = engine.statuses.get(name) if engine is not None else None
+        board = self.live.cells.board
         return source_cells(
             name,
             board.state_of(name),
             board.health.get(name),
-            status,
+            self.live.status(name),
             sum(1 for row in board.items() if row.fact.source == name),
-            self.app.clock.now(),
-            self.app.glyphs,
+            self.live.now,
+            self.live.glyphs,
         )
 
     @property
@@ -132,11 +136,9 @@ class SourcesScreen(Screen[None], Ticking):
         if name is None:
             pane.show("", [("Sources", [])])
             return
-        board, engine = self.app.cells.board, self.app.engine
-        status = engine.statuses.get(name) if engine is not None else None
-        now = self.app.clock.now()
+        board, status, now = self.live.cells.board, self.live.status(name), self.live.now
         lines = presenting.source_lines(
-            name, board.state_of(name), board.health.get(name), status, now, glyphs=self.app.glyphs
+            name, board.state_of(name), board.health.get(name), status, now, glyphs=self.live.glyphs
         )
         sections: list[Section] = [("Source", lines)]
         if status is not None:
@@ -157,11 +159,11 @@ class SourcesScreen(Screen[None], Ticking):
 
     async def action_pause(self) -> None:
         """Stop reading the source, or go on."""
-        name, engine = self._chosen, self.app.engine
-        if name is None or engine is None:
+        name = self._chosen
+        if name is None:
             return
-        paused = self.app.cells.board.state_of(name) == "paused"
-        if await engine.pause(name, not paused):
+        paused = self.live.cells.board.state_of(name) == "paused"
+        if await self.live.engine.pause(name, not paused):
             self.app.say(f"{name} {'is read again' if paused else 'is paused: it counts as not read'}")
         else:
             self.app.say("another board polls: pause it there", severity="warning")
@@ -177,7 +179,7 @@ class SourcesScreen(Screen[None], Ticking):
 
     def action_copy(self) -> None:
         """Copy the error of the source."""
-        health = self.app.cells.board.health.get(self._chosen or "")
+        health = self.live.cells.board.health.get(self._chosen or "")
         told = told_of(health) if health is not None else ""
         if told:
             self.app.copy(told)

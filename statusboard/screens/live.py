@@ -1,0 +1,67 @@
+"""What every screen of a running board looks at."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from datetime import UTC, datetime, tzinfo
+
+from statusboard import presenting
+from statusboard.clock import Clock
+from statusboard.engine import Engine
+from statusboard.model import Status
+from statusboard.screens.lanes import Cells, LaneSet
+from statusboard.screens.settings import Settings
+
+
+class Live:
+    """An engine, the settings, and the lanes as they stand.  Made once the engine has read its store."""
+
+    def __init__(self, engine: Engine, settings: Settings, *, ascii_only: bool) -> None:
+        self.engine = engine
+        self.settings = settings
+        self.ascii_only = ascii_only
+        self.glyphs = presenting.ASCII if ascii_only else presenting.UNICODE
+        self.cells = Cells(engine.board, engine.clock, self.glyphs, zone_of(settings.timezone))
+        self.lanes = LaneSet(settings.views[0])
+
+    @property
+    def clock(self) -> Clock:
+        """The engine's."""
+        return self.engine.clock
+
+    @property
+    def now(self) -> datetime:
+        """The time, aware, UTC."""
+        return self.engine.clock.now()
+
+    @property
+    def local_time(self) -> str:
+        """The time of day where the board's people are."""
+        return f"{self.now.astimezone(self.cells.zone):%H:%M:%S}"
+
+    def status(self, source: str) -> Status | None:
+        """What moved at the last poll of a source."""
+        return self.engine.statuses.get(source)
+
+    def known_values(self) -> dict[str, Iterable[str]]:
+        """What a filter may ask for, by key, from what is on the board."""
+        values: dict[str, set[str]] = {key: set() for key in ("team", "service", "environment", "source", "repository")}
+        for row in self.cells.board.items():
+            fact = row.fact
+            values["source"].add(fact.source)
+            for key in ("team", "environment", "repository"):
+                values[key].add(getattr(fact, key))
+            values["service"].update(getattr(fact, "services", ()))
+        return {key: sorted(found - {""}) for key, found in values.items()}
+
+
+def zone_of(name: str) -> tzinfo:
+    """The board's time zone; that of this machine where the config names none."""
+    if name:
+        from zoneinfo import ZoneInfo
+
+        try:
+            return ZoneInfo(name)
+        except (KeyError, ValueError, OSError):
+            return UTC
+    return datetime.now().astimezone().tzinfo or UTC
