@@ -7,6 +7,7 @@ from contextlib import contextmanager
 
 import pytest
 
+from statusboard.log import redactor
 from tests.real.needs import Unavailable, required
 
 
@@ -21,6 +22,13 @@ def _skip_or_fail() -> Generator[None]:
                 f"{missing} (servers are required here: CI or STATUSBOARD_REQUIRE_SERVERS is set)", pytrace=False
             )
         pytest.skip(str(missing))
+
+
+@pytest.fixture(autouse=True)
+def forgotten_secrets() -> Generator[None]:
+    """What one test makes the log hide is not hidden in the next."""
+    yield
+    redactor.forget()
 
 
 @pytest.hookimpl(wrapper=True)

@@ -136,4 +136,4 @@ def test_commands_without_a_screen_never_load_textual(command: list[str], printe
         **folders,
     )
     assert printed in output
-    assert loaded.isdisjoint({"textual", "rich"})
+    assert loaded.isdisjoint({"textual", "widgets"})

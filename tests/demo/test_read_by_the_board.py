@@ -35,7 +35,7 @@ async def read(demo: Demo, folder: Path) -> Engine:
     pool = ClientPool(clock)
     engine = Engine(make_setups(config, pool, Keychain(folder=folder)), store_path=None, clock=clock, close=pool.aclose)
     try:
-        assert await read_once(engine, force=True)
+        assert not await read_once(engine, force=True)
     finally:
         await engine.stop()
     return engine
