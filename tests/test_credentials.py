@@ -278,6 +278,10 @@ class EncryptedKeyring(Memory):
         raise AssertionError("it would have prompted")
 
 
+class PlaintextKeyring(Memory):
+    """Like the plain files of keyrings.alt."""
+
+
 class Chain(chainer.ChainerBackend):
     """Several backends, as keyring chains them when more than one is usable."""
 
@@ -305,6 +309,14 @@ async def test_keyring_stores_reads_and_deletes():
     assert memory.kept == {}
     with pytest.raises(CredentialError, match="no such secret"):
         await keychain.delete("github")
+
+
+async def test_a_secret_is_never_written_in_clear():
+    plain, memory = PlaintextKeyring(), Memory()
+    with pytest.raises(CredentialError, match="in clear"):
+        await Keychain(keyring=lambda: plain).store("github", Secret(VALUE))
+    await Keychain(keyring=lambda: Chain(plain, memory)).store("github", Secret(VALUE))
+    assert plain.kept == {} and memory.kept == {("statusboard", "github"): VALUE}
 
 
 @pytest.mark.parametrize(

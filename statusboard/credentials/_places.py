@@ -98,6 +98,11 @@ def _asks(backend: KeyringBackend) -> bool:
     return any("Encrypted" in base.__name__ or hasattr(base, "keyring_key") for base in type(backend).__mro__)
 
 
+def _in_clear(backend: KeyringBackend) -> bool:
+    """Whether a backend keeps secrets unencrypted, as the plain files of keyrings.alt."""
+    return any("Plaintext" in base.__name__ for base in type(backend).__mro__)
+
+
 def read_keyring(reference: Reference, backends: list[KeyringBackend]) -> str:
     """The secret that one of the backends holds."""
     value = _first(reference, backends, lambda backend: backend.get_password(KEYRING_SERVICE, reference.name))
@@ -125,8 +130,14 @@ def _first(
 
 
 def write_keyring(reference: Reference, secret: Secret, backends: list[KeyringBackend]) -> None:
-    """Store a secret in the first backend, and make sure that it is there."""
-    backend = backends[0]
+    """Store a secret in the first backend that encrypts what it keeps, and make sure that it is there."""
+    backend = next((backend for backend in backends if not _in_clear(backend)), None)
+    if backend is None:
+        raise CredentialError(
+            str(reference),
+            "the only keyring here would write the secret to a file in clear: start a desktop keyring; if a file is what "
+            "you want, write it yourself with mode 0600 and use file:/path",
+        )
     backend.set_password(KEYRING_SERVICE, reference.name, secret.reveal())
     kept = backend.get_password(KEYRING_SERVICE, reference.name)
     if kept is None or Secret(kept) != secret:
