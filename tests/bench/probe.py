@@ -13,12 +13,13 @@ import json
 import os
 import sys
 import time
+from datetime import UTC, datetime
 from pathlib import Path
 
-from statusboard import front
 from statusboard.app import BoardApp
 from statusboard.cli.board import loader, show
-from statusboard.screens import settings as kept
+from statusboard.engine import Engine
+from statusboard.screens import first
 from statusboard.screens.settings import Settings
 
 
@@ -29,38 +30,32 @@ class Probed(BoardApp):
     _made = 0.0
     _longest = 0.0
 
-    def _use(self, settings: Settings) -> None:
+    def _load_all(self) -> tuple[Settings, Engine]:
+        loaded = super()._load_all()
         self._made = time.monotonic()
-        self._sampler = asyncio.get_running_loop().create_task(self._sample())
-        super()._use(settings)
+        return loaded
+
+    async def _start(self) -> None:
+        sampler = asyncio.get_running_loop().create_task(self._sample())
+        await super()._start()
+        sampler.cancel()
+        self.report.write_text(json.dumps({"fill": time.monotonic() - self._made, "stall": self._longest}))
 
     async def _sample(self) -> None:
         before = time.monotonic()
         while True:
             await asyncio.sleep(0.001)
             now = time.monotonic()
-            self._longest = max(self._longest, now - before - 0.001)
+            if self._made:
+                self._longest = max(self._longest, now - before - 0.001)
             before = now
-
-    def filled(self) -> None:
-        first = self.cells.live and not self._filled
-        super().filled()
-        if first:
-            self._sampler.cancel()
-            told = {"fill": time.monotonic() - self._made, "stall": self._longest}
-            self.report.write_text(json.dumps(told))
 
 
 def main() -> int:
     """Run the board until it is ended."""
     path = Path(os.environ["STATUSBOARD_CONFIG"])
-    settings_at, front_at = kept.kept_at(path)
-    app = Probed(
-        loader(path, "", read_only=False, keep_at=settings_at),
-        settings=kept.load(settings_at),
-        last=front.load(front_at),
-        keep_front=front_at,
-    )
+    kept = first.kept_at(path)
+    app = Probed(loader(path, "", read_only=False), last=first.load(kept, datetime.now(UTC)), keep_first=kept)
     app.report = Path(sys.argv[1])
     return show(app)
 
