@@ -221,7 +221,7 @@ class BoardApp(App[None]):
         """Once a second: the clock, and what only time changes. What is equal is not written."""
         if self._board is None or not self._board.is_attached:
             return
-        self._board.repaint_words()
+        self._board.tick()
         if isinstance(self.screen, Ticking):
             self.screen.tick()
         now = asyncio.get_running_loop().time()

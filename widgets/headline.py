@@ -16,6 +16,7 @@ from widgets.words import Word, styled, width_of
 
 GAP = "  "
 CLOCK_WIDTH = 8
+REVISION_WIDTH = 10
 
 
 def lay_words(words: Sequence[Word], more: Sequence[Word], width: int, lines: int) -> list[list[Word]]:
@@ -76,10 +77,13 @@ class Headline(Widget):
         self._words, self._more, self._corner = tuple(words), tuple(more), tuple(corner)
         self._paint()
 
-    def tick(self, time: str) -> None:
-        """What the clock says, in at most `CLOCK_WIDTH` cells."""
+    def tick(self, time: str, revision: str) -> None:
+        """What the clock says, with the revision beside it where there is room: once a second, whatever changes."""
         if self.is_mounted:
-            self._clock.update(Content(clip(time, CLOCK_WIDTH)), layout=False)
+            text = clip(time, CLOCK_WIDTH)
+            if not self.has_class("-narrow"):
+                text = f"{clip(revision, REVISION_WIDTH):>{REVISION_WIDTH}} {text}"
+            self._clock.update(Content(text), layout=False)
 
     def on_resize(self) -> None:
         """Another width holds other words."""

@@ -30,6 +30,7 @@ from textual.widget import Widget
 
 from statusboard.text import cell_len, clip
 from widgets.layout import GUTTER, Column, Place, follow, lay_out
+from widgets.words import rich_style
 
 __all__ = ["STYLE_NAMES", "BoardTable", "Cell", "Column", "Place", "RowCells", "follow", "lay_out"]
 
@@ -42,7 +43,7 @@ STYLE_NAMES = (
     *("failed", "warning", "running", "success"),
     *("muted", "stale", "link", "plain", "marker"),
 )
-"""Styles by meaning; each is a component class `board-table--<name>` of `table.tcss`."""
+"""Styles by meaning, those of `widgets.words`: component classes would be computed anew whenever anything is styled."""
 
 _BLANK: Cell = ("", "")
 _KEPT_LINES = 500  # of 6 kB each: four lanes must not cost more than 12 MB
@@ -87,7 +88,6 @@ class BoardTable(ScrollView, inherit_bindings=False):
         "board-table--header",
         "board-table--cursor",
         "board-table--cursor-blurred",
-        *(f"board-table--{name}" for name in STYLE_NAMES),
     }
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("j,down", "cursor_down", "Down", show=False, id="table.down"),
@@ -589,18 +589,12 @@ class BoardTable(ScrollView, inherit_bindings=False):
     # -- styles
 
     def _resolve_palette(self) -> _Palette:
-        named: dict[str, Style] = {}
-        for name in STYLE_NAMES:
-            component = f"board-table--{name}"
-            style = self.get_component_rich_style(component)
-            own = self.get_component_styles(component).has_rule("background")
-            named[name] = style.without_color + Style.from_color(style.color, style.bgcolor if own else None)
         return _Palette(
             self.rich_style,
             self.get_component_rich_style("board-table--header"),
             self.get_component_rich_style("board-table--cursor"),
             self.get_component_rich_style("board-table--cursor-blurred"),
-            named,
+            {name: rich_style(name, ansi=self.app.native_ansi_color) for name in STYLE_NAMES},
         )
 
     def _style_of(self, row_name: str, name: str) -> tuple[Style, Style]:

@@ -5,7 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from typing import Final
 
+from rich.style import Style as RichStyle
 from textual.content import Content
+from textual.style import Style
 
 from statusboard.text import cell_len
 
@@ -28,6 +30,7 @@ STYLES: Final[Mapping[str, str]] = {
     "link": "underline $text-accent",
     "marker": "bold $text-accent",
     "heading": "bold $text-accent",
+    "plain": "$foreground",
     "strong": "bold $foreground",
     "verdict-failed": "bold reverse $text-error",
     "verdict-blind": "bold reverse $text-warning",
@@ -49,6 +52,19 @@ def styled(words: Iterable[Word], *, ansi: bool = False) -> Content:
         style = FAINT.get(name) if ansi else None
         parts.append((text, STYLES.get(name, "") if style is None else style))
     return Content.assemble(*parts)
+
+
+def rich_style(name: str, *, ansi: bool = False) -> RichStyle:
+    """The style of that name in the app's theme, to be laid over another one: what it does not say stays as it is."""
+    style = Style.parse((FAINT.get(name) if ansi else None) or STYLES.get(name, ""))
+    return RichStyle(
+        color=style.foreground.rich_color if style.foreground is not None else None,
+        bold=style.bold,
+        dim=style.dim,
+        italic=style.italic,
+        underline=style.underline,
+        reverse=style.reverse,
+    )
 
 
 def width_of(words: Iterable[Word]) -> int:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import asyncio
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path, PurePath
 from typing import TYPE_CHECKING, ClassVar
 
@@ -11,6 +12,7 @@ from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.containers import Container
 from textual.events import Resize
+from textual.geometry import Size
 from textual.screen import Screen
 from textual.widgets import Static
 
@@ -35,6 +37,9 @@ if TYPE_CHECKING:
     from statusboard.app import BoardApp
 
 FOLDER = Path(__file__).parent
+PAINT_FIRST = 0.02
+NARROW = 70
+"""Cells below which the clock stands without the revision."""
 BESIDE = 140
 """Cells from which on the details stand beside the lanes."""
 MANY = 1_000
@@ -74,6 +79,7 @@ class BoardScreen(Screen[None]):
         self.lanes = live.lanes
         self._view = 0
         self._typed = ""
+        self._values: Mapping[str, Iterable[str]] = {}
         self._headline = Headline(id="headline")
         self._notice = Static(id="notice", markup=False)
         self._filter_bar = FilterBar(check, self._complete, id="filter")
@@ -104,20 +110,23 @@ class BoardScreen(Screen[None]):
             self._panels[kind].table.set_source(self.live.cells)
             self._show(kind, ())
         self._arrange()
-        self.repaint_words()
+        self.tick()
         self._focus_something()
 
     def on_resize(self, event: Resize) -> None:
+        """Another size, another arrangement."""
+        self._fit(event.size)
+        self.repaint_words()
+        self.call_after_refresh(self._area.divide)
+
+    def _fit(self, size: Size) -> None:
         """What stands where depends on the size alone."""
-        width, height = event.size
-        small = width < LEAST_WIDTH or height < LEAST_HEIGHT
-        self.set_class(small, "-small")
+        width, height = size
+        self.set_class(width < LEAST_WIDTH or height < LEAST_HEIGHT, "-small")
         self.set_class(width >= BESIDE, "-beside")
         self.set_class(height < LOW, "-low")
         self.set_class(width >= ONE_LINE or height < LOW, "-one-line")
-        self._headline.set_class(width < LEAST_WIDTH, "-no-clock")
-        self.repaint_words()
-        self.call_after_refresh(self._area.divide)
+        self._headline.set_class(width < NARROW, "-narrow")
 
     # -- painting
 
@@ -149,15 +158,18 @@ class BoardScreen(Screen[None]):
             hidden_faults=max(0, summary.failing - self.lanes.faults) if self.lanes.settled else 0,
             filtered=self.filtered,
         )
-        corner: list[Word] = [*role_words(live.engine.role, board.overlay), (f" r{board.seq}", "muted")]
         for kind in self.lanes.view.lanes:
             self._panels[kind].tell(title_of(kind, self.lanes.lanes[kind], board, live.settings.reads, live.glyphs))
-        self._headline.show(words, more, corner)
-        self._headline.tick(self.live.local_time)
+        self._headline.show(words, more, role_words(live.engine.role, board.overlay))
         self._say_notice(live.engine.notice)
         self._paint_views()
         if self.has_class("-small"):
             self._small.update(styled(self._too_small(words)))
+
+    def tick(self) -> None:
+        """Once a second: the clock, and what only time changes."""
+        self._headline.tick(self.live.local_time, f"r{self.live.cells.board.seq}")
+        self.repaint_words()
 
     def _too_small(self, words: Sequence[Word]) -> list[Word]:
         width, height = self.size
@@ -216,6 +228,8 @@ class BoardScreen(Screen[None]):
     @work(exclusive=True, group="rebuild")
     async def rebuild(self) -> None:
         """All lanes anew, in steps; a later call ends an earlier one."""
+        # What asked for it (a letter typed, a key) is painted first.
+        await asyncio.sleep(PAINT_FIRST)
         first = self._panel_in_focus()
         kind = first.name if first is not None else None
         async for done in self.lanes.rebuild(self.live.cells.board, self.live.clock, kind):  # type: ignore[arg-type]
@@ -234,7 +248,8 @@ class BoardScreen(Screen[None]):
         """The panels of this view, in its order."""
         wanted = [self._panels[kind] for kind in self.lanes.view.lanes]
         for panel in self._panels.values():
-            panel.display = panel in wanted
+            if panel.display != (panel in wanted):
+                panel.display = panel in wanted
         shown = [child for child in self._area.children if child.display]
         if shown != wanted:
             for position, panel in enumerate(wanted):
@@ -337,6 +352,7 @@ class BoardScreen(Screen[None]):
 
     async def action_filter(self) -> None:
         """Type a filter."""
+        self._values = self.live.known_values()
         await self._filter_bar.edit(self._typed)
 
     @on(FilterBar.Changed)
@@ -388,7 +404,7 @@ class BoardScreen(Screen[None]):
         (panels[0] if panels else self._panels[self.lanes.view.lanes[0]]).table.focus()
 
     def _complete(self, text: str, cursor: int) -> tuple[tuple[int, int], Sequence[str]]:
-        return word_at(text, cursor), complete(text, cursor, self.live.known_values()) if text else []
+        return word_at(text, cursor), complete(text, cursor, self._values) if text else []
 
     # -- details
 
