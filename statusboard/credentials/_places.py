@@ -135,8 +135,8 @@ def write_keyring(reference: Reference, secret: Secret, backends: list[KeyringBa
     if backend is None:
         raise CredentialError(
             str(reference),
-            "the only keyring here would write the secret to a file in clear: start a desktop keyring; if a file is what "
-            "you want, write it yourself with mode 0600 and use file:/path",
+            "the only keyring here would write the secret to a file in clear: start a desktop keyring; if a file is "
+            "what you want, write it yourself with mode 0600 and use file:/path",
         )
     backend.set_password(KEYRING_SERVICE, reference.name, secret.reveal())
     kept = backend.get_password(KEYRING_SERVICE, reference.name)
