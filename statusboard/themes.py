@@ -91,6 +91,8 @@ ANSI: Final = Theme(
     error="ansi_red",
     success="ansi_green",
     variables={
+        "ansi-background": "ansi_default",
+        "ansi-foreground": "ansi_default",
         "text-muted": "ansi_default",
         "block-cursor-foreground": "ansi_default",
         "block-cursor-background": "ansi_default",
