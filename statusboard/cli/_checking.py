@@ -16,7 +16,7 @@ from statusboard.clock import Clock, SystemClock
 from statusboard.config import Config
 from statusboard.credentials import Keychain, is_reference
 from statusboard.diff import sane
-from statusboard.errors import CredentialError, SourceError, Timeout, TransportError
+from statusboard.errors import AuthError, CredentialError, SourceError, Timeout, TransportError
 from statusboard.health import describe
 from statusboard.model import Item, Part
 from statusboard.source import Source, SourceOptions
@@ -55,13 +55,16 @@ class BudgetFinding(Struct, frozen=True, kw_only=True):
 
 
 class SourceFinding(Struct, frozen=True, kw_only=True):
-    """One source.  ``seconds`` is how long it took; ``clock_offset`` is by how many seconds its clock is ahead."""
+    """One source.  ``seconds`` is how long it took; ``clock_offset`` is by how many seconds its clock is ahead.
+
+    ``reachable`` is None where it was not asked at all, since a credential is missing.
+    """
 
     name: str
     type: str
     url: str
     verdict: Literal["ok", "partial", "failed"]
-    reachable: bool
+    reachable: bool | None
     error: str
     seconds: float
     interval: float
@@ -156,7 +159,7 @@ async def _source(
         type=setup.type,
         url=options.url or setup.configured.cls.default_url,
         verdict="failed" if nothing else "partial" if failed or error or missing else "ok",
-        reachable=len(failed) < len(parts) or any(_answered(e) for e in errors),
+        reachable=_reachable(client.requests, len(failed) < len(parts), errors),
         error=describe(errors[0]) if nothing and errors else "",
         seconds=round(seconds, 3),
         interval=setup.interval,
@@ -231,8 +234,10 @@ def _part(part: Part) -> PartFinding:
     return PartFinding(part=part.scope, kind=part.kind, items=len(part.items), error=error, notes=part.notes)
 
 
-def _answered(error: Exception) -> bool:
-    """Whether a failure is one that the server told, so that it can be reached."""
-    return (
-        isinstance(error, SourceError) and not isinstance(error, Timeout | TransportError) and error.status is not None
-    )
+def _reachable(requests: int, read: bool, errors: Sequence[Exception]) -> bool | None:
+    """Whether the server answers, well or not."""
+    if read or any(isinstance(e, SourceError) and e.status is not None for e in errors):
+        return True
+    if not requests and any(isinstance(e, AuthError) for e in errors):
+        return None
+    return requests > 0 and not any(isinstance(e, Timeout | TransportError) for e in errors)

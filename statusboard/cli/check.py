@@ -119,8 +119,9 @@ def _source(source: SourceFinding) -> list[str]:
     missing = {f"{finding.reference}: {finding.error}" for finding in source.credentials}
     if source.error and source.error not in missing:
         lines.append(_row("error", source.error))
-    elif not source.reachable:
-        lines.append(_row("reachable", "no"))
+    if source.url:
+        asked = {True: "yes", False: "NO", None: "not asked: a credential is missing"}
+        lines.append(_row("reachable", asked[source.reachable]))
     lines += [
         _row(f"{finding.option}", f"{finding.reference}: {finding.error or 'found'}") for finding in source.credentials
     ]

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import secrets
 import subprocess
 import sys
 from collections.abc import Callable, Sequence
@@ -50,7 +49,8 @@ def command(from_git: bool, output: Path | None) -> int:
     from statusboard.paths import config_file
 
     target = (output or config_file()).expanduser()
-    _refuse_existing(target)
+    if os.path.lexists(target):  # before anybody is asked anything
+        raise _exists(target)
     if from_git:
         proposal = from_remotes(_git_remotes())
         text = _proposing.config_text(Path.cwd().name or "Status", proposal.sources, proposal.services)
@@ -71,13 +71,13 @@ def command(from_git: bool, output: Path | None) -> int:
 
 
 def from_remotes(listing: str) -> Proposal:
-    """What ``git remote -v`` proposes; says which hosts are left out.  UsageError where nothing is left."""
+    """What ``git remote -v`` proposes; says which hosts are left out.  ClickException where nothing is left."""
     from statusboard.cli._proposing import parse_remotes, propose
 
     proposal = propose(parse_remotes(listing))
     if not proposal.sources:
         others = f" ({', '.join(proposal.skipped)}: no GitHub)" if proposal.skipped else ""
-        raise click.UsageError(
+        raise click.ClickException(
             f"no remote of this folder is a GitHub repository{others}; run `init` without --from-git"
         )
     for host in proposal.skipped:
@@ -97,11 +97,11 @@ def _git_remotes() -> str:
             check=False,
         )
     except FileNotFoundError:
-        raise click.UsageError("git is not installed; run `init` without --from-git") from None
+        raise click.ClickException("git is not installed; run `init` without --from-git") from None
     except subprocess.TimeoutExpired:
-        raise click.UsageError(f"`git remote -v` did not answer within {GIT_PATIENCE:g} s") from None
+        raise click.ClickException(f"`git remote -v` did not answer within {GIT_PATIENCE:g} s") from None
     if done.returncode:
-        raise click.UsageError("this folder is in no git repository; run `init` without --from-git")
+        raise click.ClickException("this folder is in no git repository; run `init` without --from-git")
     return done.stdout
 
 
@@ -187,63 +187,57 @@ def _credentials(known: Registry, type: str, name: str, ask: Ask) -> dict[str, s
 
 def _problems(draft: SourceDraft) -> list[str]:
     """What the configuration's own checks say of one source."""
-    import tempfile
-
     from statusboard.cli._proposing import config_text
 
-    with tempfile.TemporaryDirectory() as folder:
-        file = Path(folder) / "config.yaml"
-        file.write_text(config_text("x", [draft]), encoding="utf-8")
-        try:
-            _load(file)
-        except ConfigError as error:
-            return [
-                ": ".join(filter(None, (p.path, p.message))) + (f" ({p.hint})" if p.hint else "")
-                for p in error.problems
-            ]
+    try:
+        check_text(config_text("x", [draft]))
+    except ConfigError as error:
+        return [
+            ": ".join(filter(None, (problem.path.partition(".")[2], problem.message)))
+            + (f" ({problem.hint})" if problem.hint else "")
+            for problem in error.problems
+        ]
     return []
 
 
 # --- writing --------------------------------------------------------------------------------------------------------
 
 
-def write_new(target: Path, text: str, *, made: bool) -> None:
-    """Write a configuration that is valid, where there is none; nobody ever meets half of it.
+def check_text(text: str) -> None:
+    """ConfigError unless this is a valid configuration."""
+    import tempfile
 
-    ``made``: the folder is ours to make.  ConfigError for what cannot be read back, UsageError for what cannot be
-    written.
-    """
-    from statusboard.paths import private_dir
-
-    part = target.with_name(f".{target.name}.{os.getpid()}.{secrets.token_hex(4)}")
-    try:
-        if made:
-            private_dir(target.parent)
-        descriptor = os.open(part, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-        try:
-            with open(descriptor, "w", encoding="utf-8") as file:
-                file.write(text)
-            _load(part)
-            os.link(part, target)  # unlike a rename, this never replaces a file
-        finally:
-            part.unlink(missing_ok=True)
-    except FileExistsError:
-        _refuse_existing(target)
-        raise
-    except OSError as error:
-        raise click.UsageError(f"{target} cannot be written: {error.strerror or error}") from None
-
-
-def _refuse_existing(target: Path) -> None:
-    if os.path.lexists(target):
-        raise click.UsageError(f"{target} exists and is not overwritten; use --output to write another file")
-
-
-def _load(file: Path) -> None:
     from statusboard.config import load_config
     from statusboard.query import parse
 
-    load_config(file, registry=registry(), check_filter=parse)
+    with tempfile.TemporaryDirectory() as folder:
+        file = Path(folder) / "config.yaml"
+        file.write_text(text, encoding="utf-8")
+        load_config(file, registry=registry(), check_filter=parse)
+
+
+def write_new(target: Path, text: str, *, made: bool) -> None:
+    """Write a configuration that is valid, where there is none.  ``made``: the folder is ours to make.
+
+    ConfigError where it would not be valid; ClickException where it cannot be written.
+    """
+    from statusboard.paths import private_dir
+
+    check_text(text)
+    try:
+        if made:
+            private_dir(target.parent)
+        descriptor = os.open(target, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+        with open(descriptor, "w", encoding="utf-8") as file:
+            file.write(text)
+    except FileExistsError:
+        raise _exists(target) from None
+    except OSError as error:
+        raise click.ClickException(f"{target} cannot be written: {error.strerror or error}") from None
+
+
+def _exists(target: Path) -> click.ClickException:
+    return click.ClickException(f"{target} exists and is not overwritten; use --output to write another file")
 
 
 def _next_steps(target: Path, drafts: Sequence[SourceDraft]) -> list[str]:
