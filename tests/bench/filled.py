@@ -113,7 +113,7 @@ class Filled:
 
 def item_of(n: int, began: datetime, *, edition: int = 0) -> Item:
     """The ``n``-th of 10,000 items; another ``edition`` of it says something else in the same place."""
-    at = began - timedelta(minutes=n)
+    at = began - timedelta(days=3, minutes=n)  # old enough for ages that stand still meanwhile
     service = f"service-{n % 200:03}"
     common: dict[str, Any] = {
         "source": "ci",
