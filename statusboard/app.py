@@ -15,7 +15,7 @@ import logging
 import os
 import sys
 from collections.abc import Callable, Sequence
-from pathlib import Path, PurePath
+from pathlib import Path
 from typing import TYPE_CHECKING, ClassVar, TypeAlias
 
 from textual.app import App, ComposeResult
@@ -32,8 +32,6 @@ from statusboard.themes import ANSI, THEMES, Look, look_of
 from widgets.glance import Glance
 
 if TYPE_CHECKING:
-    from textual.command import Provider
-
     from statusboard.board import Delta
     from statusboard.engine import Engine
     from statusboard.screens.board import BoardScreen
@@ -45,28 +43,16 @@ log = logging.getLogger("statusboard.app")
 Load: TypeAlias = "Callable[[], tuple[Settings, Engine]]"
 """Reads the configuration and makes the engine; runs in a thread. StatusboardError tells what a person must mend."""
 
-SCREENS = Path(__file__).parent / "screens"
 FLUSH_EVERY = 0.25
 AGES_EVERY = 15.0
 FIRST_EVERY = 60.0
 STOP_WITHIN = 5.0
 
 
-def board_commands() -> type[Provider]:
-    """Imported when the palette is first opened."""
-    from statusboard.commands import BoardCommands
-
-    return BoardCommands
-
-
 class BoardApp(App[None]):
     """The board.  ``run_async``, then ``close``; ``farewell`` and ``return_code`` tell how it ended."""
 
     TITLE = "statusboard"
-    # Of what the first paint does not need, screens bring their own.
-    CSS_PATH: ClassVar[list[str | PurePath]] = []
-    ENABLE_COMMAND_PALETTE = True
-    COMMANDS: ClassVar[set[type[Provider] | Callable[[], type[Provider]]]] = {board_commands}
     NOTIFICATION_TIMEOUT = 4
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("colon,ctrl+p", "command_palette", "Commands", key_display=":", show=False, id="palette"),
@@ -147,6 +133,9 @@ class BoardApp(App[None]):
             self.use_theme(look_of(os.environ, "utf-8", settings.theme).theme)
         self.set_keymap(settings.keys)
         self.live = live = Live(engine, settings, ascii_only=self.look.ascii_only)
+        # What was heard until now is on the board that the lanes are built from.
+        self._changed.clear()
+        self._gone.clear()
         async for _ in live.lanes.rebuild(live.cells.board, live.clock):
             await asyncio.sleep(0)
         self._board = BoardScreen(live)
@@ -293,6 +282,13 @@ class BoardApp(App[None]):
     def own_themes(self) -> tuple[Theme, ...]:
         """The themes to offer."""
         return (ANSI,) if self.look.no_color else THEMES
+
+    def action_command_palette(self) -> None:
+        """Commands by name."""
+        from statusboard.commands import BoardPalette
+
+        if self.live is not None and not isinstance(self.screen, BoardPalette):
+            self.push_screen(BoardPalette())
 
     def action_sources(self) -> None:
         """The screen of sources."""

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from functools import partial
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from textual.command import DiscoveryHit, Hit, Hits, Provider
+from textual.command import CommandPalette, DiscoveryHit, Hit, Hits, Provider
 from textual.content import Content
 
 from statusboard.screens.board import BoardScreen
@@ -39,6 +40,15 @@ class BoardCommands(Provider):
             if score > 0:
                 shown = _shown(matcher.highlight(command.name), command)
                 yield Hit(score, shown, command.run, text=command.name)
+
+
+class BoardPalette(CommandPalette):
+    """Textual's palette in the board's colours."""
+
+    DEFAULT_CSS = Path(__file__).with_name("commands.tcss").read_text(encoding="utf-8")
+
+    def __init__(self) -> None:
+        super().__init__(providers=[BoardCommands], placeholder="What do you want to do?", id="--command-palette")
 
 
 def commands(app: BoardApp) -> Iterator[Command]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Iterable, Mapping, Sequence
-from pathlib import Path, PurePath
+from pathlib import Path
 from typing import TYPE_CHECKING, ClassVar
 
 from textual import on, work
@@ -36,7 +36,6 @@ from widgets.words import Word, styled
 if TYPE_CHECKING:
     from statusboard.app import BoardApp
 
-FOLDER = Path(__file__).parent
 PAINT_FIRST = 0.02
 NARROW = 70
 """Cells below which the clock stands without the revision."""
@@ -49,7 +48,8 @@ MANY = 1_000
 class BoardScreen(Screen[None]):
     """Lanes of what is wrong and what goes on, and the details of the row under the cursor."""
 
-    CSS_PATH: ClassVar[list[str | PurePath]] = [FOLDER / "app.tcss", FOLDER / "board.tcss"]
+    # As a CSS_PATH it would have Textual parse all styles of the app anew.
+    DEFAULT_CSS = Path(__file__).with_suffix(".tcss").read_text(encoding="utf-8")
     AUTO_FOCUS = ""
     app: BoardApp
 
@@ -202,12 +202,10 @@ class BoardScreen(Screen[None]):
 
     def follow(self, delta: Delta) -> None:
         """What a flush changed: up to 4 times a second."""
-        cells = self.live.cells
-        if len(delta.changed) + len(delta.gone) > MANY or not self.lanes.settled:
-            self.lanes.update(cells.board, delta, self.live.now)
+        if len(delta.changed) + len(delta.gone) > MANY:
             self.rebuild()
             return
-        changes = self.lanes.update(cells.board, delta, self.live.now)
+        changes = self.lanes.update(self.live.cells.board, delta, self.live.now)
         for kind, change in changes.items():
             self._show(kind, change.changed)
         if changes:
