@@ -266,7 +266,10 @@ class Change(Struct, frozen=True, kw_only=True, gc=False):
 
 
 class Status(Struct, frozen=True, kw_only=True, gc=False):
-    """What moves at every poll and is therefore neither stored as a change nor part of the digest."""
+    """What moves at every poll and is therefore neither stored as a change nor part of the digest.
+
+    ``requests`` and ``duration`` (seconds) are those of the newest poll.
+    """
 
     source: str
     type: str = ""

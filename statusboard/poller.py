@@ -180,7 +180,6 @@ class Poller:
         began = self.clock.monotonic()
         requests = client.requests
         scopes: set[str] = set()
-        beats: set[str] | None = None
         stored = 0
         error: BaseException | None = None
         notes: list[str] = []
@@ -194,9 +193,7 @@ class Poller:
                     self._failed(polled, part)
                     continue
                 tracker.read(part.scope, part.started_at, part.beats, unchanged=part.unchanged)
-                if not part.unchanged:
-                    beats = (beats or set()) | part.beats
-            tracker.polled(scopes, beats)
+            tracker.polled(scopes)
             stored += len(await self.ingest.withdraw(source.name, scopes))
         except StoreError:
             raise
@@ -210,8 +207,10 @@ class Poller:
         polled.last_error = error
         polled.failures = polled.failures + 1 if error is not None else 0
         polled.quiet_polls = 0 if stored or error is not None else polled.quiet_polls + 1
-        delay = self._delay(polled, client.requests - requests)
-        self._tell(polled, attempt=attempt, duration=self.clock.monotonic() - began, delay=delay, notes=notes)
+        requests = client.requests - requests
+        delay = self._delay(polled, requests)
+        took = self.clock.monotonic() - began
+        self._tell(polled, attempt=attempt, duration=took, requests=requests, delay=delay, notes=notes)
         await self._judge(polled)
         return delay
 
@@ -284,7 +283,9 @@ class Poller:
 
     # -- telling -------------------------------------------------------------------------------------------------
 
-    def _tell(self, polled: Polled, *, attempt: datetime, duration: float, delay: float, notes: list[str]) -> None:
+    def _tell(
+        self, polled: Polled, *, attempt: datetime, duration: float, requests: int, delay: float, notes: list[str]
+    ) -> None:
         left, limit, reset = polled.client.budget_view()
         now = self.clock.now()
         polled.status = Status(
@@ -298,7 +299,7 @@ class Poller:
             budget_left=left,
             budget_limit=limit,
             budget_reset=now + timedelta(seconds=reset) if reset is not None else None,
-            requests=polled.client.requests,
+            requests=requests,
             clock_offset=polled.client.clock_offset,
             notes=tuple(notes[:10]),
         )

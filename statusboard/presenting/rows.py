@@ -160,12 +160,14 @@ def status_cell(row: Row, fact: Item, glyphs: Glyphs, unread: bool) -> Cell:
 
 
 def _title(row: Row, fact: Item, now: datetime, glyphs: Glyphs, zone: tzinfo) -> str:
-    """Notes, title and, of what is failing, the reason."""
+    """Notes, title and, of what is failing, the reason; of what is suppressed, by whom or what."""
     title = fact.title or fact.description or (fact.pipeline if isinstance(fact, Build) else "")
     if fact.reason and not title:
         title = fact.reason
     elif fact.reason and row.failing:
         title = f"{title} {glyphs.dash} {fact.reason}"
+    elif isinstance(fact, Incident) and fact.state == "suppressed" and fact.suppressed_by:
+        title = f"{title} {glyphs.dash} {fact.suppressed_by}"
     return " ".join(filter(None, (*_notes(fact, now, zone), title)))
 
 
@@ -176,9 +178,9 @@ def _notes(fact: Item, now: datetime, zone: tzinfo) -> list[str]:
     if former not in ("", "success", "inactive"):
         notes.append(f"(was {word_of(former)})")
     if isinstance(fact, Incident) and fact.state == "suppressed":
-        words = [f"by {fact.suppressed_by}" if fact.suppressed_by else ""]
-        words.append(f"until {_when(fact.suppressed_until, now, zone)}" if fact.suppressed_until else "no end known")
-        notes.append(f"({' '.join(filter(None, words))})")
+        notes.append(
+            f"(until {_when(fact.suppressed_until, now, zone)})" if fact.suppressed_until else "(no end known)"
+        )
     if isinstance(fact, Release) and fact.target:
         notes.append(f"({fact.target})")
     return notes
