@@ -72,7 +72,7 @@ def one(known: Registry, type: str, width: int) -> str:
     cls = known.load(type)
     options = known.describe(type)
     entry = next(entry for entry in known.listed() if entry.name == type)
-    lines = [f"{type}: {cls.summary}", ""]
+    lines = [*textwrap.wrap(f"{type}: {cls.summary}", width), ""]
     origin = "built in" if entry.built_in else f"from the package {entry.distribution}"
     lines += _row("reads", f"{_kinds(cls)} ({origin})", width)
     if cls.default_url:

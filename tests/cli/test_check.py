@@ -1,0 +1,225 @@
+"""``check``: what each source gives, and what is wrong, in words and as JSON."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from email.utils import format_datetime
+from pathlib import Path
+from typing import Any
+
+import httpx
+import msgspec
+import pytest
+
+from statusboard.cli._checking import Findings, check
+from statusboard.cli.check import text
+from statusboard.client import ClientPool
+from statusboard.config import Config, load_config
+from statusboard.credentials import Keychain
+from statusboard.registry import Registry
+from tests.cli.kit import Home, deploy
+
+INSTALLED = Registry.installed()
+ALERT = {
+    "fingerprint": "f1",
+    "labels": {"alertname": "HighLatency", "severity": "page", "namespace": "web", "instance": "10.0.0.1"},
+    "annotations": {"summary": "slow"},
+    "startsAt": "2026-01-02T03:04:05Z",
+    "status": {"state": "active"},
+}
+
+
+def dog(name: str = "Watchdog") -> dict[str, Any]:
+    return {**ALERT, "fingerprint": name, "labels": {"alertname": name, "severity": "none"}}
+
+
+def configured(folder: Path, body: str) -> Config:
+    file = folder / "config.yaml"
+    file.write_text(body)
+    return load_config(file, registry=INSTALLED, env={})
+
+
+async def found(config: Config, answers: Mapping[str, Any], *names: str, **options: Any) -> Findings:
+    """Check with a server that answers each path with JSON, a response, or what a function gives."""
+
+    async def handle(request: httpx.Request) -> httpx.Response:
+        answer = answers.get(request.url.path)
+        if callable(answer):
+            answer = await answer(request)
+        if isinstance(answer, Exception):
+            raise answer
+        if answer is None:
+            return httpx.Response(404, json={"message": "Not Found"})
+        return answer if isinstance(answer, httpx.Response) else httpx.Response(200, json=answer)
+
+    pool = ClientPool(transport=httpx.MockTransport(handle))
+    return await check(config, names, pool=pool, keychain=Keychain(environ={"TOKEN": "t0ken-value"}), **options)
+
+
+AM = "sources: [{type: alertmanager, name: am, url: 'http://127.0.0.1:9', token: 'env:TOKEN', expect: Watchdog}]\n"
+ALERTS = {"/api/v2/alerts": [ALERT, dog()], "/api/v2/status": {"uptime": "2026-01-01T00:00:00Z"}}
+
+
+async def test_a_source_that_is_well(tmp_path: Path) -> None:
+    findings = await found(configured(tmp_path, AM), ALERTS)
+    (am,) = findings.sources
+    assert findings.ok and am.verdict == "ok" and am.reachable
+    assert am.items == {"incident": 1} and am.beats == ("Watchdog",) and not am.missing_beats
+    assert [(c.option, c.reference, c.error) for c in am.credentials] == [("token", "env:TOKEN", "")]
+    assert am.requests == 2 and am.requests_per_hour == 480
+    told = text(findings)
+    assert "ok       am (alertmanager, http://127.0.0.1:9)" in told
+    assert "env:TOKEN: found" in told and "1 incident\n" in told and "Watchdog seen" in told
+    assert "t0ken-value" not in told + msgspec.json.encode(findings).decode()
+
+
+async def test_a_heartbeat_that_is_missing_is_not_well(tmp_path: Path) -> None:
+    findings = await found(configured(tmp_path, AM), {**ALERTS, "/api/v2/alerts": []})
+    assert not findings.ok and findings.sources[0].verdict == "partial"
+    assert "Watchdog MISSING" in text(findings) and "NOT everything could be read: am" in text(findings)
+
+
+async def test_unowned_items_with_the_rule_that_would_own_them(tmp_path: Path) -> None:
+    web = [{**ALERT, "fingerprint": f"w{n}"} for n in range(3)]
+    odd = {**ALERT, "fingerprint": "o", "labels": {"alertname": "Odd", "namespace": "db"}}
+    findings = await found(configured(tmp_path, AM), {**ALERTS, "/api/v2/alerts": [*web, odd, dog()]})
+    assert (findings.unowned, findings.items) == (4, 4)
+    assert (findings.hints[0].rule, findings.hints[0].items) == ("label: {namespace: web}", 3)
+    assert not any("instance" in hint.rule or "severity" in hint.rule for hint in findings.hints)
+    told = text(findings)
+    assert "4 of 4 items are unowned" in told and "3  label: {namespace: web}" in told
+    rule = told.splitlines()[-3].strip()
+    owned = configured(tmp_path, f"{AM}{rule.replace('NAME', 'storefront')}\n")
+    again = await found(owned, {**ALERTS, "/api/v2/alerts": [*web, odd, dog()]})
+    assert again.unowned == 1, "what it proposes does what it says"
+
+
+async def test_what_a_source_files_its_items_under_owns_them(tmp_path: Path) -> None:
+    findings = await found(configured(tmp_path, AM.replace("expect:", "team: payments, expect:")), ALERTS)
+    assert findings.unowned == 0 and "Every item has an owner (1)." in text(findings)
+
+
+@pytest.mark.parametrize(
+    "answer, error, reachable",
+    [
+        (httpx.Response(401, json={}), "401", True),
+        (httpx.Response(404, text="<html>"), "404", True),
+        (httpx.Response(503), "503", True),
+        (httpx.Response(200, text="<html>no"), "", True),
+        (httpx.ConnectError("refused"), "", False),
+    ],
+    ids=["401", "404", "503", "html", "refused"],
+)
+async def test_a_source_that_cannot_be_read(answer: Any, error: str, reachable: bool, tmp_path: Path) -> None:
+    findings = await found(configured(tmp_path, AM), {"/api/v2/alerts": answer})
+    (am,) = findings.sources
+    assert am.verdict == "failed" and not findings.ok and am.reachable is reachable
+    assert am.error and error in am.error
+    told = text(findings)
+    assert "FAILED   am" in told and ("reachable    NO" in told) is not reachable
+
+
+async def test_a_missing_credential_says_what_to_do_and_is_not_sent_anywhere(tmp_path: Path) -> None:
+    config = configured(tmp_path, AM.replace("env:TOKEN", "env:OTHER"))
+    findings = await found(config, {"/api/v2/alerts": AssertionError("nothing may be asked")})
+    (am,) = findings.sources
+    assert am.verdict == "failed" and am.reachable is None and am.requests == 0
+    assert "export it before" in am.credentials[0].error
+    told = text(findings)
+    assert told.count("export it before") == 2, "once as a warning of the config, once beside the source"
+    assert "not asked: a credential is missing" in told
+
+
+async def test_one_part_of_several(tmp_path: Path) -> None:
+    config = configured(tmp_path, "sources: [{type: github, name: gh, repos: [a/x, a/gone], kinds: [ticket]}]\n")
+    rate = {"x-ratelimit-limit": "60", "x-ratelimit-remaining": "57", "x-ratelimit-reset": "1999999999"}
+    findings = await found(config, {"/repos/a/x/issues": httpx.Response(200, json=[], headers=rate)})
+    (gh,) = findings.sources
+    assert gh.verdict == "partial" and gh.reachable and not gh.error
+    assert [(p.part, bool(p.error)) for p in gh.parts] == [("a/gone ticket", True), ("a/x ticket", False)]
+    assert gh.budget is not None and (gh.budget.left, gh.budget.limit) == (57, 60)
+    told = text(findings)
+    assert "PARTIAL  gh" in told and "a/gone ticket: " in told and "404" in told and "57 of 60 left" in told
+
+
+async def test_a_clock_that_is_off(tmp_path: Path) -> None:
+    date = format_datetime(datetime.fromtimestamp(datetime.now(UTC).timestamp() + 600, UTC), usegmt=True)
+    answer = httpx.Response(200, json=[dog()], headers={"date": date})
+    findings = await found(configured(tmp_path, AM), {**ALERTS, "/api/v2/alerts": answer})
+    offset = findings.sources[0].clock_offset
+    assert offset is not None and 590 < offset < 610
+    assert "ahead of ours: ages will look wrong" in text(findings)
+
+
+async def test_one_that_hangs_costs_its_own_time_only(tmp_path: Path) -> None:
+    async def hang(request: httpx.Request) -> httpx.Response:
+        await asyncio.Event().wait()
+        raise AssertionError
+
+    config = configured(
+        tmp_path,
+        "sources:\n  - {type: alertmanager, name: slow, url: 'http://127.0.0.1:9/slow'}\n"
+        "  - {type: alertmanager, name: am, url: 'http://127.0.0.1:9'}\n",
+    )
+    findings = await found(config, {**ALERTS, "/slow/api/v2/alerts": hang}, timeout=0.3)
+    by_name = {source.name: source for source in findings.sources}
+    assert by_name["am"].verdict == "ok"
+    assert by_name["slow"].verdict == "failed" and "0.3 s" in by_name["slow"].error and not by_name["slow"].reachable
+
+
+async def test_only_those_that_are_named(tmp_path: Path) -> None:
+    config = configured(tmp_path, AM.replace("sources: [", "sources: [{type: deploy-log, name: d, path: /none}, "))
+    assert [s.name for s in (await found(config, ALERTS, "am")).sources] == ["am"]
+
+
+async def test_hostile_text_is_plain_text(tmp_path: Path) -> None:
+    evil = {**ALERT, "labels": {"alertname": "\x1b[2J", "team\x1b": "x", "ns": "\x1b]52;c;AAAA\x07\u202e"}}
+    told = text(await found(configured(tmp_path, AM), {**ALERTS, "/api/v2/alerts": [evil, dog()]}))
+    assert "\x1b" not in told and "\x07" not in told and "\u202e" not in told
+
+
+# --- the command ----------------------------------------------------------------------------------------------------
+
+
+def test_exit_codes_and_nothing_stored(home: Home) -> None:
+    home.deploys(deploy("1.0"))
+    good = home.run("check")
+    assert good.code == 0 and "1 release" in good.out and "All well" in good.out
+    assert "Reading 1 source" in good.err, "what takes a while is announced, apart from the answer"
+    assert not home.database.exists()
+    home.config.write_text(f"{home.config.read_text()}  - {{type: deploy-log, name: gone, path: /nonexistent}}\n")
+    bad = home.run("check")
+    assert bad.code == 3 and "FAILED   gone" in bad.out and "ok       deploys" in bad.out
+    assert home.run("check", "deploys").code == 0
+    unknown = home.run("check", "deplois")
+    assert unknown.code == 2 and "did you mean `deploys`?" in unknown.err
+
+
+def test_json(home: Home) -> None:
+    home.deploys(deploy("1.0"))
+    result = home.run("check", "--json")
+    assert result.code == 0 and not result.err
+    (source,) = result.json["sources"]
+    assert (source["name"], source["verdict"], source["items"]) == ("deploys", "ok", {"release": 1})
+    assert result.json["ok"] is True and result.json["schema"] == 1 and result.json["unowned"] == 1
+
+
+def test_a_broken_configuration_tells_all_its_problems(home: Home) -> None:
+    home.config.write_text("sources:\n  - {type: nope, name: a}\n  - {type: github, name: b, token: hunter22}\n")
+    result = home.run("check")
+    assert result.code == 2 and result.err.count("config: ") >= 3 and "hunter22" not in result.err
+    assert f"{home.config}:2" in result.err and f"{home.config}:3" in result.err
+
+
+def test_a_board_that_follows_another(home: Home) -> None:
+    home.deploys(deploy("1.0"))
+    assert home.run("show").code == 0
+    follower = home.folder / "follower.yaml"
+    follower.write_text(f"board: {{store: {home.database}}}\n")
+    result = home.run("--config", str(follower), "check")
+    assert result.code == 0 and "follows" in result.out
+    follower.write_text("board: {store: nowhere.sqlite}\n")
+    missing = home.run("--config", str(follower), "check")
+    assert missing.code == 3 and "failed" in missing.out
