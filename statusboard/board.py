@@ -12,10 +12,10 @@ from typing import Literal, Protocol, TypeAlias
 
 from msgspec import Struct
 
-from statusboard.current import Order, Slot, competes, is_failing, is_unknown, may_leave, order_of, slot_of
+from statusboard.current import UNREAD, Order, Slot, competes, is_failing, is_unknown, may_leave, order_of, slot_of
 from statusboard.model import Annotation, Change, Fact, HealthState, Incident, SourceHealth, decode
 
-#: Health states in which a source's silence proves nothing.  Aging is told by its age, not counted as blind.
+#: Health states in which a source's silence proves nothing.  Aging is told by its age, and blind only with an error.
 BLIND: frozenset[HealthState] = frozenset({"starting", "partial", "stale", "down", "paused"})
 Verdict: TypeAlias = Literal["failing", "blind", "ok"]
 _MODULUS = 1 << 128
@@ -54,7 +54,10 @@ class Delta(Struct, frozen=True):
 
 
 class Summary(Struct, frozen=True, kw_only=True):
-    """The picture in numbers.  ``blind`` counts required sources; optional ones are counted apart."""
+    """The picture in numbers.  ``blind`` counts required sources; optional ones are counted apart.
+
+    The verdict is ``ok`` only where something is read: never by optional sources alone, none of which answers.
+    """
 
     verdict: Verdict
     failing: int
@@ -170,8 +173,6 @@ class Board:
         fact = row.fact
         if isinstance(fact, SourceHealth):
             self.health.pop(fact.source, None)
-        elif isinstance(fact, Annotation):
-            self._annotations.get(fact.target, {}).pop(fact.key, None)
         return True
 
     def _forget(self, row: Row, touched: set[Slot]) -> None:
@@ -179,6 +180,8 @@ class Board:
         self._failing.discard(row.key)
         self._unknown.discard(row.key)
         self._suppressed.discard(row.key)
+        if isinstance(row.fact, Annotation):
+            self._annotations[row.fact.target].pop(row.key, None)
         if row.slot is not None:
             keys = self._slots[row.slot]
             keys.discard(row.key)
@@ -241,12 +244,22 @@ class Board:
         health = self.health.get(source)
         return health.state if health else "starting"
 
+    def is_blind(self, source: str) -> bool:
+        """Whether this source's silence proves nothing: by its state, or since its newest poll failed."""
+        state = self.state_of(source)
+        health = self.health.get(source)
+        failing = health is not None and bool(health.error or health.errors)
+        return state in BLIND or (state == "aging" and failing)
+
     def leaving(self, now: datetime, keep: timedelta) -> list[str]:
         """The keys that have been over for longer than ``keep`` and that nothing needs."""
         return [r.key for r in self.items() if may_leave(r.fact, current=r.current, now=now, keep=keep)]
 
     def summary(self, *, keys: Collection[str] | None = None, sources: Collection[str] | None = None) -> Summary:
-        """Count.  ``keys`` and ``sources`` narrow what counts; by default everything on the board does."""
+        """Count.  ``keys`` and ``sources`` narrow what counts; by default everything on the board does.
+
+        Who names a source requires it, optional or not.
+        """
         failing = self._failing if keys is None else self._failing.intersection(keys)
         unknown = self._unknown if keys is None else self._unknown.intersection(keys)
         suppressed = self._suppressed if keys is None else self._suppressed.intersection(keys)
@@ -260,13 +273,14 @@ class Board:
         for name in names:
             state = self.state_of(name)
             health = self.health.get(name)
-            if health is not None and health.optional:
-                optional_blind += state in BLIND
+            if sources is None and health is not None and health.optional:
+                optional_blind += self.is_blind(name)
                 continue
             required += 1
             fresh += state == "fresh"
-            blind += state in BLIND
-        verdict: Verdict = "failing" if failing else "blind" if blind or unknown or not names else "ok"
+            blind += self.is_blind(name)
+        nothing_read = not required and all(self.state_of(name) in UNREAD for name in names)
+        verdict: Verdict = "failing" if failing else "blind" if blind or unknown or nothing_read else "ok"
         return Summary(
             verdict=verdict,
             failing=len(failing),

@@ -12,7 +12,7 @@ Intervals are the configured ones, whatever back-off or budgets did to the sched
 from __future__ import annotations
 
 from collections.abc import Collection
-from datetime import datetime, timedelta
+from datetime import datetime
 
 from statusboard.errors import SourceError
 from statusboard.log import redact
@@ -25,11 +25,14 @@ MAX_ERRORS = 50
 
 
 def by_age(last_success: datetime | None, interval: float, now: datetime) -> HealthState:
-    """What age alone says: ``fresh``, ``aging``, ``stale``, or ``starting`` where there was no success yet."""
+    """What age alone says: ``fresh``, ``aging``, ``stale``, or ``starting`` where there was no success yet.
+
+    A success that lies ahead was told by a clock that has been set back since: how old it is nobody knows.
+    """
     if last_success is None:
         return "starting"
     age = (now - last_success).total_seconds()
-    if age > STALE * interval:
+    if age > STALE * interval or age < -AGING * interval:
         return "stale"
     return "aging" if age > AGING * interval else "fresh"
 
@@ -39,8 +42,19 @@ def describe(error: BaseException) -> str:
     return clean(redact(str(error) or type(error).__name__), 300)
 
 
+def _silence(missing: Collection[str]) -> str:
+    """What missing heartbeats mean, for people; ``""`` where none is missing."""
+    if not missing:
+        return ""
+    return f"heartbeat {', '.join(sorted(missing))} is missing: an empty answer proves nothing"
+
+
 class Tracker:
-    """The health of one source.  Tell it what happened, ask it to `judge`."""
+    """The health of one source.  Tell it what happened, ask it to `judge`.
+
+    ``before`` is what was stored last, by whatever process: what could not be read then counts as unread until it is
+    read.
+    """
 
     def __init__(
         self,
@@ -62,9 +76,12 @@ class Tracker:
         self._expected = frozenset(expected)
         self._seen: set[str] = set(before.beats) if before is not None else set()
         self._missing: frozenset[str] = frozenset(before.missing) if before is not None else frozenset()
-        self._part_errors: dict[str, str] = {}
-        self._error = ""
+        # By part, those of its newest answer in full.
+        self._beats: dict[str, frozenset[str]] = {}
+        self._part_errors = {e.part: e.error for e in before.errors} if before is not None else {}
+        self._error = before.error if before is not None and before.error != _silence(before.missing) else ""
         self._told = before
+        self._judged: datetime | None = None
 
     # -- what happened -------------------------------------------------------------------------------------------
 
@@ -72,10 +89,11 @@ class Tracker:
         """A part was read by a poll that began at ``at``.  A 304 says nothing new of heartbeats."""
         self._error = ""
         self._part_errors.pop(part, None)
-        if self.last_success is None or at > self.last_success:
-            self.last_success = at
+        self.last_success = at
+        self._judged = None
         if not unchanged:
-            self._seen |= set(beats)
+            self._beats[part] = frozenset(beats)
+            self._seen |= self._beats[part]
 
     def failed(self, part: str, error: SourceError) -> bool:
         """A part could not be read; returns whether that is new (to be logged once)."""
@@ -89,15 +107,18 @@ class Tracker:
         self._error = describe(error)
         return new
 
-    def polled(self, parts: Collection[str], beats: Collection[str] | None) -> None:
-        """A poll is over: forget the errors of parts that are no longer asked for, and look for missing heartbeats.
+    def polled(self, parts: Collection[str]) -> None:
+        """A poll of these parts is over: forget those that are no longer asked for, look for missing heartbeats.
 
-        ``beats`` are those of all parts of this poll; ``None`` when no part was read anew.
+        A heartbeat may be in any part.  While one was not read in full yet, none can be found missing.
         """
-        for part in [p for p in self._part_errors if p not in parts]:
-            del self._part_errors[part]
-        if beats is not None:
-            self._missing = (self._expected | self._seen) - frozenset(beats)
+        self._part_errors = {part: error for part, error in self._part_errors.items() if part in parts}
+        self._beats = {part: beats for part, beats in self._beats.items() if part in parts}
+        present = frozenset[str]().union(*self._beats.values())
+        if not self._beats:
+            return
+        whole = len(self._beats) == len(set(parts))
+        self._missing = (self._expected | self._seen if whole else self._missing) - present
 
     # -- what it means -------------------------------------------------------------------------------------------
 
@@ -108,10 +129,9 @@ class Tracker:
 
     def judge(self, now: datetime) -> SourceHealth:
         """The health at this moment; the same object again while nothing that is stored has changed."""
+        self._keep_pace(now)
         state = self._state(now)
-        error = self._error
-        if not error and self._missing:
-            error = f"heartbeat {', '.join(sorted(self._missing))} is missing: an empty answer proves nothing"
+        error = self._error or _silence(self._missing)
         errors = tuple(PartError(part=p, error=e) for p, e in sorted(self._part_errors.items())[:MAX_ERRORS])
         told = self._told
         beats = tuple(sorted(self._seen))
@@ -140,13 +160,11 @@ class Tracker:
         )
         return self._told
 
-    def turns_at(self) -> datetime | None:
-        """When age alone will change the state next, if nothing happens."""
-        if self.last_success is None or self.paused:
-            return None
-        told = self._told.state if self._told is not None else "starting"
-        factor = STALE if told == "aging" else AGING
-        return self.last_success + timedelta(seconds=factor * self.interval)
+    def _keep_pace(self, now: datetime) -> None:
+        """A clock that is set back makes nothing younger: the success moves back with it."""
+        if self._judged is not None and now < self._judged and self.last_success is not None:
+            self.last_success -= self._judged - now
+        self._judged = now
 
     def _state(self, now: datetime) -> HealthState:
         if self.paused:

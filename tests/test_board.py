@@ -214,3 +214,33 @@ def test_leaving_names_what_is_over_for_long_enough():
     board = board_of(incident(1, "resolved", ended_at=ago(120)), incident(2, "open", started_at=ago(120)))
     assert board.leaving(NOW, timedelta(hours=1)) == ["am:incident:1"]
     assert board.leaving(NOW, timedelta(hours=3)) == []
+
+
+def test_a_source_that_ages_because_it_fails_is_blind_one_that_only_ages_is_not():
+    assert board_of(health("am", "aging")).summary().verdict == "ok"
+    assert board_of(health("am", "aging", error="no connection")).summary().blind == 1
+    assert board_of(health("am", "aging", errors=[{"part": "a", "error": "404"}])).summary().verdict == "blind"
+    board = board_of(health("am", "partial", errors=[{"part": "a", "error": "404"}]))
+    board.overlay = {"am": "aging"}
+    assert board.summary().verdict == "blind", "its age does not hide what could not be read"
+
+
+def test_optional_sources_alone_prove_nothing_unless_one_is_read():
+    board = board_of(health("am", "down", optional=True), health("ci", "stale", optional=True))
+    assert (board.summary().verdict, board.summary().blind) == ("blind", 0)
+    fold(board, health("ci", optional=True))
+    assert board.summary().verdict == "ok"
+
+
+def test_who_names_an_optional_source_requires_it():
+    board = board_of(health("ci"), health("am", "down", optional=True))
+    assert board.summary().verdict == "ok"
+    assert board.summary(sources={"am"}).verdict == "blind"
+    assert board.summary(sources={"ci"}).verdict == "ok"
+
+
+def test_an_annotation_that_moves_to_another_target_leaves_the_first():
+    board = board_of(incident(1), incident(2), note(incident(1), "on it"))
+    fold(board, note(incident(2), "on it"))
+    assert board.annotations(incident(1).key) == []
+    assert [said.text for said in board.annotations(incident(2).key)] == ["on it"]

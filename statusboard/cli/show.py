@@ -133,7 +133,7 @@ async def _show(
             click.echo(f"statusboard: not read in time: {', '.join(sorted(unread))}", err=True)
         counts = _counted(engine, query)
         # What is configured and was never heard of is blind as well.
-        sources = required or {*engine.board.health, *(s.name for s in engine.setups.values() if not s.optional)}
+        sources = required or _not_optional(engine) or None
         if as_json:
             now = engine.clock.now()
             picture = report.picture(engine.board, engine.statuses, now, counts=counts, required=sources)
@@ -147,14 +147,15 @@ async def _show(
             counts = _counted(engine, query)
             unread = frozenset()
         code = report.exit_code(engine.board, counts=counts, required=sources)
-        late = {name for name in unread & set(sources) if not _optional(engine, name)}
+        late = unread & set(sources or ())
         return report.EXIT_BLIND if late and code == report.EXIT_OK else code
     finally:
         await engine.stop()
 
 
-def _optional(engine: Engine, name: str) -> bool:
-    return name in engine.setups and engine.setups[name].optional
+def _not_optional(engine: Engine) -> set[str]:
+    configured = {setup.name for setup in engine.setups.values() if not setup.optional}
+    return configured | {name for name, health in engine.board.health.items() if not health.optional}
 
 
 def _counted(engine: Engine, query: Query | None) -> Collection[str] | None:
