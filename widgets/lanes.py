@@ -49,7 +49,9 @@ class Lanes(Widget):
         return self._by_need
 
     def divide(self) -> None:
-        """Divide the lines anew if the lanes' needs ask for it."""
+        """Divide the lines anew if the lanes' needs ask for it.  What was never laid out will be, by its needs."""
+        if not self.size:
+            return
         lanes = [lane for lane in self.children if isinstance(lane, LanePanel) and lane.display]
         wanted = places(lanes, self.size)
         if lanes and any(lane.outer_size != region.size for lane, region in zip(lanes, wanted, strict=True)):

@@ -83,26 +83,24 @@ class BoardScreen(Screen[None]):
         self._headline = Headline(id="headline")
         self._notice = Static(id="notice", markup=False)
         self._filter_bar = FilterBar(check, self._complete, id="filter")
+        self._body = Container(id="body")
         self._area = Lanes()
         self._details = DetailsPane(id="details")
         self._view_bar = Static(id="views", markup=False)
         self._small = Static(id="too-small", markup=False)
         self._panels: dict[ItemKind, LanePanel] = {}
         self._subject: str | None = None
+        self._fitted = Size(0, 0)
 
     # -- putting it up
 
     def compose(self) -> ComposeResult:
+        self._fit(self.app.size)
         self._panels = {kind: LanePanel(columns_of(kind), ascii_only=self.live.ascii_only, name=kind) for kind in LANES}
         yield self._headline
-        yield self._notice
-        yield self._filter_bar
-        with Container(id="body"):
-            with self._area:
-                yield from self._panels.values()
-            yield self._details
+        with self._body, self._area:
+            yield from self._panels.values()
         yield self._view_bar
-        yield self._small
 
     def on_mount(self) -> None:
         """The lanes are there already: the first picture is a whole one."""
@@ -112,15 +110,25 @@ class BoardScreen(Screen[None]):
         self._arrange()
         self.tick()
         self._focus_something()
+        self.call_after_refresh(self._compose_rest)
+
+    def _compose_rest(self) -> None:
+        """What is not seen at first is mounted after the first picture, so that it is there at once when asked for."""
+        self.mount_all([self._notice, self._filter_bar], after=self._headline)
+        self._body.mount(self._details)
+        self.mount(self._small)
 
     def on_resize(self, event: Resize) -> None:
         """Another size, another arrangement."""
+        if event.size == self._fitted:
+            return
         self._fit(event.size)
         self.repaint_words()
         self.call_after_refresh(self._area.divide)
 
     def _fit(self, size: Size) -> None:
         """What stands where depends on the size alone."""
+        self._fitted = size
         width, height = size
         self.set_class(width < LEAST_WIDTH or height < LEAST_HEIGHT, "-small")
         self.set_class(width >= BESIDE, "-beside")
@@ -350,6 +358,8 @@ class BoardScreen(Screen[None]):
 
     async def action_filter(self) -> None:
         """Type a filter."""
+        if not self._filter_bar.is_mounted:
+            return
         self._values = self.live.known_values()
         await self._filter_bar.edit(self._typed)
 
