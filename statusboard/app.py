@@ -325,9 +325,12 @@ class BoardApp(App[None]):
         self._handle_exception(self._exception or RuntimeError("an error that was not told"))
 
     def panic(self, *renderables: object) -> None:
-        """As Textual's, without showing anything: it is called with a traceback when reading the keyboard fails."""
-        if not self._exit:
-            self._handle_exception(RuntimeError("the terminal cannot be read"))
+        """As Textual's, without showing anything: it is called with a traceback when the keyboard cannot be read."""
+        if sys.__stdin__ is not None and sys.__stdin__.isatty():
+            self._handle_exception(RuntimeError("the keyboard cannot be read"))
+        else:
+            log.info("the terminal is gone")
+            self.leave(0)
 
     def _print_error_renderables(self) -> None:
         self._exit_renderables.clear()

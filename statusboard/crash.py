@@ -8,6 +8,8 @@ from __future__ import annotations
 import logging
 import sys
 import threading
+from collections.abc import Callable
+from queue import Queue
 from types import TracebackType
 
 from statusboard.paths import log_file
@@ -16,6 +18,10 @@ log = logging.getLogger("statusboard")
 
 EXIT_BUG = 70
 """The exit code of a fault of ours (EX_SOFTWARE)."""
+
+
+OUTPUT_THREAD = "textual-output"
+"""The thread of Textual's that writes to the terminal."""
 
 
 def told(error: BaseException) -> str:
@@ -27,15 +33,36 @@ def told(error: BaseException) -> str:
     return f"statusboard: an unexpected fault of ours ({type(error).__name__}); the details are in {log_file()}"
 
 
-def keep_threads_quiet() -> None:
-    """What a thread or a destructor raises goes to the log, too: by default it is printed over the board."""
-    threading.excepthook = _in_thread
+def keep_threads_quiet(terminal_gone: Callable[[], object]) -> None:
+    """What a thread or a destructor raises goes to the log, too: by default it is printed over the board.
+
+    ``terminal_gone`` is called, in the thread that writes to the terminal, when nothing can be written any more.
+    """
+
+    def in_thread(args: threading.ExceptHookArgs) -> None:
+        thread = args.thread
+        if thread is not None and thread.name == OUTPUT_THREAD and isinstance(args.exc_value, OSError):
+            log.info("the terminal is gone: %s", args.exc_value)
+            terminal_gone()
+            _swallow(thread)
+            return
+        _log(
+            f"thread {thread.name if thread is not None else '?'} ended",
+            args.exc_type,
+            args.exc_value,
+            args.exc_traceback,
+        )
+
+    threading.excepthook = in_thread
     sys.unraisablehook = _unraisable
 
 
-def _in_thread(args: threading.ExceptHookArgs) -> None:
-    name = args.thread.name if args.thread is not None else "?"
-    _log(f"thread {name} ended", args.exc_type, args.exc_value, args.exc_traceback)
+def _swallow(thread: threading.Thread) -> None:
+    """Go on taking what is written, until the end: Textual's queue is short, and a full one stops the whole board."""
+    waiting = getattr(thread, "_queue", None)
+    if isinstance(waiting, Queue):
+        while waiting.get() is not None:
+            pass
 
 
 def _unraisable(args: sys.UnraisableHookArgs) -> None:

@@ -101,8 +101,8 @@ async def run_app(app: BoardApp) -> int:
     """As `show`, inside a running loop."""
     from statusboard import crash
 
-    crash.keep_threads_quiet()
     loop = asyncio.get_running_loop()
+    crash.keep_threads_quiet(lambda: loop.call_soon_threadsafe(app.leave, 0))
     for number in (signal.SIGTERM, signal.SIGHUP, signal.SIGINT):
         loop.add_signal_handler(number, app.leave, 0)
     try:
