@@ -149,7 +149,7 @@ def test_ages_are_coarse_marked_where_inferred_and_never_made_up():
 def test_a_suppressed_incident_says_by_whom_and_until_when():
     until = NOW + timedelta(hours=2)
     silenced: dict[str, Any] = {"suppressed_by": "ann", "suppressed_until": until}
-    assert shown(row_text(incident(1, "suppressed", **silenced)), "title") == "(until 14:00) Down — ann"
+    assert shown(row_text(incident(1, "suppressed", **silenced)), "title") == "(until 14:00) Down – ann"
     berlin = ZoneInfo("Europe/Berlin")
     assert shown(row_text(incident(1, "suppressed", **silenced), zone=berlin), "title").startswith("(until 15:00)")
     late: dict[str, Any] = {"suppressed_by": "ann", "suppressed_until": NOW + timedelta(days=2)}
