@@ -168,13 +168,15 @@ def colours(recording: bytes) -> set[str]:
 
 
 class Items(ThreadingHTTPServer):
-    """A JSON API of builds: ``items`` is what it answers, each with id, title, state, url and links."""
+    """A JSON API of builds: ``items`` is what it answers, each with id, title, state, url and links; ``asked``: how
+    often it was."""
 
     daemon_threads = True
 
     def __init__(self) -> None:
         super().__init__(("127.0.0.1", 0), _Answers)
         self.items: list[dict[str, Any]] = []
+        self.asked = 0
 
     def handle_error(self, request: object, client_address: object) -> None:
         """A board that ends leaves its connection."""
@@ -206,6 +208,7 @@ class _Answers(BaseHTTPRequestHandler):
     server: Items
 
     def do_GET(self) -> None:
+        self.server.asked += 1
         payload = json.dumps(self.server.items).encode()
         self.send_response(200)
         self.send_header("Content-Type", "application/json")
