@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import pty
 import re
 import signal
 import sqlite3
@@ -73,7 +74,33 @@ def test_a_window_that_is_closed_ends_the_board(board: Bench, terminal: Tmux) ->
     pid = pid_of(terminal, board)
     terminal.kill()
     wait_until("the board has ended", lambda: not _alive(pid), timeout=15)
-    assert "unexpected fault" not in board.log
+    assert not FAULTS.search(board.log)
+
+
+def test_an_output_that_is_closed_without_a_signal_ends_the_board(board: Bench) -> None:
+    ours, its = pty.openpty()
+    try:
+        process = subprocess.Popen(
+            STATUSBOARD,
+            env={**board.environment, "TERM": "xterm-256color"},
+            stdin=its,
+            stdout=its,
+            stderr=its,
+            start_new_session=True,  # it has no controlling terminal, so nobody sends it a SIGHUP
+        )
+    finally:
+        os.close(its)
+    try:
+        shown = b""
+        while b"build two" not in shown:
+            shown += os.read(ours, 65_536)
+        os.close(ours)
+        wait_until("the board has ended", lambda: process.poll() is not None, timeout=15)
+        assert b"Traceback" not in shown
+        assert not FAULTS.search(board.log)
+    finally:
+        process.kill()
+        process.wait()
 
 
 def _holder(board: Bench) -> str:
