@@ -33,6 +33,7 @@ def append(database: Database, batch: Batch, lease: Lease | None) -> list[Change
         changes = _append_drafts(database, batch) if batch.drafts else []
         for watched in batch.watched:
             _extend(connection, watched, lease.token if lease is not None else 0)
+        connection.executemany("DELETE FROM validators WHERE source = ? AND part = ?", batch.void)
         _put_validators(database, batch.validators)
         _put_statuses(database, batch.statuses)
     return changes

@@ -80,11 +80,15 @@ class Lease(Struct, frozen=True, kw_only=True):
 
 
 class Batch(Struct, frozen=True, kw_only=True):
-    """What one transaction writes: changes, what they were watched by, and the validators that vouch for them."""
+    """What one transaction writes: changes, what they were watched by, and the validators that vouch for them.
+
+    ``void`` names parts (source, part) whose older validators go first: they vouch for what is no longer known.
+    """
 
     observed_at: datetime
     drafts: tuple[Draft, ...] = ()
     watched: tuple[Watched, ...] = ()
+    void: tuple[tuple[str, str], ...] = ()
     validators: tuple[Validator, ...] = ()
     statuses: tuple[Status, ...] = ()
 

@@ -93,7 +93,7 @@ class MemoryStore:
         refuse_unleased(batch.drafts, lease)
         if lease is not None:
             self._check_lease(lease)
-        elif not (batch.drafts or batch.watched or batch.validators or batch.statuses):
+        elif not (batch.drafts or batch.watched or batch.void or batch.validators or batch.statuses):
             return []
         at = max(batch.observed_at, self._last_at)
         heads = {draft.key: self._heads.get(draft.key) for draft in batch.drafts}
@@ -112,6 +112,8 @@ class MemoryStore:
             else:
                 self._newest_coverage[watched.source, watched.part] = len(self._coverage)
                 self._coverage.append(row)
+        for source, part in batch.void:
+            self._forget_validators(source, part)
         self._validators.update(((v.source, v.part, v.request), v) for v in batch.validators)
         self._statuses.update((status.source, status) for status in batch.statuses)
         if len(self._changes) - len(self._live) > self._most:
@@ -305,12 +307,15 @@ class MemoryStore:
     async def forget_validators(self, source: str, part: str | None = None) -> None:
         """Void the validators of a source, or of one part of it."""
         self._check_open()
+        self._forget_validators(source, part)
+        self._activity.bump()
+
+    def _forget_validators(self, source: str, part: str | None) -> None:
         self._validators = {
             where: v
             for where, v in self._validators.items()
             if v.source != source or (part is not None and v.part != part)
         }
-        self._activity.bump()
 
     async def coverage(self, source: str | None = None, since: datetime | None = None) -> list[Coverage]:
         """When what was watched, oldest first."""

@@ -112,7 +112,7 @@ class SQLiteStore:
     async def append(self, batch: Batch, lease: Lease | None = None) -> list[Change]:
         """Store a batch in one transaction and return its changes.  See `Store.append`."""
         refuse_unleased(batch.drafts, lease)
-        if lease is None and not (batch.drafts or batch.watched or batch.validators or batch.statuses):
+        if lease is None and not (batch.drafts or batch.watched or batch.void or batch.validators or batch.statuses):
             return []
         return await self._write(lambda database: _writes.append(database, batch, lease))
 
