@@ -237,6 +237,10 @@ class Board:
         rows = [self.rows[key] for key in self._slots.get(row.slot, ())]
         return sorted(rows, key=_order, reverse=True)
 
+    def standing(self, slot: Slot) -> Order | None:
+        """The rank of what is current in a slot; ``None`` where nothing is."""
+        return next((row.order for key in self._slots.get(slot, ()) if (row := self.rows[key]).current), None)
+
     def state_of(self, source: str) -> HealthState:
         """A source's state as it is shown: what this process sees, else what is stored."""
         if source in self.overlay:

@@ -7,7 +7,7 @@ running, never replaces a verdict.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from datetime import UTC, datetime, timedelta
 from typing import TypeAlias
 
@@ -140,21 +140,33 @@ def may_leave(fact: Fact, *, current: bool, now: datetime, keep: timedelta) -> b
     return not current
 
 
-def outdated(items: Iterable[Item], *, now: datetime, keep: timedelta) -> frozenset[str]:
-    """The keys among ``items`` (one part's answer) that would leave the board as soon as they came."""
-    newest: dict[Slot, tuple[Order, str]] = {}
+def outdated(
+    items: Iterable[Item],
+    *,
+    now: datetime,
+    keep: timedelta,
+    standing: Callable[[Slot], Order | None] = lambda slot: None,
+) -> frozenset[str]:
+    """The keys among new ``items`` (of one answer) that would leave the board as soon as they came.
+
+    ``standing`` is the rank of what is current in a slot of the board already.  The items must be as they would stand
+    there, service and environment found: else what leaves the board here comes in again there.
+    """
+    newest: dict[Slot, Order] = {}
     old: list[tuple[Slot, Item]] = []
     for item in items:
         slot = slot_of(item)
         assert slot is not None
         if competes(item):
-            candidate = (order_of(item), item.key)
-            if slot not in newest or candidate > newest[slot]:
-                newest[slot] = candidate
+            rank = order_of(item)
+            if slot not in newest or rank > newest[slot]:
+                newest[slot] = rank
         if may_leave(item, current=False, now=now, keep=keep):
             old.append((slot, item))
-    return frozenset(
-        item.key
-        for slot, item in old
-        if may_leave(item, current=slot in newest and newest[slot][1] == item.key, now=now, keep=keep)
-    )
+    late = set()
+    for slot, item in old:
+        rank, rival = order_of(item), standing(slot)
+        current = newest.get(slot) == rank and (rival is None or rank > rival)
+        if may_leave(item, current=current, now=now, keep=keep):
+            late.add(item.key)
+    return frozenset(late)

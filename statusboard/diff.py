@@ -51,7 +51,7 @@ def fingerprint_of(item: Item) -> int:
     """A hash of what a source says of an item, good within this process."""
     try:
         return hash(encode(item))
-    except UnicodeEncodeError:  # lone surrogates, which cleaning replaces
+    except (UnicodeEncodeError, TypeError, ValueError, OverflowError):  # lone surrogates, or what cannot be stored
         return hash(repr(item))
 
 
@@ -180,6 +180,15 @@ def removal(fact: Fact, why: str) -> Draft:
     return Draft(key=fact.key, kind=fact.kind, source=fact.source, type=f"{fact.kind}.{why}", origin="poll", body=None)
 
 
+def resettled(known: Known, part: str) -> Draft:
+    """The change by which a row belongs to another part, and is otherwise as it was."""
+    fact = decode(known.body)
+    what = f"{fact.kind}.updated"
+    return Draft(
+        key=known.key, kind=known.kind, source=known.source, part=part, type=what, origin="poll", body=known.body
+    )
+
+
 def time_of(fact: Fact) -> datetime | None:
     """When the fact's newest transition happened, as far as the vendor says."""
     if isinstance(fact, Annotation | SourceHealth):
@@ -200,6 +209,8 @@ def change_type(before: Fact | None, after: Fact) -> str:
         case Build():
             if same and isinstance(before, Build) and before.attempt == after.attempt:
                 return "build.updated"
+            if after.state == "unknown":
+                return "build.unknown"
             return _BUILD.get(after.state, "pipelinerun.finished")
         case Release():
             if same:

@@ -24,7 +24,7 @@ from statusboard.board import Board, Delta
 from statusboard.clock import Clock, SystemClock
 from statusboard.diff import draft
 from statusboard.errors import ConfigError, HistoryGone, LeaseLost, SourceError, StoreError, StoreUnusable
-from statusboard.health import Tracker, by_age
+from statusboard.health import Tracker, afresh, by_age
 from statusboard.ingest import Ingest, Resolver
 from statusboard.model import Annotation, HealthState, Status
 from statusboard.poller import Budgeted, Polled, Poller
@@ -179,9 +179,14 @@ class Engine:
 
     async def pause(self, source: str, paused: bool) -> bool:
         """Stop or resume polling a source; False where this process does not poll."""
-        if self.poller is None:
+        poller, store = self.poller, self.store
+        if poller is None:
             return False
-        await self.poller.pause(source, paused)
+        try:
+            await poller.pause(source, paused)
+        except StoreError as error:
+            await self._failed(error, store)
+            return False
         return True
 
     async def poll_once(self) -> bool:
@@ -236,8 +241,9 @@ class Engine:
         await Ingest(self.store, self.clock).annotate(annotation)
 
     async def settled(self, seq: int) -> None:
-        """Wait until the board has folded everything up to ``seq``."""
-        while self.board.seq < seq:
+        """Wait until the board has folded everything up to ``seq``, or stands on another store."""
+        store_id = self.board.store_id
+        while self.board.seq < seq and self.board.store_id == store_id:
             self._folded.clear()
             await self._folded.wait()
 
@@ -362,31 +368,32 @@ class Engine:
         await self._start_polling(lease)
 
     async def _start_polling(self, lease: Lease) -> None:
-        ingest = Ingest(self.store, self.clock, keep=self._keep)
+        ingest = Ingest(self.store, self.clock, keep=self._keep, standing=lambda slot: self.board.standing(slot))
         ingest.lease = lease
         await ingest.load()
-        registrations = [Registration(source=s.name, type=s.type, identity=s.identity) for s in self.setups.values()]
-        self.renewed = frozenset(await self.store.register(registrations, lease))
-        for name in ingest.sources() - self.setups.keys():
-            if self.board.health.get(name) is not None:
-                await ingest.withdraw(name)
+        self.renewed = frozenset(await self.store.register(self._registrations(), lease))
+        healths = ingest.healths()
+        for name in healths.keys() - self.setups.keys():
+            await ingest.leave(name)
         statuses = {status.source: status for status in await self.store.statuses()}
         polled = []
         for setup in self.setups.values():
             source, client = await setup.build(self.clock, self.store)
             ingest.use_resolver(setup.name, setup.resolver)
-            status = statuses.get(setup.name)
+            before, status = healths.get(setup.name), statuses.get(setup.name)
+            if setup.name in self.renewed:  # what was read with other options proves nothing of these
+                before, status = afresh(before), None
             tracker = Tracker(
                 setup.name,
                 setup.type,
                 setup.interval,
                 optional=setup.optional,
                 expected=source.expected_beats(),
-                before=self.board.health.get(setup.name),
+                before=before,
                 last_success=status.last_success if status is not None else None,
             )
             polled.append(Polled(source, client, tracker, interval=setup.interval, clock=self.clock))
-            if setup.name not in self.board.health:
+            if setup.name not in healths:
                 # From the very beginning: a source that nobody has heard of yet must not be missed by nobody.
                 await ingest.health(tracker.judge(self.clock.now()))
         self.ingest = ingest
@@ -403,6 +410,9 @@ class Engine:
             self.poller.start()
         self._spawn(self._tidy(ingest), "tidy")
         log.info("polling %d sources", len(polled))
+
+    def _registrations(self) -> list[Registration]:
+        return [Registration(source=s.name, type=s.type, identity=s.identity) for s in self.setups.values()]
 
     async def _refuse_other_options(self) -> None:
         """One name read with other options by two boards of one store would flip the picture at every poll.
@@ -454,7 +464,8 @@ class Engine:
                 return
             try:
                 leaving = self.board.leaving(self.clock.now(), self._keep)
-                await ingest.expire((self.board.rows[key].fact.source, key) for key in leaving)
+                rows = [self.board.rows[key] for key in leaving]
+                await ingest.expire((row.fact.source, row.key, row.seq) for row in rows)
                 if self.clock.monotonic() - retained >= RETAIN_EVERY:
                     retained = self.clock.monotonic()
                     await store.retain(self.clock.now())
@@ -495,9 +506,9 @@ class Engine:
     async def _replace(self, error: StoreError) -> None:
         """Go on with a new history: in place of a damaged one, else in memory.  What is on the board goes along."""
         log.error("the store failed, going on with another: %s", error)
+        parts = self.ingest.parts() if self.ingest is not None else {}
         await self._stop_polling()
         failed = self.store
-        parts: dict[str, str] = {}
         try:
             parts = {row.key: row.part for row in (await failed.snapshot()).rows}
         except StoreError:
@@ -521,7 +532,9 @@ class Engine:
         if lease is not None and anew:
             facts = [row.fact for row in self.board.rows.values()]
             drafts = tuple(draft(None, fact, part=parts.get(fact.key, "")) for fact in facts)
-            await store.append(Batch(observed_at=self.clock.now(), drafts=drafts), lease)
+            statuses = tuple(self.statuses.values())
+            await store.append(Batch(observed_at=self.clock.now(), drafts=drafts, statuses=statuses), lease)
+            await store.register(self._registrations(), lease)
         self.store = store
         self._lease = None
         await self._load()

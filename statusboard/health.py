@@ -14,6 +14,8 @@ from __future__ import annotations
 from collections.abc import Collection
 from datetime import datetime
 
+import msgspec
+
 from statusboard.errors import SourceError
 from statusboard.log import redact
 from statusboard.model import HealthState, PartError, SourceHealth, health_key
@@ -35,6 +37,13 @@ def by_age(last_success: datetime | None, interval: float, now: datetime) -> Hea
     if age > STALE * interval or age < -AGING * interval:
         return "stale"
     return "aging" if age > AGING * interval else "fresh"
+
+
+def afresh(before: SourceHealth | None) -> SourceHealth | None:
+    """What is left of a source's health when it is read with other options: whether a person paused it."""
+    if before is None:
+        return None
+    return msgspec.structs.replace(before, error="", errors=(), beats=(), missing=(), last_success=None)
 
 
 def describe(error: BaseException) -> str:
@@ -92,7 +101,7 @@ class Tracker:
         self.last_success = at
         self._judged = None
         if not unchanged:
-            self._beats[part] = frozenset(beats)
+            self._beats[part] = frozenset(clean(str(beat), 100) for beat in beats)
             self._seen |= self._beats[part]
 
     def failed(self, part: str, error: SourceError) -> bool:
@@ -132,7 +141,9 @@ class Tracker:
         self._keep_pace(now)
         state = self._state(now)
         error = self._error or _silence(self._missing)
-        errors = tuple(PartError(part=p, error=e) for p, e in sorted(self._part_errors.items())[:MAX_ERRORS])
+        errors = tuple(
+            PartError(part=clean(p, 200), error=e) for p, e in sorted(self._part_errors.items())[:MAX_ERRORS]
+        )
         told = self._told
         beats = tuple(sorted(self._seen))
         missing = tuple(sorted(self._missing))

@@ -9,16 +9,28 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections import defaultdict
-from collections.abc import Callable, Collection, Iterable
-from datetime import timedelta
-from typing import TypeAlias
+from collections.abc import Callable, Collection, Iterable, Mapping
+from datetime import UTC, datetime, timedelta
+from typing import NamedTuple, TypeAlias
 
 import msgspec
 
 from statusboard.cleaning import scrub_any, unstorable
 from statusboard.clock import Clock
-from statusboard.current import outdated
-from statusboard.diff import Known, absent, compare, draft, fingerprint_of, lose_sight, removal, sane, vanish
+from statusboard.current import Order, Slot, outdated
+from statusboard.diff import (
+    Known,
+    absent,
+    compare,
+    draft,
+    fingerprint_of,
+    lose_sight,
+    removal,
+    resettled,
+    sane,
+    vanish,
+)
+from statusboard.errors import BadAnswer
 from statusboard.model import (
     UNFINISHED,
     Annotation,
@@ -36,6 +48,7 @@ from statusboard.model import (
     Validator,
     decode,
     encode,
+    health_key,
 )
 from statusboard.store.base import Batch, Lease, Live, Store, Watched
 from statusboard.text import clean
@@ -48,19 +61,43 @@ _ITEMS = (Build, Incident, Release, Ticket)
 SLICE = 400
 
 
+class Taken(NamedTuple):
+    """What came of one part.
+
+    ``orphans`` are unfinished items to be read again by id.  ``part`` is the part as it counts: with an error where
+    single items had to be left out, without validators where it was not taken in whole.
+    """
+
+    changes: list[Change]
+    orphans: list[str]
+    part: Part
+
+
 class _Desk:
     """What is known of one source: its live keys, which part they came in, and what is on its way."""
 
-    __slots__ = ("known", "members", "resolver", "running")
+    __slots__ = ("health_lock", "known", "lock", "members", "orphans", "resolver", "running", "told", "vouched")
 
     def __init__(self) -> None:
         self.known: dict[str, Known] = {}
+        #: By part: the keys that belong to it, and those that its newest full answer in this process held.
         self.members: dict[str, set[str]] = {}
+        self.told: dict[str, set[str]] = {}
+        #: By part: what is to be read again by id as long as the part does not change.
+        self.orphans: dict[str, list[str]] = {}
+        #: By part: the validators that the store has, as far as this process knows.
+        self.vouched: dict[str, tuple[Validator, ...]] = {}
         self.running: set[str] = set()
         self.resolver: Resolver | None = None
+        self.lock = asyncio.Lock()
+        self.health_lock = asyncio.Lock()
+
+    def clear(self) -> None:
+        for content in (self.known, self.members, self.told, self.orphans, self.vouched, self.running):
+            content.clear()
 
     def know(self, row: Change | Live, body: bytes) -> None:
-        unfinished = _unfinished(decode(body))
+        fact = decode(body)
         self.known[row.key] = Known(
             key=row.key,
             kind=row.kind,
@@ -68,9 +105,9 @@ class _Desk:
             part=row.part,
             body=body,
             seq=row.seq,
-            unfinished=unfinished,
+            unfinished=_unfinished(fact),
         )
-        if unfinished and row.kind in ("build", "release"):
+        if isinstance(fact, Build | Release) and fact.state in ("queued", "running"):
             self.running.add(row.key)
         else:
             self.running.discard(row.key)
@@ -84,12 +121,44 @@ class _Desk:
     def missing(self, scope: str, told: set[str]) -> list[Known]:
         """What this part held before, and neither it nor any other part holds now."""
         keys = self.members.get(scope, set()) - told
-        if not keys:
-            return []
         for other, members in self.members.items():
+            if not keys:
+                return []
             if other != scope:
                 keys -= members
         return [self.known[key] for key in keys if key in self.known]
+
+    def moved(self, scope: str, told: set[str]) -> list[Draft]:
+        """What this part held before and only another part tells of now.
+
+        Its row names its part: after a restart nothing else says where it belongs.
+        """
+        drafts = []
+        for key in self.members.get(scope, set()) - told:
+            known = self.known.get(key)
+            new = next((other for other, keys in self.told.items() if other != scope and key in keys), None)
+            if known is not None and known.part == scope and new is not None:
+                drafts.append(resettled(known, new))
+        return drafts
+
+    def elsewhere(self, scope: str, item: Item) -> bool:
+        """Whether another part tells of this item as well, and its word counts.
+
+        The later word does, else that of the part that the item belongs to: two parts that differ must not take turns.
+        """
+        if not any(item.key in told for other, told in self.told.items() if other != scope):
+            return False
+        known = self.known.get(item.key)
+        if known is None:
+            return False
+        fact = decode(known.body)
+        assert isinstance(fact, _ITEMS)
+        return not _newer(item, fact) and (known.part != scope or _newer(fact, item))
+
+    def drop(self, scope: str) -> None:
+        """This part is no longer asked for."""
+        for content in (self.members, self.told, self.orphans, self.vouched):
+            content.pop(scope, None)
 
     def prepare(self, item: Item) -> Item:
         """Clean, and find service, team and environment."""
@@ -101,12 +170,24 @@ class _Desk:
 
 
 class Ingest:
-    """What is last known of every key, and the way in.  One per process; calls for one source must not overlap."""
+    """What is last known of every key, and the way in.  One per process.
 
-    def __init__(self, store: Store, clock: Clock, *, keep: timedelta = timedelta(hours=48)) -> None:
+    ``standing`` says how the current item of a slot ranks on the board, all sources together: what is long over and
+    ranks below it does not come in again.
+    """
+
+    def __init__(
+        self,
+        store: Store,
+        clock: Clock,
+        *,
+        keep: timedelta = timedelta(hours=48),
+        standing: Callable[[Slot], Order | None] = lambda slot: None,
+    ) -> None:
         self.store = store
         self.clock = clock
         self.keep = keep
+        self.standing = standing
         self.lease: Lease | None = None
         self.log = logging.getLogger("statusboard.ingest")
         self._desks: defaultdict[str, _Desk] = defaultdict(_Desk)
@@ -121,14 +202,12 @@ class Ingest:
         picture = await self.store.snapshot()
         self._seq = picture.seq
         for desk in self._desks.values():
-            desk.known.clear()
-            desk.members.clear()
-            desk.running.clear()
+            desk.clear()
         for start in range(0, len(picture.rows), SLICE):
             for row in picture.rows[start : start + SLICE]:
                 desk = self._desks[row.source]
                 desk.know(row, row.body)
-                if row.part:
+                if row.kind not in ("source", "annotation"):
                     desk.members.setdefault(row.part, set()).add(row.key)
             await asyncio.sleep(0)
 
@@ -143,9 +222,15 @@ class Ingest:
         """Whether a build or release of this source is on its way, so that polling should quicken."""
         return bool(self._desks[source].running)
 
-    def sources(self) -> set[str]:
-        """The sources that have anything live."""
-        return {name for name, desk in self._desks.items() if desk.known}
+    def healths(self) -> dict[str, SourceHealth]:
+        """The stored health of every source that has one, by name."""
+        rows = ((name, desk.known.get(health_key(name))) for name, desk in self._desks.items())
+        facts = {name: decode(row.body) for name, row in rows if row is not None}
+        return {name: fact for name, fact in facts.items() if isinstance(fact, SourceHealth)}
+
+    def parts(self) -> dict[str, str]:
+        """Which part each live key belongs to."""
+        return {row.key: row.part for desk in self._desks.values() for row in desk.known.values()}
 
     # -- coming in -----------------------------------------------------------------------------------------------
 
@@ -154,83 +239,149 @@ class Ingest:
         """The newest ``seq`` that this process stored or loaded; take it before a poll begins."""
         return self._seq
 
-    async def part(
-        self, source: str, part: Part, *, mark: int, gap: float
-    ) -> tuple[list[Change], list[str], list[str]]:
+    async def part(self, source: str, part: Part, *, mark: int, gap: float) -> Taken:
         """Take one part of a poll in.
 
-        Returns the changes stored, the keys of unfinished items to read again by id, and faults of single items
-        (wrong kind, foreign key), which were left out.  ``mark`` is `mark` as it was before the poll; ``gap`` is how
-        many seconds may lie between two successes of one stretch of watched time.  A failed part retires nothing and is
-        not watched time; the items that it could give all the same are news like any others.
+        ``mark`` is `mark` as it was before the poll; ``gap`` is how many seconds may lie between two successes of one
+        stretch of watched time.  A failed part retires nothing and is not watched time; the items that it could give
+        all the same are news like any others.  A part with items that may not come in (wrong kind, foreign key) counts
+        as failed: they are left out, and its absences prove nothing.
         """
-        if part.error is None:
-            self._watched[(source, part.scope)] = Watched(source=source, part=part.scope, at=part.started_at, gap=gap)
-        if part.unchanged or (part.error is not None and not part.items):
-            return [], [], []
         desk = self._desks[source]
+        async with desk.lock:
+            return await self._part(desk, source, part, mark, gap)
+
+    async def _part(self, desk: _Desk, source: str, part: Part, mark: int, gap: float) -> Taken:
+        watched = Watched(source=source, part=part.scope, at=part.started_at, gap=gap)
+        if part.unchanged:
+            self._watched[(source, part.scope)] = watched
+            orphans = desk.orphans.get(part.scope, [])
+            return Taken([], [key for key in orphans if key in desk.known and desk.known[key].unfinished], part)
+        if part.error is not None and not part.items:
+            return Taken([], [], part)
         told, changed, faults = await self._sift(desk, source, part)
+        if faults and part.error is None:
+            fault = BadAnswer(f"{len(faults)} of {len(part.items)} items were left out: {faults[0]}")
+            part = msgspec.structs.replace(part, error=fault)
+        changed, prepared = await self._fresh(desk, changed)
         drafts: list[Draft] = []
         fingerprints: dict[str, int] = {}
         for start in range(0, len(changed), SLICE):
-            more, prints = compare(part, changed[start : start + SLICE], desk.known, desk.prepare, mark=mark)
+            more, prints = compare(
+                part,
+                changed[start : start + SLICE],
+                desk.known,
+                lambda item: prepared.get(item.key) or desk.prepare(item),
+                mark=mark,
+            )
             drafts += more
             fingerprints.update(prints)
             await asyncio.sleep(0)
         missing = desk.missing(part.scope, told)
-        gone, orphans = absent(part, missing, told, mark=mark)
-        changes = await self._append(drafts + gone, validators=part.validators)
+        orphans = []
+        for start in range(0, len(missing), SLICE):
+            gone, lost = absent(part, missing[start : start + SLICE], told, mark=mark)
+            drafts += gone
+            orphans += lost
+            await asyncio.sleep(0)
+        if part.error is None:
+            drafts += desk.moved(part.scope, told)
+        # What changed while we read is neither reverted nor retired: such an answer must be had again.
+        whole = len(fingerprints) == len(changed) and all(row.seq <= mark for row in missing)
+        if part.error is not None or not whole:
+            part = msgspec.structs.replace(part, validators=())
+        # While an orphan waits, the store vouches for nothing: after a restart only a full answer finds it again.
+        vouching = () if orphans else part.validators
+        if part.error is None:
+            self._watched[(source, part.scope)] = watched
+        void = part.error is None and desk.vouched.get(part.scope) != vouching
+        changes: list[Change] = []
+        if drafts or void:
+            parts = ((source, part.scope),) if void else ()
+            changes = await self._append(drafts, validators=vouching if void else (), void=parts)
         self._note(desk, fingerprints)
         desk.members[part.scope] = told | {known.key for known in missing if known.key in desk.known}
-        return changes, orphans, faults
+        if part.error is None:
+            desk.told[part.scope], desk.orphans[part.scope], desk.vouched[part.scope] = told, orphans, vouching
+        return Taken(changes, orphans, part)
 
     async def found(self, source: str, part: Part, items: Iterable[Item]) -> list[Change]:
         """Take in items that were read again by id; nothing is absent here."""
         desk = self._desks[source]
-        fine = [item for item in items if not sane(item, source, part) and not unstorable(item)]
-        drafts, fingerprints = compare(part, fine, desk.known, desk.prepare, mark=self._seq)
-        changes = await self._append(drafts)
-        self._note(desk, fingerprints)
+        async with desk.lock:
+            fine = [item for item in items if not sane(item, source, part) and not unstorable(item)]
+            drafts, fingerprints = compare(part, fine, desk.known, desk.prepare, mark=self._seq)
+            changes = await self._append(drafts)
+            self._note(desk, fingerprints)
         return changes
 
     async def gone(self, source: str, keys: Iterable[str]) -> list[Change]:
         """These items are no longer there, as a look by id has shown."""
         at = self.clock.now()
-        drafts = [vanish(fact, at) for fact in self._desks[source].facts(keys)]
-        return await self._append([d for d in drafts if d is not None])
+        return await self._told_of(source, keys, lambda item: vanish(item, at))
 
     async def unreadable(self, source: str, keys: Iterable[str]) -> list[Change]:
         """These unfinished items can no longer be read: unknown from now on."""
-        facts = self._desks[source].facts(keys)
-        drafts = [lose_sight(fact) for fact in facts if isinstance(fact, Build | Incident | Release | Ticket)]
-        return await self._append([d for d in drafts if d is not None])
+        return await self._told_of(source, keys, lose_sight)
 
-    async def withdraw(self, source: str, keep_parts: Collection[str] | None = None) -> list[Change]:
-        """Take a source's items off the board: all of it, or the parts that are no longer asked for."""
+    async def _told_of(self, source: str, keys: Iterable[str], meaning: Callable[[Item], Draft | None]) -> list[Change]:
         desk = self._desks[source]
-        if keep_parts is None:
-            keys = list(desk.known)
-        else:
-            parts = desk.members.keys() - keep_parts
-            if not parts:
-                return []
-            keys = [known.key for part in parts for known in desk.missing(part, set())]
-            for part in parts:
-                del desk.members[part]
-        return await self._append([removal(fact, "withdrawn") for fact in desk.facts(keys)])
+        async with desk.lock:
+            drafts = [meaning(fact) for fact in desk.facts(keys) if isinstance(fact, _ITEMS)]
+            return await self._append([d for d in drafts if d is not None])
 
-    async def expire(self, keys: Iterable[tuple[str, str]]) -> list[Change]:
-        """Take items off the board that have been over for long enough: pairs of source and key."""
-        facts = [fact for source, key in keys for fact in self._desks[source].facts([key])]
-        return await self._append([removal(fact, "expired") for fact in facts])
+    async def leave(self, source: str) -> list[Change]:
+        """Take a source off the board, all of it but what people said."""
+        desk = self._desks[source]
+        async with desk.lock:
+            facts = [fact for fact in desk.facts(list(desk.known)) if not isinstance(fact, Annotation)]
+            return await self._append([removal(fact, "withdrawn") for fact in facts])
+
+    async def withdraw(self, source: str, keep_parts: Collection[str]) -> tuple[list[Change], list[str]]:
+        """Take the parts of a source off the board that are no longer asked for; returns their names as well.
+
+        Their validators are void.
+        """
+        desk = self._desks[source]
+        async with desk.lock:
+            parts = sorted(desk.members.keys() - keep_parts)
+            if not parts:
+                return [], []
+            drafts = [draft for part in parts for draft in desk.moved(part, set())]
+            keys = [known.key for part in parts for known in desk.missing(part, set())]
+            drafts += [removal(fact, "withdrawn") for fact in desk.facts(keys)]
+            changes = await self._append(drafts, void=tuple((source, part) for part in parts))
+            for part in parts:
+                desk.drop(part)
+        return changes, parts
+
+    async def expire(self, rows: Iterable[tuple[str, str, int]]) -> list[Change]:
+        """Take items off the board that have been over for long enough: source, key, and the ``seq`` they had then.
+
+        One that has changed since stays.
+        """
+        by_source: defaultdict[str, list[tuple[str, int]]] = defaultdict(list)
+        for source, key, seq in rows:
+            by_source[source].append((key, seq))
+        changes: list[Change] = []
+        for source, pairs in by_source.items():
+            desk = self._desks[source]
+            for start in range(0, len(pairs), SLICE):
+                async with desk.lock:
+                    some = pairs[start : start + SLICE]
+                    keys = [key for key, seq in some if key in desk.known and desk.known[key].seq == seq]
+                    changes += await self._append([removal(fact, "expired") for fact in desk.facts(keys)])
+        return changes
 
     async def health(self, health: SourceHealth) -> list[Change]:
         """Store a source's new state, if it is one."""
-        before = self._desks[health.source].known.get(health.key)
-        if before is not None and before.body == encode(health):
-            return []
-        old = decode(before.body) if before is not None else None
-        return await self._append([draft(old, health)])
+        desk = self._desks[health.source]
+        async with desk.health_lock:  # the poll's own judgement and the clock's may meet
+            before = desk.known.get(health.key)
+            if before is not None and before.body == encode(health):
+                return []
+            old = decode(before.body) if before is not None else None
+            return await self._append([draft(old, health)])
 
     async def annotate(self, annotation: Annotation) -> list[Change]:
         """Store what a person said.  Needs no lease."""
@@ -260,34 +411,37 @@ class Ingest:
         faults: list[str] = []
         given: tuple[object, ...] = part.items  # whatever a source really gave
         for item in given:
-            if not isinstance(item, _ITEMS):
-                faults.append(f"an item is a {type(item).__name__}")
-                continue
-            key = item.key
-            if key not in items or _newer(item, items[key]):
-                items[key] = item
-        news: list[Item] = []
+            if not isinstance(item, _ITEMS) or not isinstance(item.key, str):
+                faults.append(f"an item is a {type(item).__name__} or has no key")
+            elif item.key not in items or _newer(item, items[item.key]):
+                items[item.key] = item
+        told = set(items)
+        changed: list[Item] = []
         for start, item in enumerate(items.values()):
             if start % SLICE == 0:
                 await asyncio.sleep(0)
             known = desk.known.get(item.key)
-            if known is None or known.fingerprint != fingerprint_of(item):
-                news.append(item)
-        told = set(items)
-        changed: list[Item] = []
-        for start, item in enumerate(news):
-            if start % SLICE == 0:
-                await asyncio.sleep(0)
+            if known is not None and known.fingerprint == fingerprint_of(item):
+                continue
             if fault := sane(item, source, part) or unstorable(item):
                 faults.append(fault)
                 told.discard(item.key)
-            else:
+            elif not desk.elsewhere(part.scope, item):
                 changed.append(item)
-        if any(item.key not in desk.known for item in changed):
-            fine = [item for key, item in items.items() if key in told]
-            late = outdated(fine, now=self.clock.now(), keep=self.keep)
-            changed = [item for item in changed if item.key not in late or item.key in desk.known]
         return told, changed, faults
+
+    async def _fresh(self, desk: _Desk, changed: list[Item]) -> tuple[list[Item], Mapping[str, Item]]:
+        """``changed`` without what would leave the board as soon as it came, and what of it is made ready already."""
+        prepared: dict[str, Item] = {}
+        for start, item in enumerate(changed):
+            if start % SLICE == 0:
+                await asyncio.sleep(0)
+            if item.key not in desk.known:
+                prepared[item.key] = desk.prepare(item)
+        if not prepared:
+            return changed, prepared
+        late = outdated(prepared.values(), now=self.clock.now(), keep=self.keep, standing=self.standing)
+        return [item for item in changed if item.key not in late], prepared
 
     def _note(self, desk: _Desk, fingerprints: dict[str, int]) -> None:
         """What the source said is stored (or said nothing new): the same again need not be looked at."""
@@ -295,15 +449,34 @@ class Ingest:
             if key in desk.known:
                 desk.known[key].fingerprint = fingerprint
 
-    async def _append(self, drafts: list[Draft], *, validators: tuple[Validator, ...] = ()) -> list[Change]:
-        watched, statuses = self._watched, self._statuses
-        if not drafts and not validators and not watched and not statuses:
+    async def _append(
+        self,
+        drafts: list[Draft],
+        *,
+        validators: tuple[Validator, ...] = (),
+        void: tuple[tuple[str, str], ...] = (),
+    ) -> list[Change]:
+        if not drafts and not void and not self._watched and not self._statuses:
             return []
+        # Once on its way a batch is stored, though its poll is given up meanwhile: it must be known then, else the
+        # next poll would store it once more.
+        storing = asyncio.ensure_future(self._store(drafts, validators, void))
+        try:
+            return await asyncio.shield(storing)
+        except asyncio.CancelledError:
+            await asyncio.wait({storing})
+            raise
+
+    async def _store(
+        self, drafts: list[Draft], validators: tuple[Validator, ...], void: tuple[tuple[str, str], ...]
+    ) -> list[Change]:
+        watched, statuses = self._watched, self._statuses
         self._watched, self._statuses = {}, {}
         batch = Batch(
             observed_at=self.clock.now(),
             drafts=tuple(self._placed(d) for d in drafts),
             watched=tuple(watched.values()),
+            void=void,
             validators=validators,
             statuses=tuple(statuses.values()),
         )
@@ -313,8 +486,12 @@ class Ingest:
             self._watched = {**watched, **self._watched}
             self._statuses = {**statuses, **self._statuses}
             raise
-        for change in changes:
+        if changes:
+            self._seq = changes[-1].seq
+        for start, change in enumerate(changes, 1):
             self._remember(change)
+            if start % SLICE == 0:
+                await asyncio.sleep(0)
         return changes
 
     def _placed(self, draft: Draft) -> Draft:
@@ -323,7 +500,6 @@ class Ingest:
         return draft if draft.part or known is None else msgspec.structs.replace(draft, part=known.part)
 
     def _remember(self, change: Change) -> None:
-        self._seq = max(self._seq, change.seq)
         desk = self._desks[change.source]
         if change.body is None:
             desk.forget(change.key)
@@ -337,4 +513,12 @@ def _unfinished(fact: Fact) -> bool:
 
 def _newer(a: Item, b: Item) -> bool:
     """Whether ``a`` is the later word on the same thing."""
-    return a.updated_at is not None and (b.updated_at is None or a.updated_at > b.updated_at)
+    at, before = _moment(a.updated_at), _moment(b.updated_at)
+    return at is not None and (before is None or at > before)
+
+
+def _moment(time: object) -> datetime | None:
+    """A time as a source really gave it."""
+    if not isinstance(time, datetime):
+        return None
+    return time if time.tzinfo is not None else time.replace(tzinfo=UTC)

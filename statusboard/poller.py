@@ -4,26 +4,31 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
+from contextlib import aclosing
 from datetime import datetime, timedelta
 from random import Random
-from typing import Protocol
+from typing import NamedTuple, Protocol
 
 import msgspec
 
 from statusboard import schedule
 from statusboard.clock import Clock
-from statusboard.errors import LeaseLost, NotFound, SourceBug, SourceError, StoreError
+from statusboard.errors import LeaseLost, NotFound, RateLimited, SourceBug, SourceError, StoreError, Timeout
 from statusboard.health import Tracker, describe
-from statusboard.ingest import Ingest
-from statusboard.model import Item, Part, Status, Validator, remote_id
-from statusboard.source import HttpFactory, LookupUnsupported, Source, SourceOptions, contained
+from statusboard.ingest import Ingest, Taken
+from statusboard.model import Item, ItemKind, Part, Status, Validator, remote_id
+from statusboard.source import Http, HttpFactory, LookupUnsupported, Source, SourceOptions, contained
+from statusboard.text import clean
 
 log = logging.getLogger("statusboard.poller")
 
-#: Unfinished items that fell out of a window are read again by id: this many a poll, each at most every so often.
+#: Unfinished items that fell out of a window are read again by id: this many a poll, each at most every so often, and
+#: after so many failures in a row they count as unknown.
 LOOKUPS_A_POLL = 10
 LOOKUP_EVERY = 4
+LOOKUP_TRIES = 3
+LOOKUP_LIMIT = 30.0
 #: A poll as a whole is given up after this long; a part has its own, shorter limit.
 PART_LIMIT = 120.0
 #: How often health is judged by the clock alone, and waiting statuses are written, in seconds.
@@ -48,12 +53,33 @@ class Budgeted(Protocol):
     def commit(self, validators: Iterable[Validator]) -> None:
         """The changes these vouch for are stored: use them from now on."""
 
+    def forget(self, part: str) -> None:
+        """Read this part in full next time: its validators vouch for what is no longer known."""
+
     def retry_credentials(self) -> None:
         """Read the secrets anew at the next request."""
 
 
+class Held(NamedTuple):
+    """A part that failed beside others that did not: it is left alone until then, by the monotonic clock."""
+
+    error: SourceError
+    failures: int
+    until: float
+
+
+class Look(NamedTuple):
+    """When an item was last read by id, counted in polls, and how often that has failed in a row."""
+
+    poll: int = -LOOKUP_EVERY
+    failures: int = 0
+
+
 class Polled:
-    """A configured source at work."""
+    """A configured source at work.
+
+    ``failures`` counts polls in a row that read nothing at all.  ``insist``: a person wants all of it read now.
+    """
 
     def __init__(
         self, source: Source[SourceOptions], client: Budgeted, tracker: Tracker, *, interval: float, clock: Clock
@@ -70,11 +96,20 @@ class Polled:
         self.polling = asyncio.Lock()
         self.status = Status(source=source.name, type=source.type, interval=interval, last_success=tracker.last_success)
         self.last_error: BaseException | None = None
-        self.looked_up: dict[str, int] = {}
+        self.insist = False
+        self.held: dict[str, Held] = {}
+        self.looks: dict[str, Look] = {}
+        self.looks_left = 0
+        self.notes: dict[str, tuple[str, ...]] = {}
 
     @property
     def name(self) -> str:
         return self.source.name
+
+    @property
+    def kinds(self) -> Collection[ItemKind]:
+        """What it is asked to read."""
+        return self.source.options.kinds or self.source.kinds
 
 
 class Poller:
@@ -118,10 +153,11 @@ class Poller:
             log.warning("the last statuses were not stored: %s", error)
 
     def refresh(self, name: str | None = None) -> None:
-        """Poll this source, or all, now; a source that waits after an authentication failure is asked as well."""
+        """Poll this source, or all, now, even what waits after a failure; once more where a poll is under way."""
         for polled in self.polled.values():
             if name in (None, polled.name):
                 polled.client.retry_credentials()
+                polled.insist = True
                 polled.wake.set()
 
     async def pause(self, name: str, paused: bool) -> None:
@@ -155,8 +191,7 @@ class Poller:
                 delay = polled.interval
 
     async def _wait(self, polled: Polled, delay: float) -> None:
-        """Wait ``delay`` seconds of the clock, or until somebody asks for a poll."""
-        polled.wake.clear()
+        """Wait ``delay`` seconds of the clock, or until somebody asks for a poll (or did so since the last began)."""
         sleeper = asyncio.ensure_future(self.clock.sleep(delay))
         waker = asyncio.ensure_future(polled.wake.wait())
         try:
@@ -164,6 +199,7 @@ class Poller:
         finally:
             sleeper.cancel()
             waker.cancel()
+            polled.wake.clear()
 
     async def poll(self, polled: Polled) -> float:
         """Poll once, take everything in, and return the seconds until the next poll.
@@ -175,117 +211,179 @@ class Poller:
 
     async def _poll(self, polled: Polled) -> float:
         source, tracker, client = polled.source, polled.tracker, polled.client
+        attempt, began, requests = self.clock.now(), self.clock.monotonic(), client.requests
         mark = self.ingest.mark
-        attempt = self.clock.now()
-        began = self.clock.monotonic()
-        requests = client.requests
-        scopes: set[str] = set()
-        stored = 0
-        error: BaseException | None = None
-        notes: list[str] = []
         polled.polls += 1
+        polled.looks_left = LOOKUPS_A_POLL
+        scopes: set[str] = set()
+        orphans: set[str] = set()
+        failed: dict[str, SourceError] = {}
+        read = stored = 0
+        anew = True
+        error: SourceError | None = None
+        held = self._still_held(polled)
         try:
-            async for part in source.stream(client.factory, timeout=PART_LIMIT):
-                scopes.add(part.scope)
-                stored += await self._take(polled, part, mark, notes)
-                if part.error is not None:
-                    error = part.error
-                    self._failed(polled, part)
-                    continue
-                tracker.read(part.scope, part.started_at, part.beats, unchanged=part.unchanged)
+            async with aclosing(source.stream(client.factory, timeout=PART_LIMIT, held=held)) as parts:
+                async for given in parts:
+                    taken = await self._take(polled, given, mark)
+                    part = taken.part
+                    scopes.add(part.scope)
+                    stored += len(taken.changes)
+                    if part.error is not None:
+                        error = failed[part.scope] = self._failed(polled, part)
+                        continue
+                    read += 1
+                    anew = anew and not part.unchanged
+                    tracker.read(part.scope, part.started_at, part.beats, unchanged=part.unchanged)
+                    orphans.update(taken.orphans)
+                    stored += await self._look_up(polled, part, taken.orphans)
             tracker.polled(scopes)
-            stored += len(await self.ingest.withdraw(source.name, scopes))
-        except StoreError:
-            raise
+            # Rows of no part (their store was damaged) are gone where everything was read and nothing tells of them.
+            stored += await self._withdraw(polled, scopes if anew and not failed else {*scopes, ""})
+            if not failed:
+                polled.looks = {key: look for key, look in polled.looks.items() if key in orphans}
         except SourceError as exc:
             error = exc
             if tracker.failed_whole(exc):
                 log.warning("source %s cannot be read: %s", source.name, describe(exc))
-        was_failing = polled.last_error is not None
-        if was_failing and error is None:
+        if polled.last_error is not None and error is None:
             log.info("source %s is read again", source.name)
         polled.last_error = error
-        polled.failures = polled.failures + 1 if error is not None else 0
+        polled.failures = polled.failures + 1 if error is not None and not read else 0
         polled.quiet_polls = 0 if stored or error is not None else polled.quiet_polls + 1
+        self._hold(polled, failed if read else {}, held)
         requests = client.requests - requests
         delay = self._delay(polled, requests)
         took = self.clock.monotonic() - began
-        self._tell(polled, attempt=attempt, duration=took, requests=requests, delay=delay, notes=notes)
+        self._tell(polled, attempt=attempt, duration=took, requests=requests, delay=delay)
         await self._judge(polled)
         return delay
 
-    async def _take(self, polled: Polled, part: Part, mark: int, notes: list[str]) -> int:
-        name = polled.name
-        changes, orphans, faults = await self.ingest.part(name, part, mark=mark, gap=2 * polled.interval)
-        polled.client.commit(part.validators)
-        notes += part.notes
-        if faults:
-            notes.append(f"{part.scope}: {len(faults)} items left out: {faults[0]}")
-        stored = len(changes)
-        if orphans:
-            stored += await self._look_up(polled, part, orphans)
-        return stored
+    async def _take(self, polled: Polled, part: Part, mark: int) -> Taken:
+        """Take a part in; whatever it holds harms nobody but this part."""
+        try:
+            taken = await self.ingest.part(polled.name, part, mark=mark, gap=2 * polled.interval)
+        except StoreError:
+            raise
+        except Exception as exc:  # boundary: a source may have put anything at all into its items
+            log.error("source %s: %s cannot be taken in", polled.name, part.scope, exc_info=exc)
+            bug = SourceBug(f"the {polled.source.type} source failed: {type(exc).__name__}")
+            return Taken([], [], msgspec.structs.replace(part, items=(), validators=(), error=bug))
+        part = taken.part
+        if part.error is None and not part.unchanged:
+            polled.client.forget(part.scope)
+            polled.client.commit(part.validators)
+        if not part.unchanged:
+            polled.notes[part.scope] = tuple(clean(str(note), 300) for note in part.notes)
+        return taken
+
+    async def _withdraw(self, polled: Polled, parts: set[str]) -> int:
+        """Withdraw what other parts than these held; returns how many changes that made."""
+        for part in polled.notes.keys() - parts:
+            del polled.notes[part]
+        changes, gone = await self.ingest.withdraw(polled.name, parts)
+        for part in gone:
+            polled.client.forget(part)
+        return len(changes)
 
     async def _look_up(self, polled: Polled, part: Part, orphans: list[str]) -> int:
         """Read items that fell out of their window by id; what cannot be read becomes unknown."""
-        due = [k for k in orphans if polled.polls - polled.looked_up.get(k, -LOOKUP_EVERY) >= LOOKUP_EVERY]
+        if not orphans:
+            return 0
         http = polled.client.factory(part.scope)
         found: list[Item] = []
         gone: list[str] = []
         unreadable: list[str] = []
-        for key in due[:LOOKUPS_A_POLL]:
-            polled.looked_up[key] = polled.polls
+        for key in orphans:
+            look = polled.looks.get(key, Look())
+            if polled.looks_left <= 0:
+                break
+            if polled.polls - look.poll < LOOKUP_EVERY:
+                continue
+            failures = 0
             try:
-                item = await contained(polled.source, "lookup", polled.source.lookup(part.kind, remote_id(key), http))
-            except NotFound:
-                item = None
+                item = await self._lookup(polled, part, key, http)
             except LookupUnsupported:
                 unreadable.append(key)
                 continue
+            except NotFound:
+                gone.append(key)
+            except RateLimited as error:
+                log.info("source %s: %s is not read again now: %s", polled.name, key, describe(error))
+                break
             except SourceError as error:
                 log.info("source %s: %s could not be read again: %s", polled.name, key, describe(error))
-                continue
-            if item is None:
-                gone.append(key)
+                failures = look.failures + 1
+                if failures >= LOOKUP_TRIES:
+                    unreadable.append(key)
             else:
-                found.append(item)
+                if item is None:
+                    gone.append(key)
+                else:
+                    found.append(item)
+            polled.looks[key] = Look(polled.polls, failures)
+            polled.looks_left -= 1
         changes = [
             *await self.ingest.found(polled.name, part, found),
             *await self.ingest.gone(polled.name, gone),
             *await self.ingest.unreadable(polled.name, unreadable),
         ]
-        polled.looked_up = {k: n for k, n in polled.looked_up.items() if k in orphans}
         return len(changes)
 
-    def _failed(self, polled: Polled, part: Part) -> None:
+    async def _lookup(self, polled: Polled, part: Part, key: str, http: Http) -> Item | None:
+        source = polled.source
+        try:
+            async with asyncio.timeout(LOOKUP_LIMIT):
+                return await contained(
+                    source, "lookup", lambda: source.lookup(part.kind, remote_id(key), http), LookupUnsupported
+                )
+        except TimeoutError:
+            raise Timeout(f"not read within {LOOKUP_LIMIT:g} s") from None
+
+    def _failed(self, polled: Polled, part: Part) -> SourceError:
         error = part.error if isinstance(part.error, SourceError) else SourceBug(type(part.error).__name__)
         if polled.tracker.failed(part.scope, error):
             log.warning("source %s: %s cannot be read: %s", polled.name, part.scope, describe(error))
+        return error
+
+    # -- when next -----------------------------------------------------------------------------------------------
+
+    def _still_held(self, polled: Polled) -> dict[str, SourceError]:
+        if polled.insist:
+            polled.insist = False
+            polled.held = {}
+        now = self.clock.monotonic()
+        return {scope: held.error for scope, held in polled.held.items() if held.until > now}
+
+    def _hold(self, polled: Polled, failed: Mapping[str, SourceError], asked_not: Collection[str]) -> None:
+        """Back off from each part that failed alone, as from a source that failed whole."""
+        before, polled.held = polled.held, {}
+        for scope, error in failed.items():
+            held = before.get(scope)
+            if held is None or scope not in asked_not:
+                failures = held.failures + 1 if held is not None else 1
+                held = Held(error, failures, self.clock.monotonic() + self._back_off(polled, error, failures))
+            polled.held[scope] = held
+
+    def _back_off(self, polled: Polled, error: BaseException, failures: int) -> float:
+        return schedule.after_failure(error, failures, polled.interval, kinds=polled.kinds, random=self.random)
 
     def _delay(self, polled: Polled, requests: int) -> float:
-        kinds = polled.source.options.kinds or tuple(polled.source.kinds)
-        error = polled.last_error
-        if error is not None and self._nothing_read(polled):
-            return schedule.after_failure(error, polled.failures, polled.interval, kinds=kinds, random=self.random)
+        pause = polled.client.pause_for(requests)
+        if polled.last_error is not None and polled.failures:
+            return max(self._back_off(polled, polled.last_error, polled.failures), pause)
         return schedule.after_success(
             polled.interval,
             running=self.ingest.running(polled.name),
             quiet_polls=polled.quiet_polls,
-            kinds=kinds,
-            budget_pause=polled.client.pause_for(requests),
+            kinds=polled.kinds,
+            budget_pause=pause,
             random=self.random,
         )
 
-    def _nothing_read(self, polled: Polled) -> bool:
-        """Whether the newest poll read no part at all, so that backing off costs nothing."""
-        last, attempt = polled.tracker.last_success, polled.status.last_success
-        return last is None or last == attempt
-
     # -- telling -------------------------------------------------------------------------------------------------
 
-    def _tell(
-        self, polled: Polled, *, attempt: datetime, duration: float, requests: int, delay: float, notes: list[str]
-    ) -> None:
+    def _tell(self, polled: Polled, *, attempt: datetime, duration: float, requests: int, delay: float) -> None:
         left, limit, reset = polled.client.budget_view()
         now = self.clock.now()
         polled.status = Status(
@@ -301,7 +399,7 @@ class Poller:
             budget_reset=now + timedelta(seconds=reset) if reset is not None else None,
             requests=requests,
             clock_offset=polled.client.clock_offset,
-            notes=tuple(notes[:10]),
+            notes=tuple(note for part in sorted(polled.notes) for note in polled.notes[part])[:10],
         )
         self.ingest.status(polled.status)
 

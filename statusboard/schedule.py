@@ -38,7 +38,7 @@ def after_success(
         delay = interval * QUICK
     elif quiet_polls >= QUIET_POLLS and "incident" not in kinds:
         delay = interval * SLOW
-    delay *= 1 + random.uniform(-JITTER, JITTER)
+    delay = min(delay * (1 + random.uniform(-JITTER, JITTER)), interval * SLOW)
     return max(delay, budget_pause, MIN_DELAY)
 
 

@@ -18,8 +18,9 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import AsyncIterator, Awaitable, Iterable, Mapping, Sequence
+from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Iterable, Mapping, Sequence
 from datetime import datetime
+from types import MappingProxyType
 from typing import Any, ClassVar, Generic, Protocol, TypeAlias, TypeVar
 
 import msgspec
@@ -274,16 +275,19 @@ class Source(Generic[O]):
 
     # -- what the framework does ---------------------------------------------------------------------------------
 
-    async def stream(self, http: HttpFactory, *, timeout: float = 60.0) -> AsyncIterator[Part]:
+    async def stream(
+        self, http: HttpFactory, *, timeout: float = 60.0, held: Mapping[str, SourceError] = MappingProxyType({})
+    ) -> AsyncGenerator[Part, None]:
         """Read every scope side by side and yield each part as it comes; a failed one carries its error.
 
-        ``timeout`` is the limit of one part, in seconds.  Raises what `scopes` raises: then nothing was read.
+        ``timeout`` is the limit of one part, in seconds.  ``held`` names scopes that are not to be asked just now:
+        their parts come with these errors.  Raises the `SourceError` that `scopes` raises: then nothing was read.
         """
-        scopes = await contained(self, "scopes", self.scopes(http("")))
+        scopes = await _scopes_of(self, http(""), timeout)
         if len(scopes) == 1:
-            yield await self._part(scopes[0], http, timeout)
+            yield await _part_of(self, scopes[0], http, timeout, held)
             return
-        tasks = [asyncio.create_task(self._part(scope, http, timeout)) for scope in scopes]
+        tasks = [asyncio.create_task(_part_of(self, scope, http, timeout, held)) for scope in scopes]
         try:
             for done in asyncio.as_completed(tasks):
                 yield await done
@@ -297,32 +301,65 @@ class Source(Generic[O]):
         parts = [part async for part in self.stream(http, timeout=timeout)]
         return Snapshot(source=self.name, parts=tuple(sorted(parts, key=lambda p: p.scope)))
 
-    async def _part(self, scope: Scope, http: HttpFactory, timeout: float) -> Part:
-        started_at = self.clock.now()
-        scope = msgspec.structs.replace(scope, started_at=started_at)
-        client = http(scope.name)
-        try:
-            async with asyncio.timeout(timeout):
-                part = await contained(self, scope.name, self.read(scope, client))
-            return msgspec.structs.replace(part, validators=client.validators)
-        except NotModified:
-            return Part(scope=scope.name, kind=scope.kind, reach=scope.reach, started_at=started_at, unchanged=True)
-        except TimeoutError:
-            error: SourceError = Timeout(f"not read within {timeout:g} s")
-        except SourceError as exc:
-            error = exc
-        return Part(scope=scope.name, kind=scope.kind, reach=scope.reach, started_at=started_at, error=error)
+
+# These are no methods: a plug-in may call its own whatever it likes.
 
 
-async def contained(source: Source[Any], what: str, work: Awaitable[T]) -> T:
+async def _scopes_of(source: Source[Any], http: Http, timeout: float) -> list[Scope]:
+    try:
+        async with asyncio.timeout(timeout):
+            given: object = await contained(source, "scopes", lambda: source.scopes(http))
+    except TimeoutError:
+        raise Timeout(f"what to read was not known within {timeout:g} s") from None
+    if not isinstance(given, list | tuple) or not all(isinstance(scope, Scope) for scope in given):
+        raise SourceBug(f"the {source.type} source failed: its scopes are none")
+    scopes: dict[str, Scope] = {}
+    for scope in given:
+        if scopes.setdefault(scope.name, scope) != scope:  # each would retire what the other reads
+            raise SourceBug(f"the {source.type} source failed: two scopes have the name {scope.name}")
+    return list(scopes.values())
+
+
+async def _part_of(
+    source: Source[Any], scope: Scope, http: HttpFactory, timeout: float, held: Mapping[str, SourceError]
+) -> Part:
+    started_at = source.clock.now()
+    scope = msgspec.structs.replace(scope, started_at=started_at)
+    error: SourceError | None = held.get(scope.name)
+    try:
+        if error is None:
+            return await _read(source, scope, http(scope.name), timeout)
+    except NotModified:
+        return Part(scope=scope.name, kind=scope.kind, reach=scope.reach, started_at=started_at, unchanged=True)
+    except TimeoutError:
+        error = Timeout(f"not read within {timeout:g} s")
+    except SourceError as exc:
+        error = exc
+    return Part(scope=scope.name, kind=scope.kind, reach=scope.reach, started_at=started_at, error=error)
+
+
+async def _read(source: Source[Any], scope: Scope, http: Http, timeout: float) -> Part:
+    async with asyncio.timeout(timeout):
+        part: object = await contained(source, scope.name, lambda: source.read(scope, http), NotModified)
+    if not isinstance(part, Part):
+        raise SourceBug(f"the {source.type} source failed: what it read is no part")
+    # What was not read in full must not be vouched for by a 304 next time.
+    validators = http.validators if part.error is None else ()
+    return msgspec.structs.replace(part, scope=scope.name, validators=validators)
+
+
+async def contained(source: Source[Any], what: str, work: Callable[[], Awaitable[T]], *signals: type[Exception]) -> T:
     """Await what a source does, which may raise anything at all (SystemExit too): it comes out as a `SourceError`.
 
-    Only being cancelled by us, and the framework's own signals, pass through.
+    Only being cancelled by us, and the framework's own ``signals``, pass through.
     """
+    passes: tuple[type[Exception], ...] = (SourceError, *signals)
     try:
-        return await work
-    except (SourceError, NotModified, LookupUnsupported, TimeoutError):
+        return await work()
+    except passes:
         raise
+    except TimeoutError as exc:
+        raise Timeout(f"the {source.type} source got no answer in time") from exc
     except asyncio.CancelledError:
         task = asyncio.current_task()
         if task is not None and task.cancelling():

@@ -41,6 +41,9 @@ class NoClient:
     def commit(self, validators: Iterable[Validator]) -> None:
         self.committed += validators
 
+    def forget(self, part: str) -> None:
+        self.committed = [validator for validator in self.committed if validator.part != part]
+
     def retry_credentials(self) -> None:
         self.retried += 1
 

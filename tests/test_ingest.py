@@ -55,9 +55,16 @@ def part(*items: Item, scope: str = "all", kind: str = "incident", reach: Reach 
     return Part(scope=scope, kind=kind, reach=reach, started_at=T0, items=items, **kw)  # type: ignore[arg-type]
 
 
-async def take(ingest: Ingest, p: Part, source: str = "am") -> tuple[list[str], list[str], list[str]]:
-    changes, orphans, faults = await ingest.part(source, p, mark=ingest.mark, gap=60)
-    return [c.type for c in changes], orphans, faults
+async def take(ingest: Ingest, p: Part, source: str = "am") -> tuple[list[str], list[str], str]:
+    changes, orphans, counted = await ingest.part(source, p, mark=ingest.mark, gap=60)
+    return [c.type for c in changes], orphans, str(counted.error or "")
+
+
+async def restarted(before: Ingest, store: MemoryStore, clock: FakeClock) -> Ingest:
+    ingest = Ingest(store, clock)
+    ingest.lease = before.lease
+    await ingest.load()
+    return ingest
 
 
 async def states(store: MemoryStore) -> dict[str, str]:
@@ -93,7 +100,7 @@ async def test_what_comes_back_after_it_vanished_is_open_again(ingest: Ingest, s
 
 async def test_a_failed_part_changes_nothing(ingest: Ingest, store: MemoryStore) -> None:
     await take(ingest, part(alert(1)))
-    assert await take(ingest, part(error=NotFound("404"))) == ([], [], [])
+    assert await take(ingest, part(error=NotFound("404"))) == ([], [], "404")
     assert await states(store) == {"am:incident:1": "open"}
     await ingest.flush()
     (covered,) = await store.coverage("am")
@@ -108,20 +115,39 @@ async def test_what_a_failed_part_could_give_is_taken_in(ingest: Ingest, store: 
     assert (await take(ingest, part(alert(2, "acknowledged"), alert(3))))[0] == ["incident.resolved"]
 
 
-async def test_what_another_part_still_shows_is_not_gone(ingest: Ingest) -> None:
+async def test_what_another_part_still_shows_is_not_gone(
+    ingest: Ingest, store: MemoryStore, clock: FakeClock
+) -> None:
     await take(ingest, part(alert(1), scope="a"))
     await take(ingest, part(alert(1), scope="b"))
-    assert (await take(ingest, part(scope="a")))[0] == []
-    assert (await take(ingest, part(scope="b")))[0] == ["incident.resolved"]
+    assert (await take(ingest, part(scope="a")))[0] == ["incident.updated"], "it belongs to the other part now"
+    again = await restarted(ingest, store, clock)
+    assert (await take(again, part(scope="a")))[0] == [], "even after a restart"
+    assert await again.withdraw("am", {"b"}) == ([], ["a"])
+    assert (await take(again, part(scope="b")))[0] == ["incident.resolved"]
+
+
+async def test_two_parts_that_differ_do_not_take_turns(ingest: Ingest, store: MemoryStore) -> None:
+    one, two = part(build(1, "failed"), kind="build", scope="a"), part(build(1), kind="build", scope="b")
+    for _ in range(2):
+        await take(ingest, one, "ci")
+        await take(ingest, two, "ci")
+    for parts in ((one, two), (two, one), (one, two)):
+        assert [(await take(ingest, p, "ci"))[0] for p in parts] == [[], []]
+    assert await states(store) == {"ci:build:1": "failed"}
+    newer = part(build(1, updated_at=T0), kind="build", scope="b")
+    assert (await take(ingest, newer, "ci"))[0] == ["pipelinerun.finished"], "the later word counts"
+    assert (await take(ingest, one, "ci"))[0] == []
 
 
 async def test_a_part_no_longer_asked_for_is_withdrawn_not_resolved(ingest: Ingest, store: MemoryStore) -> None:
     await take(ingest, part(alert(1), scope="a"))
     await take(ingest, part(alert(2), scope="b"))
-    changes = await ingest.withdraw("am", {"a"})
+    changes, parts = await ingest.withdraw("am", {"a"})
+    assert parts == ["b"]
     assert [(c.key, c.type) for c in changes] == [("am:incident:2", "incident.withdrawn")]
-    assert await ingest.withdraw("am", {"a"}) == []
-    assert [c.key for c in await ingest.withdraw("am")] == ["am:incident:1"]
+    assert await ingest.withdraw("am", {"a"}) == ([], [])
+    assert [c.key for c in await ingest.leave("am")] == ["am:incident:1"]
 
 
 async def test_a_full_disk_loses_nothing(ingest: Ingest, store: FailingStore) -> None:
@@ -177,7 +203,8 @@ async def test_faulty_items_are_left_out_and_told(ingest: Ingest, store: MemoryS
         alert(5, labels={"a": 1}),
     ]
     types, _, faults = await take(ingest, part(alert(1), *strange))  # type: ignore[arg-type]
-    assert types == ["incident.detected"] and len(faults) == len(strange)
+    assert types == ["incident.detected"]
+    assert faults.startswith(f"{len(strange)} of {len(strange) + 1} items were left out: an item is a str ")
 
 
 async def test_lone_surrogates_are_replaced(ingest: Ingest, store: MemoryStore) -> None:
@@ -211,7 +238,9 @@ async def test_what_is_long_over_does_not_come_in_again(ingest: Ingest, store: M
     ]
     await take(ingest, part(*runs, kind="build", reach="window"), "ci")
     assert list(await states(store)) == ["ci:build:4"], "only the slot's newest verdict is still worth showing"
-    await ingest.expire([("ci", "ci:build:4")])
+    await ingest.expire([("ci", "ci:build:4", ingest.mark - 1)])
+    assert list(await states(store)) == ["ci:build:4"], "it has changed since"
+    await ingest.expire([("ci", "ci:build:4", ingest.mark)])
     assert await states(store) == {}
 
 

@@ -93,6 +93,10 @@ class SourceClient:
         """The changes that these vouch for are stored: ask with them from now on."""
         self.validators.put(validators)
 
+    def forget(self, part: str) -> None:
+        """Read this part in full next time: its validators vouch for what is no longer known."""
+        self.validators.void(self.name, part)
+
     def retry_credentials(self) -> None:
         """Read the secrets anew at the next request."""
         self._signer.retry()
