@@ -86,6 +86,15 @@ def store_of(config: Config) -> tuple[Path, bool]:
     return store_path(config.board.id), False
 
 
+def _salt() -> bytes | None:
+    """What makes validators good for the next run; where the data folder cannot be used, this run has its own."""
+    try:
+        return load_salt(private_dir(data_dir()) / "salt")
+    except OSError as error:
+        log.warning("the data folder cannot be used: %s", error)  # the store says so where a person sees it
+        return None
+
+
 def make_engine(
     config: Config,
     *,
@@ -99,8 +108,7 @@ def make_engine(
     path, foreign = store_of(config)
     read_only = read_only or foreign
     if pool is None:
-        salt = None if read_only else load_salt(private_dir(data_dir()) / "salt")
-        pool = ClientPool(clock, salt=salt)
+        pool = ClientPool(clock, salt=None if read_only else _salt())
     keychain = keychain or Keychain(folder=config.path.parent)
     return Engine(
         [] if read_only else make_setups(config, pool, keychain),

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import importlib
 import io
-import os
 import sys
+from typing import Any
 
 import click
 
@@ -43,6 +43,16 @@ class _LazyGroup(click.Group):
         module = importlib.import_module(f"statusboard.cli.{COMMANDS[cmd_name][0]}")
         command: click.Command = module.command
         return command
+
+    def invoke(self, ctx: click.Context) -> Any:
+        try:
+            return super().invoke(ctx)
+        except BrokenPipeError:
+            # click would exit with 1, which means here that something is failing.
+            from statusboard.cli.common import close_output
+
+            close_output()
+            return 0
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         with formatter.section("Commands"):
@@ -111,10 +121,6 @@ def main(args: list[str] | None = None) -> None:
         code = EXIT_USAGE
     except (click.Abort, KeyboardInterrupt):
         code = 130
-    except BrokenPipeError:
-        # Whoever read our output has closed it; nothing more can be said, not even at interpreter exit.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        code = 0
     except ConfigError as exc:
         for problem in exc.problems:
             click.echo(f"config: {problem}", err=True)

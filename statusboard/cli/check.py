@@ -10,6 +10,7 @@ from statusboard.cli.common import (
     DURATION,
     complete_sources,
     config_option,
+    emit,
     log_level,
     read_config,
     require_known,
@@ -71,7 +72,7 @@ def _check(config: Config, names: tuple[str, ...], timeout: float, as_json: bool
     if not as_json:
         click.echo(f"Reading {_count(len(names) or len(config.sources), 'source')} of {config.path} …", err=True)
     findings = asyncio.run(check(config, names, timeout=timeout))
-    click.echo(msgspec.json.encode(findings).decode() if as_json else text(findings), nl=as_json)
+    emit(msgspec.json.encode(findings).decode() if as_json else text(findings), nl=as_json)
     return EXIT_OK if findings.ok else EXIT_UNREAD
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import sys
 from collections.abc import Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -95,6 +96,24 @@ class _DurationType(_ParamType):
 
 
 DURATION = _DurationType()
+
+
+def emit(text: str, *, nl: bool = True) -> bool:
+    """Print to standard output.  False where whoever read it has closed it: nothing more can be said there.
+
+    What a command found out is its exit code all the same.
+    """
+    try:
+        click.echo(text, nl=nl)
+    except BrokenPipeError:
+        close_output()
+        return False
+    return True
+
+
+def close_output() -> None:
+    """Let what is still to be written go nowhere, at interpreter exit too."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 def ending() -> asyncio.Event:

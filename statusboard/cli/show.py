@@ -13,6 +13,7 @@ from statusboard.cli.common import (
     DURATION,
     complete_sources,
     config_option,
+    emit,
     ending,
     log_level,
     read_config,
@@ -134,14 +135,15 @@ async def _show(
         counts = _counted(engine, query)
         # What is configured and was never heard of is blind as well.
         sources = required or _not_optional(engine) or None
+        reader = True
         if as_json:
             now = engine.clock.now()
             picture = report.picture(engine.board, engine.statuses, now, counts=counts, required=sources)
-            click.echo(msgspec.json.encode(picture).decode())
+            reader = emit(msgspec.json.encode(picture).decode())
         elif not watch:
             width = shutil.get_terminal_size((120, 40)).columns
-            click.echo(report.table(engine.board, engine.statuses, engine.clock.now(), width), nl=False)
-        if watch:
+            reader = emit(report.table(engine.board, engine.statuses, engine.clock.now(), width), nl=False)
+        if watch and reader:
             engine.go_on()
             await _watch(engine)
             counts = _counted(engine, query)
@@ -176,7 +178,7 @@ async def _watch(engine: Engine) -> None:
     try:
         done, _ = await asyncio.wait([*work, ended], return_when=asyncio.FIRST_COMPLETED)
         for task in done:
-            task.result()  # raises what ended it: a closed pipe, most often
+            task.result()  # raises what went wrong
     finally:
         for task in (*work, ended):
             task.cancel()
@@ -203,7 +205,8 @@ async def _changes(engine: Engine) -> None:
                         continue  # a new history begins with what was known
                     else:
                         seen[change.key] = line["after"]
-                    click.echo(msgspec.json.encode(line).decode())
+                    if not emit(msgspec.json.encode(line).decode()):
+                        return
         except StoreError:
             await engine.clock.sleep(1.0)  # the engine goes on with another store, or with this one again
             if store is not engine.store:
@@ -225,4 +228,5 @@ async def _beats(engine: Engine) -> None:
             "digest": engine.board.digest,
             "verdict": engine.board.summary().verdict,
         }
-        click.echo(msgspec.json.encode(line).decode())
+        if not emit(msgspec.json.encode(line).decode()):
+            return

@@ -14,7 +14,7 @@ from keyring.errors import InitError, KeyringLocked, PasswordDeleteError
 class FileKeyring(KeyringBackend):
     """The file and what goes wrong come from the environment."""
 
-    priority = 1  # type: ignore[assignment]  # the base class declares a property
+    priority = 1
 
     def _read(self) -> dict[str, str]:
         match os.environ.get("TEST_KEYRING_FAULT"):

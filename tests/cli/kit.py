@@ -9,6 +9,7 @@ import os
 import subprocess
 import sys
 from collections.abc import Mapping
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -96,7 +97,7 @@ def deploy(version: str, state: str = "success", service: str = "checkout", **mo
     """A line of a deploy log."""
     return {
         "id": f"{service}-{version}",
-        "time": "2026-01-02T03:04:05Z",
+        "time": f"{datetime.now(UTC) - timedelta(hours=1):%Y-%m-%dT%H:00:00Z}",
         "service": service,
         "environment": "production",
         "version": version,
