@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncIterator
 from datetime import UTC, datetime, timedelta
 
@@ -9,9 +10,23 @@ import msgspec
 import pytest
 
 from statusboard.clock import FakeClock
+from statusboard.diff import draft
 from statusboard.errors import LeaseLost, NotFound, StoreUnusable
 from statusboard.ingest import Ingest
-from statusboard.model import Annotation, Build, Incident, Item, Part, Reach, SourceHealth, Status, decode, health_key
+from statusboard.model import (
+    Annotation,
+    Build,
+    Change,
+    Incident,
+    Item,
+    Part,
+    Reach,
+    SourceHealth,
+    Status,
+    Validator,
+    decode,
+    health_key,
+)
 from statusboard.store.base import Batch, Lease
 from statusboard.store.memory import MemoryStore
 from tests.scripted import alert, build
@@ -20,11 +35,17 @@ T0 = datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC)
 
 
 class FailingStore(MemoryStore):
-    """A store whose disk is full when told so."""
+    """A store whose disk is full when told so, or slow."""
 
     full = False
+    slow = False
+    asked = 0
 
-    async def append(self, batch: Batch, lease: Lease | None = None):  # type: ignore[no-untyped-def]
+    async def append(self, batch: Batch, lease: Lease | None = None) -> list[Change]:
+        self.asked += 1
+        if self.slow:
+            for _ in range(20):
+                await asyncio.sleep(0)
         if self.full:
             raise StoreUnusable("the disk is full", reason="full")
         return await super().append(batch, lease)
@@ -115,9 +136,7 @@ async def test_what_a_failed_part_could_give_is_taken_in(ingest: Ingest, store: 
     assert (await take(ingest, part(alert(2, "acknowledged"), alert(3))))[0] == ["incident.resolved"]
 
 
-async def test_what_another_part_still_shows_is_not_gone(
-    ingest: Ingest, store: MemoryStore, clock: FakeClock
-) -> None:
+async def test_what_another_part_still_shows_is_not_gone(ingest: Ingest, store: MemoryStore, clock: FakeClock) -> None:
     await take(ingest, part(alert(1), scope="a"))
     await take(ingest, part(alert(1), scope="b"))
     assert (await take(ingest, part(scope="a")))[0] == ["incident.updated"], "it belongs to the other part now"
@@ -285,3 +304,126 @@ async def test_ten_thousand_unchanged_items_write_nothing(ingest: Ingest, store:
     assert (await take(ingest, part(*items, kind="build", reach="window"), "ci"))[0] == []
     assert (await store.health()).seq == before
     assert isinstance(items[0], Build)
+
+
+TAG = Validator(source="ci", part="all", request="r", etag='"1"')
+
+
+async def test_validators_come_with_the_changes_they_vouch_for(ingest: Ingest, store: MemoryStore) -> None:
+    runs = part(build(1), kind="build", reach="window", validators=(TAG,))
+    taken = await ingest.part("ci", runs, mark=ingest.mark, gap=60)
+    assert taken.part.validators == (TAG,) and await store.validators("ci") == [TAG]
+    other = msgspec.structs.replace(TAG, request="other")
+    await take(ingest, msgspec.structs.replace(runs, validators=(other,)), "ci")
+    assert await store.validators("ci") == [other], "not beside those of an older answer"
+    await take(ingest, msgspec.structs.replace(runs, validators=()), "ci")
+    assert await store.validators("ci") == [], "an answer without any leaves none behind"
+
+
+@pytest.mark.parametrize("fault", [{"error": NotFound("one row of two")}, {"items": (build(1), build("x" * 500))}])
+async def test_what_was_not_taken_in_whole_is_not_vouched_for(
+    ingest: Ingest, store: MemoryStore, fault: dict[str, object]
+) -> None:
+    runs = part(build(1), kind="build", reach="window", validators=(TAG,))
+    taken = await ingest.part("ci", msgspec.structs.replace(runs, **fault), mark=ingest.mark, gap=60)
+    assert taken.changes and taken.part.error is not None and taken.part.validators == ()
+    assert await store.validators("ci") == []
+    await ingest.flush()
+    assert await store.coverage("ci") == [], "nor was it watched"
+
+
+async def test_an_item_that_cannot_be_read_any_more_has_not_vanished(ingest: Ingest, store: MemoryStore) -> None:
+    await take(ingest, part(alert(1), alert(2)))
+    types, _, error = await take(ingest, part(alert(1, "exploded")))
+    assert types == [] and "exploded" in error
+    assert set((await states(store)).values()) == {"open"}
+    assert (await take(ingest, part(alert(1))))[0] == ["incident.resolved"]
+
+
+async def test_what_changed_while_an_answer_was_read_is_asked_for_again(ingest: Ingest, store: MemoryStore) -> None:
+    mark = ingest.mark
+    await take(ingest, part(build(1), kind="build", reach="window"), "ci")
+    late = part(build(1, "failed"), kind="build", reach="window", validators=(TAG,))
+    taken = await ingest.part("ci", late, mark=mark, gap=60)
+    assert taken.changes == [] and taken.part.validators == (), "a 304 would keep it from us for ever"
+
+
+async def test_an_unfinished_item_out_of_the_window_is_not_forgotten_over_304s(
+    ingest: Ingest, store: MemoryStore, clock: FakeClock
+) -> None:
+    window = part(build(2), kind="build", reach="window", validators=(TAG,))
+    await take(ingest, part(build(1, "running"), build(2), kind="build", reach="window"), "ci")
+    assert (await take(ingest, window, "ci"))[1] == ["ci:build:1"]
+    same = part(kind="build", reach="window", unchanged=True)
+    assert (await take(ingest, same, "ci"))[1] == ["ci:build:1"]
+    assert await store.validators("ci") == [], "after a restart the part is read in full"
+    await ingest.gone("ci", ["ci:build:1"])
+    assert (await take(ingest, same, "ci"))[1] == []
+
+
+async def test_a_part_that_comes_back_is_read_in_full(ingest: Ingest, store: MemoryStore) -> None:
+    await take(ingest, part(build(1), kind="build", reach="window", validators=(TAG,)), "ci")
+    assert (await ingest.withdraw("ci", {"other"}))[1] == ["all"]
+    assert await store.validators("ci") == []
+
+
+async def test_what_people_said_outlives_the_source(ingest: Ingest, store: MemoryStore, clock: FakeClock) -> None:
+    await take(ingest, part(alert(1)))
+    await ingest.annotate(
+        Annotation(key="am:annotation:1", source="am", state="set", target="am:incident:1", text="on it")
+    )
+    again = await restarted(ingest, store, clock)
+    assert [c.type for c in await again.leave("am")] == ["incident.withdrawn"]
+    assert list(await states(store)) == ["am:annotation:1"]
+
+
+async def test_rows_of_no_part_find_theirs_or_go(ingest: Ingest, store: MemoryStore, clock: FakeClock) -> None:
+    """Their store was damaged, and what could be saved does not say where they belong."""
+    drafts = tuple(draft(None, alert(n)) for n in (1, 2))
+    await store.append(Batch(observed_at=T0, drafts=drafts), ingest.lease)
+    again = await restarted(ingest, store, clock)
+    await take(again, part(alert(1)))
+    changes, _ = await again.withdraw("am", {"all"})
+    assert [(c.key, c.type) for c in changes] == [
+        ("am:incident:1", "incident.updated"),
+        ("am:incident:2", "incident.withdrawn"),
+    ]
+    assert (await take(await restarted(again, store, clock), part()))[0] == ["incident.resolved"]
+
+
+async def test_a_run_that_began_again_is_not_taken_off_the_board(ingest: Ingest, store: MemoryStore) -> None:
+    await take(ingest, part(build(1), kind="build"), "ci")
+    over = ingest.mark
+    await take(ingest, part(build(1, "running", attempt=2), kind="build"), "ci")
+    assert await ingest.expire([("ci", "ci:build:1", over)]) == []
+
+
+async def test_two_who_judge_at_once_tell_once(store: FailingStore, ingest: Ingest) -> None:
+    store.slow = True
+    health = SourceHealth(key=health_key("am"), source="am", state="fresh")
+    told = await asyncio.gather(ingest.health(health), ingest.health(health))
+    assert [len(changes) for changes in told] == [1, 0]
+
+
+async def test_a_poll_that_is_given_up_while_it_stores_is_not_stored_again(store: FailingStore, ingest: Ingest) -> None:
+    store.slow = True
+    polling = asyncio.create_task(take(ingest, part(alert(1))))
+    while not store.asked:
+        await asyncio.sleep(0)
+    polling.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await polling
+    assert await states(store) == {"am:incident:1": "open"}
+    assert (await take(ingest, part(alert(1))))[0] == []
+
+
+async def test_times_without_a_zone_do_not_stop_a_part(ingest: Ingest, store: MemoryStore) -> None:
+    naive = datetime(2026, 1, 1, 12)  # noqa: DTZ001 - as a careless plug-in gives it
+    runs = part(
+        build(1, started_at=naive, ended_at=naive, updated_at=naive),
+        build(1, updated_at=T0),
+        build(2, labels={"a": object()}),
+        kind="build",
+    )
+    types, _, error = await take(ingest, runs, "ci")
+    assert types == ["pipelinerun.finished"] and error.startswith("1 of 3 items")
