@@ -21,7 +21,17 @@ def tracker(**kw: object) -> Tracker:
 
 
 @pytest.mark.parametrize(
-    ("age", "state"), [(-3600, "stale"), (-1, "fresh"), (0, "fresh"), (30, "fresh"), (30.1, "aging"), (60, "aging"), (60.1, "stale"), (1e6, "stale")]
+    ("age", "state"),
+    [
+        (-3600, "stale"),
+        (-1, "fresh"),
+        (0, "fresh"),
+        (30, "fresh"),
+        (30.1, "aging"),
+        (60, "aging"),
+        (60.1, "stale"),
+        (1e6, "stale"),
+    ],
 )
 def test_age_alone(age: float, state: str) -> None:
     assert by_age(T0, 15, at(age)) == state

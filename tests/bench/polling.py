@@ -206,7 +206,7 @@ async def _engine(url: str, mode: str) -> None:
         while await _told():
             began, cpu = time.monotonic(), _cpu()
             if mode == "paced":
-                engine.carry_on()
+                engine.go_on()
                 await asyncio.sleep(INTERVAL * PACED_ROUNDS)
                 print(_cpu() - cpu, flush=True)
             else:

@@ -116,11 +116,12 @@ def _idle(board: PtyProgram, bare: PtyProgram) -> list[Row]:
 
 
 def _changes(filled: Filled, board: PtyProgram) -> list[Row]:
-    visible, visible_cpu = _cost(
-        board, [lambda n=n: filled.put(item_of(VISIBLE, filled.began, edition=n)) for n in range(1, 9)]
-    )
-    hidden, _ = _cost(board, [lambda n=n: filled.put(item_of(HIDDEN, filled.began, edition=n)) for n in range(1, 9)])
-    equal, _ = _cost(board, [lambda: filled.put(item_of(VISIBLE, filled.began, edition=8))] * 8)
+    def one(number: int, edition: int) -> Callable[[], None]:
+        return lambda: filled.put(item_of(number, filled.began, edition=edition))
+
+    visible, visible_cpu = _cost(board, [one(VISIBLE, edition) for edition in range(1, 9)])
+    hidden, _ = _cost(board, [one(HIDDEN, edition) for edition in range(1, 9)])
+    equal, _ = _cost(board, [one(VISIBLE, 8)] * 8)
     dice = random.Random(1)
 
     def flush(edition: int) -> Callable[[], None]:
