@@ -29,7 +29,7 @@ LOOKUPS_A_POLL = 10
 LOOKUP_EVERY = 4
 LOOKUP_TRIES = 3
 LOOKUP_LIMIT = 30.0
-#: A poll as a whole is given up after this long; a part has its own, shorter limit.
+#: A part is given up after this long; a source's client has shorter limits of its own.
 PART_LIMIT = 120.0
 #: How often health is judged by the clock alone, and waiting statuses are written, in seconds.
 TICK = 1.0
@@ -113,7 +113,10 @@ class Polled:
 
 
 class Poller:
-    """Runs the tasks.  ``on_lease_lost`` is called once when the store says that another board polls now."""
+    """Runs the tasks.  ``on_lease_lost`` is called once when the store says that another board polls now.
+
+    ``limit`` is how long one part may take to be read, in seconds.
+    """
 
     def __init__(
         self,
@@ -122,6 +125,7 @@ class Poller:
         clock: Clock,
         *,
         random: Random | None = None,
+        limit: float = PART_LIMIT,
         on_lease_lost: Callable[[], None] = lambda: None,
         on_store_error: Callable[[StoreError], None] = lambda error: None,
     ) -> None:
@@ -129,6 +133,7 @@ class Poller:
         self.ingest = ingest
         self.clock = clock
         self.random = random or Random()
+        self.limit = limit
         self._on_lease_lost = on_lease_lost
         self._on_store_error = on_store_error
         self._tasks: list[asyncio.Task[None]] = []
@@ -223,7 +228,7 @@ class Poller:
         error: SourceError | None = None
         held = self._still_held(polled)
         try:
-            async with aclosing(source.stream(client.factory, timeout=PART_LIMIT, held=held)) as parts:
+            async with aclosing(source.stream(client.factory, timeout=self.limit, held=held)) as parts:
                 async for given in parts:
                     taken = await self._take(polled, given, mark)
                     part = taken.part
@@ -332,13 +337,14 @@ class Poller:
 
     async def _lookup(self, polled: Polled, part: Part, key: str, http: Http) -> Item | None:
         source = polled.source
+        limit = min(LOOKUP_LIMIT, self.limit)
         try:
-            async with asyncio.timeout(LOOKUP_LIMIT):
+            async with asyncio.timeout(limit):
                 return await contained(
                     source, "lookup", lambda: source.lookup(part.kind, remote_id(key), http), LookupUnsupported
                 )
         except TimeoutError:
-            raise Timeout(f"not read within {LOOKUP_LIMIT:g} s") from None
+            raise Timeout(f"not read within {limit:g} s") from None
 
     def _failed(self, polled: Polled, part: Part) -> SourceError:
         error = part.error if isinstance(part.error, SourceError) else SourceBug(type(part.error).__name__)
