@@ -20,6 +20,7 @@ from typing import TYPE_CHECKING, ClassVar, TypeAlias
 
 from textual.app import App, ComposeResult
 from textual.binding import Binding, BindingType
+from textual.filter import LineFilter
 from textual.theme import Theme
 
 from statusboard import crash
@@ -28,7 +29,7 @@ from statusboard.screens import first
 from statusboard.screens.first import First
 from statusboard.screens.ticking import Ticking
 from statusboard.text import clean
-from statusboard.themes import ANSI, THEMES, Look, look_of
+from statusboard.themes import ANSI, THEMES, Look, PlainSigns, look_of
 from widgets.glance import Glance
 
 if TYPE_CHECKING:
@@ -76,6 +77,7 @@ class BoardApp(App[None]):
         self.look = look or look_of(os.environ, encoding, wanted)
         # A filter that takes all colour away is chosen in the constructor, by whether colours are the terminal's own.
         super().__init__(ansi_color=True if self.look.no_color else None)
+        self._plain = PlainSigns(self.look.encoding)
         self.live: Live | None = None
         self.farewell = ""
         self._picture = last.picture if last is not None else first.nothing_known(title)
@@ -92,6 +94,11 @@ class BoardApp(App[None]):
         for theme in THEMES:
             self.register_theme(theme)
         self.theme = self.look.theme if self.look.theme in self.available_themes else THEMES[0].name
+
+    def get_line_filters(self) -> Sequence[LineFilter]:
+        """Textual's, and one for terminals that have few signs."""
+        filters = super().get_line_filters()
+        return [*filters, self._plain] if self.look.ascii_only else filters
 
     # -- its life
 

@@ -10,7 +10,12 @@ import codecs
 from collections.abc import Mapping
 from typing import Final, NamedTuple
 
+from rich.segment import Segment
+from textual.color import Color
+from textual.filter import LineFilter
 from textual.theme import Theme
+
+from statusboard.text import cell_len
 
 DARK: Final = Theme(
     name="dark",
@@ -113,6 +118,10 @@ ANSI: Final = Theme(
 THEMES: Final = (DARK, LIGHT, ANSI)
 """Our own; a config may also name one of Textual's."""
 
+_PLAIN = {"…": "~", "─": "-", "━": "-", "│": "|", "┃": "|", "▌": ">", "▏": "|", **dict.fromkeys("▁▂▃▄▅▆▇▔", " ")}
+_LAST_LETTER = "\u0250"
+"""Consoles have the letters of most of Europe, and little else."""
+_KEPT_SIGNS = 4_000
 _FEW_COLOURS = frozenset({"linux", "vt100", "vt220", "xterm-mono", "ansi"})
 
 
@@ -122,6 +131,43 @@ class Look(NamedTuple):
     theme: str
     ascii_only: bool
     no_color: bool
+    encoding: str = "utf-8"
+
+
+class PlainSigns(LineFilter):
+    """Replaces what a console's font or a terminal's encoding does not have, cell for cell."""
+
+    def __init__(self, encoding: str) -> None:
+        super().__init__()
+        self._encoding = encoding
+        self._known: dict[str, str] = dict(_PLAIN)
+
+    def apply(self, segments: list[Segment], background: Color) -> list[Segment]:
+        """The same line in signs that can be shown."""
+        return [
+            segment if segment.text.isascii() else Segment(self._plain(segment.text), segment.style, segment.control)
+            for segment in segments
+        ]
+
+    def _plain(self, text: str) -> str:
+        known = self._known
+        for char in set(text).difference(known):
+            if len(known) > _KEPT_SIGNS:
+                known.clear()
+                known.update(_PLAIN)
+            known[char] = char if self._shows(char) else "?" * cell_len(char)
+        return "".join(known[char] for char in text)
+
+    def _shows(self, char: str) -> bool:
+        if char.isascii():
+            return True
+        if _is_unicode(self._encoding):
+            return char < _LAST_LETTER
+        try:
+            char.encode(self._encoding)
+        except (UnicodeEncodeError, LookupError):
+            return False
+        return True
 
 
 def look_of(env: Mapping[str, str], encoding: str, wanted: str = "") -> Look:
@@ -133,8 +179,8 @@ def look_of(env: Mapping[str, str], encoding: str, wanted: str = "") -> Look:
     console = env.get("TERM", "") in _FEW_COLOURS
     ascii_only = console or not _is_unicode(encoding)
     if no_color or console:
-        return Look(ANSI.name, ascii_only, no_color)
-    return Look(wanted or (LIGHT.name if _is_light(env) else DARK.name), ascii_only, no_color)
+        return Look(ANSI.name, ascii_only, no_color, encoding)
+    return Look(wanted or (LIGHT.name if _is_light(env) else DARK.name), ascii_only, no_color, encoding)
 
 
 def _is_unicode(encoding: str) -> bool:

@@ -95,14 +95,22 @@ def draw(picture: Picture, width: int, height: int) -> list[Line]:
         lines = [_head(verdict, f"  {picture.title}", rest), [(fit(f" {counts}", width), "glance--head")]]
     room = height - len(lines) - (1 if height >= LOW else 0)
     needs = [TITLE + HEADER + len(lane.rows) if lane.rows else TITLE for lane in picture.lanes]
-    rows: list[Line] = [[] for _ in range(room)]
-    for lane, (x, top, cells, lanes_lines) in zip(picture.lanes, place(needs, width, room), strict=True):
-        for number, line in enumerate(_lane(lane, cells, lanes_lines)):
-            row = rows[top + number]
-            used = sum(cell_len(text) for text, _ in row)
-            rows[top + number] = [*row, (" " * (x - used), ""), *line]
+    pieces: list[list[tuple[int, Line]]] = [[] for _ in range(room)]
+    for lane, (x, top, cells, count) in zip(picture.lanes, place(needs, width, room), strict=True):
+        for number, line in enumerate(_lane(lane, cells, count)):
+            pieces[top + number].append((x, line))
+    rows = [_beside(row) for row in pieces]
     bottom: Line = [(fit(" reading…", width), "glance--head")]
     return [*lines, *rows, bottom] if height >= LOW else [*lines, *rows]
+
+
+def _beside(pieces: list[tuple[int, Line]]) -> Line:
+    """Lanes that stand side by side, as one line."""
+    row: Line = []
+    for x, line in sorted(pieces, key=lambda piece: piece[0]):
+        used = sum(cell_len(text) for text, _ in row)
+        row += [(" " * (x - used), ""), *line]
+    return row
 
 
 def _head(verdict: str, text: str, room: int) -> Line:

@@ -218,6 +218,7 @@ class BoardScreen(Screen[None]):
             self._show(kind, change.changed)
         if changes:
             self._area.divide()
+            self._focus_something()
         if self._subject in delta.changed:
             self._tell_details()
         self.repaint_words()

@@ -113,7 +113,7 @@ def load(path: Path, now: datetime) -> First | None:
             return None
         body = json.loads(path.read_bytes())
         return _read(body, now) if body["version"] == VERSION else None
-    except (OSError, ValueError, KeyError, TypeError, AttributeError, RecursionError):
+    except (OSError, ValueError, KeyError, TypeError, AttributeError, ArithmeticError, RecursionError):
         return None  # whatever is wrong with it: it is not what `save` wrote
 
 

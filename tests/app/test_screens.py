@@ -1,0 +1,287 @@
+"""Sources, help, the command palette, themes, and what a fault of ours shows."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from typing import ClassVar
+
+import pytest
+from textual.app import ComposeResult
+from textual.binding import Binding, BindingType
+from textual.color import Color
+from textual.widget import Widget
+
+from statusboard.app import BoardApp
+from statusboard.commands import BoardPalette, commands
+from statusboard.engine import Engine
+from statusboard.errors import ConfigError, NotFound
+from statusboard.screens.help import HelpScreen, key_name
+from statusboard.screens.settings import Settings
+from statusboard.screens.sources import SourcesScreen
+from statusboard.themes import DARK, LIGHT, Look, PlainSigns, look_of
+from statusboard.view import ViewSpec
+from tests.app.stage import Told, board, line_with, poll, settled, text_of, until
+from tests.scripted import alert, build
+from widgets.words import STYLES
+
+TOKEN = "ghp_0123456789abcdef0123456789abcdef0123"
+
+# -- sources
+
+
+async def test_the_sources_and_what_is_wrong_with_them():
+    ci = Told("ci", "build", [build(1)])
+    async with board(ci, Told("am", "incident", NotFound("404 no such thing"))) as (app, pilot):
+        await pilot.press("S")
+        await until(pilot, lambda: isinstance(app.screen, SourcesScreen))
+        await pilot.pause()
+        assert "✗ down" in line_with(app, " am ") and "404 no such thing" in line_with(app, " am ")
+        assert "✓ fresh" in line_with(app, " ci ")
+        assert "1 of 2 fresh" in text_of(app)
+        assert "this board is polling" in text_of(app)
+        await pilot.press("escape")
+        await until(pilot, lambda: not isinstance(app.screen, SourcesScreen))
+
+
+async def test_a_source_is_paused_and_never_counts_as_read_then():
+    async with board(Told("ci", "build", [build(1)])) as (app, pilot):
+        assert "ALL OK" in text_of(app)
+        await pilot.press("S")
+        await until(pilot, lambda: isinstance(app.screen, SourcesScreen))
+        await pilot.press("space")
+        assert app.live is not None
+        live = app.live
+        await until(pilot, lambda: live.cells.board.state_of("ci") == "paused")
+        app.screen.tick()  # type: ignore[attr-defined]
+        await pilot.pause()
+        assert "‖ paused" in line_with(app, " ci ")
+        await pilot.press("escape")
+        await settled(app, pilot)
+        await until(pilot, lambda: "BLIND" in text_of(app))
+        assert "1 paused: ci" in text_of(app) and "ALL OK" not in text_of(app)
+        await pilot.press("S", "space")
+        await until(pilot, lambda: live.cells.board.state_of("ci") == "fresh")
+
+
+async def test_one_source_is_read_now():
+    ci = Told("ci", "build", [build(1)])
+    async with board(ci) as (app, pilot):
+        await pilot.press("S")
+        ci.items = [build(1), build(2)]
+        await pilot.press("r")
+        assert app.live is not None
+        live = app.live
+        await until(pilot, lambda: "ci:build:2" in live.cells.board.rows)
+
+
+@pytest.mark.parametrize("size", [(60, 20), (200, 60), (20, 5)])
+async def test_sources_at_any_size(size):
+    async with board(Told("ci", "build", [build(1)]), size=size) as (app, pilot):
+        await pilot.press("S")
+        await until(pilot, lambda: isinstance(app.screen, SourcesScreen))
+        await pilot.pause()
+        assert "Sources" in text_of(app)
+
+
+# -- help
+
+
+async def test_help_tells_the_keys_of_this_screen():
+    async with board(Told("ci", "build", [build(1)]), keys={"details": "d"}, size=(120, 70)) as (app, pilot):
+        await pilot.press("question_mark")
+        await until(pilot, lambda: isinstance(app.screen, HelpScreen))
+        await pilot.pause()
+        shown = text_of(app)
+        assert "Filter" in line_with(app, " / ")
+        assert "Details on or off" in line_with(app, " d  "), "rebound keys as they are bound"
+        assert "1-9" in shown and "severity:>=high" in shown
+        assert "Pause or resume" not in shown
+        await pilot.press("escape")
+        await until(pilot, lambda: not isinstance(app.screen, HelpScreen))
+        await pilot.press("S", "question_mark")
+        await until(pilot, lambda: "Pause or resume" in text_of(app))
+        assert "Faults only" not in text_of(app)
+
+
+def test_keys_are_written_as_people_know_them():
+    assert [key_name(key) for key in ("slash", "question_mark", "colon", "ctrl+d")] == ["/", "?", ":", "ctrl+d"]
+
+
+# -- commands
+
+
+@pytest.mark.parametrize("key", ["colon", "ctrl+p"])
+async def test_the_palette_runs_a_command(key):
+    async with board(Told("ci", "build", [build(1)])) as (app, pilot):
+        await pilot.press(key)
+        await until(pilot, lambda: isinstance(app.screen, BoardPalette))
+        await pilot.press(*"sources")
+        await until(pilot, lambda: "how well each is read" in text_of(app))
+        await pilot.press("enter")
+        await until(pilot, lambda: isinstance(app.screen, SourcesScreen))
+
+
+async def test_commands_are_text_never_markup():
+    views = (ViewSpec("[@click=app.quit]x[/y]", "team:core"),)
+    async with board(Told("ci[/b]", "build", [build(1)]), views=views) as (app, pilot):
+        await pilot.press("colon")
+        await until(pilot, lambda: "[@click=app.quit]x[/y]" in text_of(app))
+        await pilot.press(*"click")
+        await until(pilot, lambda: "View: Overview" not in text_of(app))
+        assert "[@click=app.quit]x[/y]" in text_of(app)
+        assert "Read ci[/b] now" in {command.name for command in commands(app)}
+
+
+async def test_themes_are_chosen_by_name():
+    async with board(Told("ci", "build", [build(1)])) as (app, pilot):
+        for theme in ("light", "ansi", "dark"):
+            next(c for c in commands(app) if c.name == f"Theme: {theme}").run()
+            await pilot.pause()
+            assert app.theme == theme
+            assert "ALL OK" in text_of(app)
+
+
+# -- colours
+
+
+def contrast(a: Color, b: Color) -> float:
+    """As WCAG 2 defines it."""
+
+    def luminance(color: Color) -> float:
+        parts = [value / 255 for value in (color.r, color.g, color.b)]
+        linear = [v / 12.92 if v <= 0.04045 else ((v + 0.055) / 1.055) ** 2.4 for v in parts]
+        return 0.2126 * linear[0] + 0.7152 * linear[1] + 0.0722 * linear[2]
+
+    light, dark = sorted((luminance(a), luminance(b)), reverse=True)
+    return (light + 0.05) / (dark + 0.05)
+
+
+@pytest.mark.parametrize("theme", [DARK, LIGHT], ids=lambda theme: theme.name)
+def test_every_text_can_be_read(theme):
+    variables = {**theme.to_color_system().generate(), **theme.variables}
+    colours = {name: Color.parse(value) for name, value in variables.items() if value.startswith("#")}
+    used = {word[1:] for style in STYLES.values() for word in style.split() if word.startswith("$")}
+    assert {"text-error", "text-muted", "foreground"} <= used
+    for text in used | {"foreground"}:
+        for background in ("background", "surface", "panel"):
+            ratio = contrast(colours[text], colours[background])
+            assert ratio >= 4.5, f"{text} on {background}: {ratio:.1f}"
+    assert contrast(colours["block-cursor-foreground"], colours["block-cursor-background"]) >= 4.5
+    assert contrast(colours["block-cursor-background"], colours["background"]) >= 1.5, "the cursor stands out"
+
+
+@pytest.mark.parametrize(
+    "env, encoding, wanted, look",
+    [
+        ({"TERM": "xterm-256color"}, "utf-8", "", Look("dark", False, False)),
+        ({"TERM": "xterm", "COLORFGBG": "0;15"}, "utf-8", "", Look("light", False, False)),
+        ({"TERM": "xterm", "COLORFGBG": "0;15"}, "utf-8", "dark", Look("dark", False, False)),
+        ({"TERM": "linux"}, "utf-8", "light", Look("ansi", True, False)),
+        ({"TERM": "xterm", "NO_COLOR": ""}, "utf-8", "light", Look("ansi", False, True)),
+        ({"TERM": "xterm"}, "ISO-8859-1", "", Look("dark", True, False, "ISO-8859-1")),
+        ({"TERM": "xterm"}, "", "", Look("dark", True, False, "")),
+    ],
+)
+def test_the_look_of_a_terminal(env, encoding, wanted, look):
+    assert look_of(env, encoding, wanted) == look
+
+
+def test_signs_that_cannot_be_shown_are_replaced_cell_for_cell():
+    assert PlainSigns("utf-8")._plain("größe 漢 ✓ …") == "größe ?? ? ~"
+    assert PlainSigns("ascii")._plain("größe …") == "gr??e ~"
+    assert PlainSigns("iso-8859-1")._plain("größe Łódź") == "größe ?ód?"
+
+
+@pytest.mark.parametrize("no_color", [True, False])
+async def test_the_terminals_own_colours(no_color, monkeypatch):
+    if no_color:
+        monkeypatch.setenv("NO_COLOR", "1")
+    look = Look("ansi", ascii_only=False, no_color=no_color)
+    async with board(Told("am", "incident", [alert(1, severity="critical")]), look=look) as (app, pilot):
+        assert app.native_ansi_color
+        svg = app.export_screenshot()
+        assert "FAILING" in text_of(app)
+        if no_color:
+            app.use_theme("dark")
+            await pilot.pause()
+            assert app.theme == "ansi", "another would be painted black on black"
+            assert {line for line in svg.split("fill:") if "#" in line[:8]} != set()
+
+
+# -- faults
+
+
+class Broken(BoardApp):
+    """A fault of ours at the press of a key."""
+
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("F", "fault"),
+        Binding("W", "fault_later"),
+        Binding("M", "mount_bad"),
+    ]
+
+    def action_fault(self) -> None:
+        """With a token among the local variables."""
+        token = TOKEN
+        raise RuntimeError(f"Authorization: Bearer {token}")
+
+    def action_fault_later(self) -> None:
+        """In a worker."""
+        self.run_worker(self.later())
+
+    async def later(self) -> None:
+        """Somewhat later."""
+        await asyncio.sleep(0)
+        self.action_fault()
+
+    def action_mount_bad(self) -> None:
+        """A widget that cannot be made."""
+
+        class Bad(Widget):
+            def compose(self) -> ComposeResult:
+                token = TOKEN
+                yield self.nothing(token)  # type: ignore[attr-defined]
+
+        self.screen.mount(Bad())
+
+
+@pytest.mark.parametrize("key", ["F", "W", "M"])
+async def test_a_fault_ends_the_board_and_shows_nothing(key, capfd, caplog):
+    caplog.set_level(logging.ERROR)
+    app: BoardApp | None = None
+    with pytest.raises(Exception):  # noqa: B017, PT012 - run_test raises whatever it was, at the end of the block
+        async with board(Told("ci", "build", [build(1)]), app_type=Broken) as (app, pilot):
+            await pilot.press(key)
+            await pilot.pause()
+    assert app is not None
+    assert app.return_code == 70
+    assert "an unexpected fault of ours" in app.farewell and "statusboard.log" in app.farewell
+    assert TOKEN not in app.farewell
+    assert app._exit_renderables == []
+    out, err = capfd.readouterr()
+    assert TOKEN not in out + err and "Traceback" not in out + err
+    assert any(record.exc_info for record in caplog.records), "the log has the traceback"
+
+
+async def test_what_a_person_must_mend_ends_the_board_with_a_message():
+    def load() -> tuple[Settings, Engine]:
+        raise ConfigError("sources[0].url: this is [no] URL")
+
+    app = BoardApp(load)
+    async with app.run_test(size=(80, 24)) as pilot:
+        assert "STARTING" in text_of(app)
+        await until(pilot, lambda: app.return_code is not None)
+    await app.close()
+    assert (app.return_code, app.farewell) == (2, "sources[0].url: this is [no] URL")
+
+
+async def test_a_store_that_is_read_anew_is_shown_anew():
+    ci = Told("ci", "build", [build(1)])
+    async with board(ci) as (app, pilot):
+        assert app.live is not None
+        await app.live.engine._load()
+        await until(pilot, lambda: app.live is not None and app.live.cells.board is app.live.engine.board)
+        ci.items = [build(1, "failed")]
+        await poll(app, pilot)
+        assert "FAILING 1" in text_of(app)

@@ -1,0 +1,157 @@
+"""Lanes by need, words by importance, values that wrap, carets under mistakes: the pure parts of the widgets."""
+
+from __future__ import annotations
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from statusboard.screens.bars import view_words
+from statusboard.text import cell_len
+from widgets.details import lay_sections, wrap
+from widgets.filterbar import Mistake, point_at
+from widgets.headline import lay_words
+from widgets.layout import place, share
+from widgets.words import STYLES, rich_style, styled, width_of
+
+# -- lines for lanes
+
+
+def test_everybody_gets_what_it_needs_where_there_is_enough():
+    assert share([5, 1, 12, 1], 30) == [5, 1, 23, 1], "the rest goes to the last that is open"
+    assert share([1, 1], 10) == [1, 1], "empty lanes need no more than their title"
+    assert share([], 10) == []
+
+
+def test_nobody_gets_more_than_it_needs_while_another_has_too_little():
+    assert share([100, 1, 4, 100], 35) == [15, 1, 4, 15]
+
+
+def test_with_little_room_the_favoured_lane_can_be_read():
+    assert share([40, 40, 40, 40], 13) == [5, 5, 1, 1] or sum(share([40, 40, 40, 40], 13)) == 13
+    assert share([40, 40, 40, 40], 8, favoured=3) == [1, 1, 1, 5]
+    assert share([40, 40, 40], 2, favoured=2)[2] == 1
+
+
+needs = st.lists(st.integers(1, 60), max_size=6)
+
+
+@given(needs, st.integers(0, 120), st.integers(0, 5))
+def test_lines_are_never_given_twice(needs, room, favoured):
+    favoured = min(favoured, max(0, len(needs) - 1))
+    given_ = share(needs, room, favoured)
+    assert len(given_) == len(needs) and sum(given_) <= room and all(lines >= 0 for lines in given_)
+    if any(need > 1 for need in needs) and room >= len(needs):
+        assert sum(given_) == room, "no line is wasted while a lane is open"
+    if needs and room > 0:
+        assert given_[favoured] >= 1
+
+
+@given(needs, st.integers(1, 320), st.integers(1, 110))
+def test_lanes_do_not_overlap(needs, width, height):
+    seen: set[tuple[int, int]] = set()
+    for x, y, w, h in place(needs, width, height):
+        assert x >= 0 and x + w <= width and y >= 0 and y + h <= height
+        cells = {(column, row) for column in (x, x + w - 1) for row in range(y, y + h)}
+        assert not cells & seen
+        seen |= cells
+
+
+# -- words for the header
+
+
+def test_words_by_importance():
+    words = [(" FAILING 3 ", "verdict-failed"), ("Payments", "strong")]
+    more = [("2 critical", "critical"), ("4 of 5 fresh", "warning"), ("1 stale: am", "unknown")]
+    one = lay_words(words, more, 200, 1)
+    assert ["".join(text for text, _ in row) for row in one] == [
+        " FAILING 3   Payments  2 critical  4 of 5 fresh  1 stale: am"
+    ]
+    two = lay_words(words, more, 28, 2)
+    assert ["".join(text for text, _ in row) for row in two] == [" FAILING 3   Payments", "2 critical  4 of 5 fresh"]
+    assert lay_words(words, more, 6, 1) == [[(" FAIL…", "verdict-failed")]]
+
+
+@given(st.lists(st.tuples(st.text("ab 漢", max_size=12), st.just("")), max_size=6), st.integers(1, 60), st.booleans())
+def test_words_never_exceed_the_line(words, width, two):
+    for row in lay_words(words[:2], words[2:], width, 2 if two else 1):
+        assert width_of(row) <= width
+
+
+# -- values that wrap
+
+
+def test_a_value_wraps_beside_its_label():
+    rows = lay_sections([("Where", [("service", "a bb ccc dddd eeeee", "")])], 30)
+    assert ["".join(text for text, _ in row) for row in rows] == [
+        "Where",
+        "service      a bb ccc dddd",
+        "             eeeee",
+    ]
+
+
+def test_in_a_narrow_pane_values_stand_below_their_label():
+    rows = lay_sections([("Where", [("service", "checkout", "")])], 20)
+    assert ["".join(text for text, _ in row) for row in rows] == ["Where", "service", "  checkout"]
+
+
+@given(st.text("ab 漢é", max_size=80), st.integers(2, 40))
+def test_wrapping_loses_nothing_and_never_exceeds(text, width):
+    lines = wrap(text, width)
+    assert all(cell_len(line) <= width for line in lines)
+    assert "".join(lines).replace(" ", "") == text.replace(" ", "")
+
+
+# -- mistakes
+
+
+@pytest.mark.parametrize(
+    "text, mistake, width, shown",
+    [
+        ("stat:x", Mistake("unknown key", 0, 4), 60, "^^^^ unknown key"),
+        ("a" * 50 + " stat:x", Mistake("unknown key", 51, 55), 60, " " * 39 + "unknown key ^^^^"),
+        ("stat:x", Mistake("unknown key `stat`: did you mean `state`?", 0, 4), 20, "unknown key `stat`:…"),
+        ("", Mistake("nothing", 0, 1), 20, "^ nothing"),
+    ],
+)
+def test_carets_stand_under_what_is_wrong(text, mistake, width, shown):
+    assert "".join(text for text, _ in point_at(text, mistake, width)) == shown
+
+
+@given(st.text("ab 漢", max_size=60), st.integers(0, 60), st.integers(1, 6), st.integers(1, 80))
+def test_a_mistake_never_exceeds_the_line(text, start, length, width):
+    start = min(start, len(text))
+    words = point_at(text, Mistake("this is what is wrong with it", start, start + length), width)
+    assert width_of(words) <= width
+
+
+# -- views
+
+
+def test_the_chosen_view_is_always_there():
+    names = ["Overview", "Incidents", "Builds", "Releases", "Tickets", "Payments", "Core"]
+    for width in (20, 40, 80, 200):
+        for chosen in range(len(names)):
+            words = view_words(names, chosen, width)
+            assert names[chosen] in "".join(text for text, style in words if style == "chosen"), (width, chosen)
+            assert width_of(words) <= max(width, 13)
+    assert "? keys" in "".join(text for text, _ in view_words(names, 0, 120))
+
+
+# -- styles
+
+
+def test_every_style_can_be_parsed_and_text_is_never_markup():
+    assert styled([("[/x] [b]", "failed"), ("y", "no such style")]).plain == "[/x] [b]y"
+    for name in ("critical", "muted"):
+        assert name in STYLES
+
+
+async def test_styles_follow_the_theme():
+    from textual.app import App
+
+    app: App[None] = App()
+    async with app.run_test():
+        dark = rich_style("failed")
+        assert dark.bold and dark.color is not None
+        assert rich_style("muted", ansi=True).dim
