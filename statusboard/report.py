@@ -13,7 +13,7 @@ from typing import Any
 
 import msgspec
 
-from statusboard.board import Board, Row
+from statusboard.board import Board, Row, Summary
 from statusboard.clock import age, rfc3339
 from statusboard.current import is_unknown
 from statusboard.model import Change, Incident, Item, SourceHealth, Status, decode, health_key
@@ -60,7 +60,7 @@ def picture(
 
 def source_row(board: Board, name: str, status: Status | None, items: int) -> dict[str, Any]:
     """One source, with its number of items, in the JSON contract."""
-    health = board.health.get(name) or SourceHealth(key=health_key(name), source=name, state="starting")
+    health = board.health.get(name) or _unheard(name)
     last = status.last_success if status is not None else health.last_success
     return {
         "name": name,
@@ -117,9 +117,21 @@ def exit_code(board: Board, *, counts: Collection[str] | None = None, required: 
     return EXIT_BLIND if summary.verdict != "ok" else EXIT_OK
 
 
-def table(board: Board, statuses: Mapping[str, Status], now: datetime, width: int) -> str:
-    """The board as plain lines of at most ``width`` cells: what is wrong first, then what cannot be read."""
-    lines = [*_head(board), ""]
+def table(
+    board: Board,
+    statuses: Mapping[str, Status],
+    now: datetime,
+    width: int,
+    *,
+    required: Collection[str] | None = None,
+) -> str:
+    """The board as plain lines of at most ``width`` cells: what is wrong first, then what cannot be read.
+
+    The head counts the ``required`` sources, and one that the board has never heard of as blind; without them, all
+    that are not optional.
+    """
+    names = sorted({*board.health, *(required or ())})
+    lines = [clip(_head(board.summary(sources=required)), width), ""]
     failing = sorted(board.failing(), key=lambda row: (row.fact.kind, row.key))
     unknown = [row for row in board.items() if row.current and is_unknown(row.fact)]
     rest = [row for row in board.items() if row.current and not row.failing and not is_unknown(row.fact)]
@@ -129,8 +141,8 @@ def table(board: Board, statuses: Mapping[str, Status], now: datetime, width: in
         rows = sorted((row for row in rest if row.fact.kind == kind), key=lambda row: row.key)
         lines += _section(title, rows, now, width)
     lines.append("SOURCES")
-    for name in sorted(board.health):
-        health = board.health[name]
+    for name in names:
+        health = board.health.get(name) or _unheard(name)
         status = statuses.get(name)
         last = status.last_success if status is not None else health.last_success
         told = "; ".join(filter(None, (health.error, *(f"{e.part}: {e.error}" for e in health.errors[:3]))))
@@ -139,8 +151,7 @@ def table(board: Board, statuses: Mapping[str, Status], now: datetime, width: in
     return "\n".join(lines) + "\n"
 
 
-def _head(board: Board) -> list[str]:
-    s = board.summary()
+def _head(s: Summary) -> str:
     word = {"failing": f"FAILING {s.failing}", "blind": "BLIND", "ok": "ALL OK"}[s.verdict]
     counts = ", ".join(f"{n} {severity}" for severity, n in s.severities.items())
     told = [f"{s.fresh} of {s.sources} sources fresh"]
@@ -150,7 +161,7 @@ def _head(board: Board) -> list[str]:
         told.append(f"{s.unknown} unknown")
     if s.suppressed:
         told.append(f"{s.suppressed} suppressed")
-    return [f"{word}{f' ({counts})' if counts else ''}: " + ", ".join(told)]
+    return f"{word}{f' ({counts})' if counts else ''}: " + ", ".join(told)
 
 
 def _section(title: str, rows: list[Row], now: datetime, width: int) -> Iterable[str]:
@@ -166,6 +177,10 @@ def _line(row: Row, now: datetime) -> str:
     state = f"{fact.state} {fact.severity}" if isinstance(fact, Incident) else fact.state
     where = " ".join(filter(None, (fact.service, fact.environment)))
     return f"{fit(age(now, began) if began else '', 4)} {fit(state, 18)} {fit(where, 24)} {fact.title}"
+
+
+def _unheard(source: str) -> SourceHealth:
+    return SourceHealth(key=health_key(source), source=source, state="starting")
 
 
 def _time(moment: datetime | None) -> str | None:

@@ -142,7 +142,8 @@ async def _show(
             reader = emit(msgspec.json.encode(picture).decode())
         elif not watch:
             width = shutil.get_terminal_size((120, 40)).columns
-            reader = emit(report.table(engine.board, engine.statuses, engine.clock.now(), width), nl=False)
+            every, now = _not_optional(engine) or None, engine.clock.now()
+            reader = emit(report.table(engine.board, engine.statuses, now, width, required=every), nl=False)
         if watch and reader:
             engine.go_on()
             await _watch(engine)
