@@ -9,7 +9,7 @@ import signal
 import sqlite3
 import subprocess
 from collections.abc import Callable, Iterator
-from contextlib import closing
+from contextlib import closing, suppress
 from pathlib import Path
 
 import pytest
@@ -73,7 +73,11 @@ def test_a_window_that_is_closed_ends_the_board(board: Bench, terminal: Tmux) ->
     terminal.wait_for("build two")
     pid = pid_of(terminal, board)
     terminal.kill()
-    wait_until("the board has ended", lambda: not _alive(pid), timeout=15)
+    try:
+        wait_until("the board has ended", lambda: not _alive(pid), timeout=15)
+    finally:
+        with suppress(ProcessLookupError):
+            os.kill(pid, signal.SIGKILL)
     assert not FAULTS.search(board.log)
 
 
