@@ -184,7 +184,7 @@ def _clock(offset: float) -> str:
 def _catalog(findings: Findings) -> list[str]:
     if not findings.unowned:
         return [f"Every item has an owner ({findings.items})." if findings.items else "There are no items."]
-    lines = [f"{findings.unowned} of {_count(findings.items, 'item')} are unowned. Most have:"]
+    lines = [f"{findings.unowned} of {findings.items} items have no owner. Most have:"]
     widest = max(len(str(hint.items)) for hint in findings.hints)
     lines += [f"  {hint.items:>{widest}}  {hint.rule}" for hint in findings.hints]
     lines.append("Write such a line into a service's `match:`, as in")

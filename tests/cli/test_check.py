@@ -89,7 +89,7 @@ async def test_unowned_items_with_the_rule_that_would_own_them(tmp_path: Path) -
     assert (findings.hints[0].rule, findings.hints[0].items) == ("label: {namespace: web}", 3)
     assert not any("instance" in hint.rule or "severity" in hint.rule for hint in findings.hints)
     told = text(findings)
-    assert "4 of 4 items are unowned" in told and "3  label: {namespace: web}" in told
+    assert "4 of 4 items have no owner" in told and "3  label: {namespace: web}" in told
     rule = told.splitlines()[-3].strip()
     owned = configured(tmp_path, f"{AM}{rule.replace('NAME', 'storefront')}\n")
     again = await found(owned, {**ALERTS, "/api/v2/alerts": [*web, odd, dog()]})
