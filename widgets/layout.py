@@ -23,7 +23,7 @@ ONE_LINE = 130
 """Cells from which on the board's header is one line."""
 LOW = 14
 """Below this many lines the header is one line, and the list of views is left out."""
-TEXT_SHARE = 38
+TEXT_SHARE = 32
 """Per cent of a table's cells that flexible columns get before columns of a fixed width grow beyond their least."""
 
 

@@ -31,7 +31,8 @@ def live_words(
     if hidden_faults:
         where = "hidden by the filter" if filtered else "outside this view"
         words.append((f" {hidden_faults} {'fault' if hidden_faults == 1 else 'faults'} {where} ", "critical"))
-    return [*words, *_identity(title, demo)], [*rest, *unread_words(board)]
+    numbers = [(f" {text} ", style) if style == "critical" else (text, style) for text, style in rest]
+    return [*words, *_identity(title, demo)], [*numbers, *unread_words(board)]
 
 
 def unread_words(board: Board) -> list[Word]:

@@ -56,9 +56,10 @@ async def board(
     views: tuple[ViewSpec, ...] = (),
     title: str = "Payments",
     app_type: type[BoardApp] = BoardApp,
+    clock: Clock | None = None,
 ) -> AsyncIterator[tuple[BoardApp, Pilot[None]]]:
     """A running board of these sources, read once; it ends with the block."""
-    engine = Engine(sources, store_path=None)
+    engine = Engine(sources, store_path=None, clock=clock)
     settings = Settings(
         title=title,
         timezone="UTC",
