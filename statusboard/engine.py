@@ -45,7 +45,7 @@ KEEP_EVERY = 60.0
 RETAIN_EVERY = 6 * 3600.0
 STATUS_EVERY = 1.0
 #: Rows folded between two turns of the event loop.
-CHUNK = 500
+CHUNK = 200
 _AGE_ORDER = {"starting": 0, "fresh": 1, "partial": 2, "aging": 3, "stale": 4, "down": 5, "paused": 6}
 
 
@@ -57,7 +57,9 @@ class Setup(Protocol):
     @property
     def type(self) -> str: ...
     @property
-    def identity(self) -> str: ...
+    def identity(self) -> str:
+        """What is read and, after a ``+``, what decides under which services its items are filed."""
+
     @property
     def interval(self) -> float: ...
     @property
@@ -371,6 +373,7 @@ class Engine:
         ingest = Ingest(self.store, self.clock, keep=self._keep, standing=lambda slot: self.board.standing(slot))
         ingest.lease = lease
         await ingest.load()
+        known = await self._what_is_read()
         self.renewed = frozenset(await self.store.register(self._registrations(), lease))
         healths = ingest.healths()
         for name in healths.keys() - self.setups.keys():
@@ -381,7 +384,7 @@ class Engine:
             source, client = await setup.build(self.clock, self.store)
             ingest.use_resolver(setup.name, setup.resolver)
             before, status = healths.get(setup.name), statuses.get(setup.name)
-            if setup.name in self.renewed:  # what was read with other options proves nothing of these
+            if known.get(setup.name) != _what(setup.identity):  # what other options gave proves nothing of these
                 before, status = afresh(before), None
             tracker = Tracker(
                 setup.name,
@@ -414,6 +417,9 @@ class Engine:
     def _registrations(self) -> list[Registration]:
         return [Registration(source=s.name, type=s.type, identity=s.identity) for s in self.setups.values()]
 
+    async def _what_is_read(self) -> dict[str, str]:
+        return {r.source: _what(r.identity) for r in await self.store.registered()}
+
     async def _refuse_other_options(self) -> None:
         """One name read with other options by two boards of one store would flip the picture at every poll.
 
@@ -424,19 +430,20 @@ class Engine:
             store = self.store
             try:
                 await self._try_lease()
-                stored = {r.source: r.identity for r in await store.registered()}
+                stored = await self._what_is_read()
             except StoreError as error:
                 await self._failed(error, store)
                 continue
             if self.poller is not None:
                 return
-            other = sorted(s.name for s in self.setups.values() if stored.get(s.name, s.identity) != s.identity)
+            ours = {setup.name: _what(setup.identity) for setup in self.setups.values()}
+            other = sorted(name for name, what in ours.items() if stored.get(name) != what)
             if not other:
                 return
             if self.clock.monotonic() > patience:
                 raise ConfigError(
-                    f"another board polls this store and reads {', '.join(other)} with other options; boards of one "
-                    "store must agree",
+                    f"another board polls this store and does not read {', '.join(other)}, or with other options; boards "
+                    "of one store must agree",
                     hint="give this board another `board.id`, or end the other one",
                 )
             await self.clock.sleep(LEASE_EVERY / 2)
@@ -560,6 +567,11 @@ class Engine:
             await work
         except StoreError as error:
             log.warning("while closing the store: %s", error)
+
+
+def _what(identity: str) -> str:
+    """What is read, of an identity: type, URL and options."""
+    return identity.partition("+")[0]
 
 
 def _before(status: Status, since: datetime) -> bool:

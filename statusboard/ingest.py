@@ -58,7 +58,7 @@ Resolver: TypeAlias = Callable[[Item], Item]
 _ITEMS = (Build, Incident, Release, Ticket)
 
 #: Items handled between two turns of the event loop: keeps the screen alive while 10,000 come in.
-SLICE = 400
+SLICE = 200
 
 
 class Taken(NamedTuple):

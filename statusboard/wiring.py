@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import logging
 from collections.abc import Iterable, Sequence
 from datetime import timedelta
@@ -26,11 +27,19 @@ log = logging.getLogger("statusboard.source")
 class SourceSetup:
     """One configured source, ready to be built when this process becomes the one that polls."""
 
-    def __init__(self, configured: ConfiguredSource, resolver: Resolver, pool: ClientPool, keychain: Keychain) -> None:
+    def __init__(
+        self,
+        configured: ConfiguredSource,
+        resolver: Resolver,
+        pool: ClientPool,
+        keychain: Keychain,
+        *,
+        filing: str = "",
+    ) -> None:
         self.configured = configured
         self.name = configured.name
         self.type = configured.type
-        self.identity = f"{Config.identity(configured)}.{configured.cls.version}"
+        self.identity = f"{Config.identity(configured)}.{configured.cls.version}+{filing}"
         self.interval = configured.interval
         self.optional = configured.options.optional
         self.resolver = resolver
@@ -50,7 +59,8 @@ class SourceSetup:
         context = Context(name=self.name, clock=clock, log=log)
         try:
             source: Source[SourceOptions] = configured.cls(configured.options, context)
-            source.expected_beats()  # asked for again where it is needed; what it raises belongs here
+            if not all(isinstance(beat, str) for beat in source.expected_beats()):  # asked for again where it is needed
+                raise TypeError("expected_beats gave what are no names")
             return source, self._pool.for_source(source, configured.options, self._keychain, validators)
         except (Exception, SystemExit) as error:  # boundary: a plug-in may raise anything
             log.error("source %s cannot be set up", self.name, exc_info=error)
@@ -76,14 +86,21 @@ def _stand_in(configured: ConfiguredSource, context: Context, reason: str) -> So
 def make_setups(config: Config, pool: ClientPool, keychain: Keychain) -> list[SourceSetup]:
     """The config's sources, each with its way to services and teams."""
     catalog = config.catalog()
-    return [SourceSetup(s, catalog.resolver(s.defaults), pool, keychain) for s in config.sources]
+    return [
+        SourceSetup(s, catalog.resolver(s.defaults), pool, keychain, filing=config.filing(s)) for s in config.sources
+    ]
 
 
 def store_of(config: Config) -> tuple[Path, bool]:
     """The database of this board, and whether it is somebody else's, to be followed only."""
     if config.board.store:
         return Path(config.board.store), not config.sources
-    return store_path(config.board.id), False
+    return store_path(config.board.id or _own_id(config.path)), False
+
+
+def _own_id(path: Path) -> str:
+    """The name of the database of a config that names none: told apart by where the config stands."""
+    return f"board-{hashlib.blake2b(str(path.resolve()).encode(), digest_size=6).hexdigest()}"
 
 
 def _salt() -> bytes | None:

@@ -10,6 +10,7 @@ from typing import Annotated, Any, TypeAlias
 import msgspec
 from msgspec import Struct, structs
 
+from statusboard import __version__
 from statusboard._config.secrets import REFERENCES, is_secret_header
 from statusboard._config.sections import ViewOptions
 from statusboard.catalog import Catalog, Environment, Service, SourceDefaults
@@ -23,9 +24,12 @@ SourceClass: TypeAlias = type[Source[Any]]
 
 
 class BoardOptions(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """``board:``.  ``keep`` in seconds; ``store`` is absolute, or "" for the board's own database."""
+    """``board:``.  ``keep`` in seconds; ``store`` is absolute, or "" for the board's own database.
 
-    id: Annotated[str, option("names the board's database")] = "default"
+    Without an ``id`` each config file has a database of its own: two boards must not meet in one by accident.
+    """
+
+    id: Annotated[str, option("names the board's database; without one this file has its own")] = ""
     title: Annotated[str, option("shown in the header")] = ""
     timezone: Annotated[str, option("such as Europe/Berlin; without one that of this machine")] = ""
     keep: Annotated[Duration, option("how long what is over stays on the board")] = Duration(48 * 3600)
@@ -108,6 +112,14 @@ class Config(Struct, frozen=True, kw_only=True):
             if field.name not in common and (field.required or value != _default(field)):
                 body[field.encode_name] = value
         return _hash(body)
+
+    def filing(self, source: ConfiguredSource) -> str:
+        """What decides under which service, team, environment and severity a source's items are filed, as `identity`.
+
+        When it changes, every item must be had in full once more: a 304 would leave it where it is.
+        """
+        body: dict[str, Any] = {"services": self.services, "environments": self.environments}
+        return _hash(body | {"severities": self.severities, "defaults": source.defaults, "program": __version__})
 
     @staticmethod
     def credential_identity(source: ConfiguredSource) -> str:
