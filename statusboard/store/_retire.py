@@ -15,7 +15,7 @@ from statusboard.clock import to_us
 from statusboard.model import Kind
 from statusboard.store._database import Database
 from statusboard.store._reads import meta, seq_at
-from statusboard.store._rules import RETENTION, Retention
+from statusboard.store._rules import KEEP_COVERAGE, RETENTION, Retention
 from statusboard.store._writes import set_meta
 
 #: Changes looked at in one transaction.  Each takes at most itself and its predecessor along: 500 rows.
@@ -27,7 +27,7 @@ _AGED = msgspec.json.Decoder(list[tuple[int, int, int, int | None, Kind, int, in
 
 
 def step(database: Database, now: datetime) -> tuple[int, bool]:
-    """Retire some changes; returns how many, and whether there may be more."""
+    """Retire some changes, then stretches of watched time; returns how many changes, and whether there may be more."""
     with database.writing() as connection:
         for retention in RETENTION:
             aged = meta(connection, f"aged_{retention.name}")
@@ -37,7 +37,11 @@ def step(database: Database, now: datetime) -> tuple[int, bool]:
                 upto, retired = _retire(connection, retention, aged, end)
                 set_meta(connection, **{f"aged_{retention.name}": upto})
                 return retired, True
-    return 0, False
+        stretches = connection.execute(
+            "DELETE FROM coverage WHERE id IN (SELECT id FROM coverage WHERE last_success < ? LIMIT ?)",
+            (to_us(now - KEEP_COVERAGE), _AT_ONCE),
+        ).rowcount
+    return 0, stretches == _AT_ONCE
 
 
 def _retire(connection: sqlite3.Connection, retention: Retention, aged: int, end: int) -> tuple[int, int]:

@@ -33,6 +33,8 @@ RETENTION: tuple[Retention, ...] = (
     Retention("long", frozenset({"release", "incident"}), timedelta(days=400)),
     Retention("short", frozenset({"build", "ticket", "annotation", "source"}), timedelta(days=90)),
 )
+#: What was watched when is kept as long as the longest of these.
+KEEP_COVERAGE = max(retention.keep for retention in RETENTION)
 
 
 def numbered(drafts: Sequence[Draft], first: int, at: datetime, heads: dict[str, int | None]) -> list[Change]:

@@ -173,7 +173,7 @@ class Store(Protocol):
         """Delete what is older than it is kept, in batches (never a live key's newest change); returns how many.
 
         A change that was still on the board at the horizon stays until what replaced it is too old as well, so that
-        every moment after the horizon can be shown whole.
+        every moment after the horizon can be shown whole.  Watched time goes with the oldest changes.
         """
 
     async def health(self) -> StoreHealth:

@@ -13,6 +13,7 @@ from statusboard.model import Change, Kind, Status, Validator
 from statusboard.store._activity import Activity
 from statusboard.store._rules import (
     CHUNK,
+    KEEP_COVERAGE,
     REQUESTS_KEPT,
     RETENTION,
     Standstill,
@@ -225,6 +226,8 @@ class MemoryStore:
                 (s for s, change in self._changes.items() if change.observed_at < now - retention.keep), default=0
             )
             retired += self._retire(retention.name, retention.kinds, end)
+        self._coverage = [row for row in self._coverage if row.last_success >= now - KEEP_COVERAGE]
+        self._newest_coverage = {(row.source, row.part): where for where, row in enumerate(self._coverage)}
         if retired:
             self._activity.bump()
         return retired

@@ -471,6 +471,37 @@ async def test_a_moment_with_holes_is_gone(store: Store):
     assert len((await store.snapshot(at(20))).rows) == 2
 
 
+async def test_watched_time_is_kept_as_long_as_the_oldest_changes(store: Store):
+    lease = await poll_lease(store)
+
+    async def watched(part: str, seconds: float) -> None:
+        success = Watched(source="ci", part=part, at=at(seconds), gap=60)
+        await store.append(Batch(observed_at=at(seconds), watched=(success,)), lease)
+
+    for minute in range(300):
+        await watched("a", minute * 120)
+    await watched("a", 500 * DAY)
+    await watched("b", 0)
+    await watched("b", 30)
+    await store.retain(at(401 * DAY))
+    assert [(row.part, row.since) for row in await store.coverage()] == [("a", at(500 * DAY))]
+    await watched("a", 500 * DAY + 60)
+    await watched("b", 501 * DAY)
+    assert [(row.part, row.since, row.last_success) for row in await store.coverage()] == [
+        ("a", at(500 * DAY), at(500 * DAY + 60)),
+        ("b", at(501 * DAY), at(501 * DAY)),
+    ]
+
+
+@pytest.mark.parametrize("again", [(), (Validator(source="ci", part="a", request="2", etag="y"),)])
+async def test_a_part_s_validators_are_replaced_as_a_whole(store: Store, again: tuple[Validator, ...]):
+    lease = await poll_lease(store)
+    first = [Validator(source="ci", part=part, request="1", etag="x") for part in ("a", "b")]
+    await store.append(Batch(observed_at=at(), validators=tuple(first)), lease)
+    await store.append(Batch(observed_at=at(), void=(("ci", "a"),), validators=again), lease)
+    assert await store.validators("ci") == [*again, first[1]]
+
+
 async def test_retaining_much_takes_many_steps(store: Store):
     for round_ in range(4):
         await store.append(batch(*(draft(i, b"%d" % round_) for i in range(400)), seconds=round_))
