@@ -10,52 +10,43 @@ import asyncio
 import logging
 from collections import defaultdict
 from collections.abc import Callable, Collection, Iterable, Mapping
-from datetime import UTC, datetime, timedelta
-from typing import NamedTuple, TypeAlias
+from datetime import timedelta
+from typing import NamedTuple
 
 import msgspec
 
-from statusboard.cleaning import scrub_any, unstorable
+from statusboard.cleaning import unstorable
 from statusboard.clock import Clock
 from statusboard.current import Order, Slot, outdated
+from statusboard.desk import ITEMS, Desk, Resolver, newer
 from statusboard.diff import (
-    Known,
     absent,
     compare,
     draft,
     fingerprint_of,
     lose_sight,
     removal,
-    resettled,
     sane,
     vanish,
 )
 from statusboard.errors import BadAnswer
 from statusboard.model import (
-    UNFINISHED,
     Annotation,
-    Build,
     Change,
     Draft,
-    Fact,
-    Incident,
     Item,
     Part,
-    Release,
     SourceHealth,
     Status,
-    Ticket,
     Validator,
     decode,
     encode,
     health_key,
 )
-from statusboard.store.base import Batch, Lease, Live, Store, Watched
+from statusboard.store.base import Batch, Lease, Store, Watched
 from statusboard.text import clean
 
-Resolver: TypeAlias = Callable[[Item], Item]
-
-_ITEMS = (Build, Incident, Release, Ticket)
+__all__ = ["Ingest", "Resolver", "Taken"]
 
 #: Items handled between two turns of the event loop: keeps the screen alive while 10,000 come in.
 SLICE = 200
@@ -71,102 +62,6 @@ class Taken(NamedTuple):
     changes: list[Change]
     orphans: list[str]
     part: Part
-
-
-class _Desk:
-    """What is known of one source: its live keys, which part they came in, and what is on its way."""
-
-    __slots__ = ("health_lock", "known", "lock", "members", "orphans", "resolver", "running", "told", "vouched")
-
-    def __init__(self) -> None:
-        self.known: dict[str, Known] = {}
-        #: By part: the keys that belong to it, and those that its newest full answer in this process held.
-        self.members: dict[str, set[str]] = {}
-        self.told: dict[str, set[str]] = {}
-        #: By part: what is to be read again by id as long as the part does not change.
-        self.orphans: dict[str, list[str]] = {}
-        #: By part: the validators that the store has, as far as this process knows.
-        self.vouched: dict[str, tuple[Validator, ...]] = {}
-        self.running: set[str] = set()
-        self.resolver: Resolver | None = None
-        self.lock = asyncio.Lock()
-        self.health_lock = asyncio.Lock()
-
-    def clear(self) -> None:
-        for content in (self.known, self.members, self.told, self.orphans, self.vouched, self.running):
-            content.clear()
-
-    def know(self, row: Change | Live, body: bytes) -> None:
-        fact = decode(body)
-        self.known[row.key] = Known(
-            key=row.key,
-            kind=row.kind,
-            source=row.source,
-            part=row.part,
-            body=body,
-            seq=row.seq,
-            unfinished=_unfinished(fact),
-        )
-        if isinstance(fact, Build | Release) and fact.state in ("queued", "running"):
-            self.running.add(row.key)
-        else:
-            self.running.discard(row.key)
-
-    def forget(self, key: str) -> None:
-        known = self.known.pop(key, None)
-        self.running.discard(key)
-        if known is not None and known.part in self.members:
-            self.members[known.part].discard(key)
-
-    def missing(self, scope: str, told: set[str]) -> list[Known]:
-        """What this part held before, and neither it nor any other part holds now."""
-        keys = self.members.get(scope, set()) - told
-        for other, members in self.members.items():
-            if not keys:
-                return []
-            if other != scope:
-                keys -= members
-        return [self.known[key] for key in keys if key in self.known]
-
-    def moved(self, scope: str, told: set[str]) -> list[Draft]:
-        """What this part held before and only another part tells of now.
-
-        Its row names its part: after a restart nothing else says where it belongs.
-        """
-        drafts = []
-        for key in self.members.get(scope, set()) - told:
-            known = self.known.get(key)
-            new = next((other for other, keys in self.told.items() if other != scope and key in keys), None)
-            if known is not None and known.part == scope and new is not None:
-                drafts.append(resettled(known, new))
-        return drafts
-
-    def elsewhere(self, scope: str, item: Item) -> bool:
-        """Whether another part tells of this item as well, and its word counts.
-
-        The later word does, else that of the part that the item belongs to: two parts that differ must not take turns.
-        """
-        if not any(item.key in told for other, told in self.told.items() if other != scope):
-            return False
-        known = self.known.get(item.key)
-        if known is None:
-            return False
-        fact = decode(known.body)
-        assert isinstance(fact, _ITEMS)
-        return not _newer(item, fact) and (known.part != scope or _newer(fact, item))
-
-    def drop(self, scope: str) -> None:
-        """This part is no longer asked for."""
-        for content in (self.members, self.told, self.orphans, self.vouched):
-            content.pop(scope, None)
-
-    def prepare(self, item: Item) -> Item:
-        """Clean, and find service, team and environment."""
-        item = scrub_any(item)
-        return self.resolver(item) if self.resolver is not None else item
-
-    def facts(self, keys: Iterable[str]) -> list[Fact]:
-        return [decode(self.known[key].body) for key in keys if key in self.known]
 
 
 class Ingest:
@@ -190,7 +85,7 @@ class Ingest:
         self.standing = standing
         self.lease: Lease | None = None
         self.log = logging.getLogger("statusboard.ingest")
-        self._desks: defaultdict[str, _Desk] = defaultdict(_Desk)
+        self._desks: defaultdict[str, Desk] = defaultdict(Desk)
         self._watched: dict[tuple[str, str], Watched] = {}
         self._statuses: dict[str, Status] = {}
         self._seq = 0
@@ -251,7 +146,7 @@ class Ingest:
         async with desk.lock:
             return await self._part(desk, source, part, mark, gap)
 
-    async def _part(self, desk: _Desk, source: str, part: Part, mark: int, gap: float) -> Taken:
+    async def _part(self, desk: Desk, source: str, part: Part, mark: int, gap: float) -> Taken:
         watched = Watched(source=source, part=part.scope, at=part.started_at, gap=gap)
         if part.unchanged:
             self._watched[(source, part.scope)] = watched
@@ -327,7 +222,7 @@ class Ingest:
     async def _told_of(self, source: str, keys: Iterable[str], meaning: Callable[[Item], Draft | None]) -> list[Change]:
         desk = self._desks[source]
         async with desk.lock:
-            drafts = [meaning(fact) for fact in desk.facts(keys) if isinstance(fact, _ITEMS)]
+            drafts = [meaning(fact) for fact in desk.facts(keys) if isinstance(fact, ITEMS)]
             return await self._append([d for d in drafts if d is not None])
 
     async def leave(self, source: str) -> list[Change]:
@@ -402,7 +297,7 @@ class Ingest:
 
     # -- inside --------------------------------------------------------------------------------------------------
 
-    async def _sift(self, desk: _Desk, source: str, part: Part) -> tuple[set[str], list[Item], list[str]]:
+    async def _sift(self, desk: Desk, source: str, part: Part) -> tuple[set[str], list[Item], list[str]]:
         """The keys that an answer holds, the items in it that are news, and what may not come in.
 
         Nearly all items of nearly all answers say what they said before: those cost one encoding and one look-up.
@@ -411,9 +306,9 @@ class Ingest:
         faults: list[str] = []
         given: tuple[object, ...] = part.items  # whatever a source really gave
         for item in given:
-            if not isinstance(item, _ITEMS) or not isinstance(item.key, str):
+            if not isinstance(item, ITEMS) or not isinstance(item.key, str):
                 faults.append(f"an item is a {type(item).__name__} or has no key")
-            elif item.key not in items or _newer(item, items[item.key]):
+            elif item.key not in items or newer(item, items[item.key]):
                 items[item.key] = item
         told = set(items)
         changed: list[Item] = []
@@ -430,7 +325,7 @@ class Ingest:
                 changed.append(item)
         return told, changed, faults
 
-    async def _fresh(self, desk: _Desk, changed: list[Item]) -> tuple[list[Item], Mapping[str, Item]]:
+    async def _fresh(self, desk: Desk, changed: list[Item]) -> tuple[list[Item], Mapping[str, Item]]:
         """``changed`` without what would leave the board as soon as it came, and what of it is made ready already."""
         prepared: dict[str, Item] = {}
         for start, item in enumerate(changed):
@@ -443,7 +338,7 @@ class Ingest:
         late = outdated(prepared.values(), now=self.clock.now(), keep=self.keep, standing=self.standing)
         return [item for item in changed if item.key not in late], prepared
 
-    def _note(self, desk: _Desk, fingerprints: dict[str, int]) -> None:
+    def _note(self, desk: Desk, fingerprints: dict[str, int]) -> None:
         """What the source said is stored (or said nothing new): the same again need not be looked at."""
         for key, fingerprint in fingerprints.items():
             if key in desk.known:
@@ -505,20 +400,3 @@ class Ingest:
             desk.forget(change.key)
         else:
             desk.know(change, change.body)
-
-
-def _unfinished(fact: Fact) -> bool:
-    return isinstance(fact, Build | Incident | Release | Ticket) and fact.state in UNFINISHED[fact.kind]
-
-
-def _newer(a: Item, b: Item) -> bool:
-    """Whether ``a`` is the later word on the same thing."""
-    at, before = _moment(a.updated_at), _moment(b.updated_at)
-    return at is not None and (before is None or at > before)
-
-
-def _moment(time: object) -> datetime | None:
-    """A time as a source really gave it."""
-    if not isinstance(time, datetime):
-        return None
-    return time if time.tzinfo is not None else time.replace(tzinfo=UTC)
