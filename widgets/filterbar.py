@@ -37,7 +37,7 @@ def point_at(text: str, mistake: Mistake, width: int) -> list[Word]:
     room = width - start - len(marks) - 1
     if room >= min(cell_len(mistake.message), 24):
         return [(" " * start, ""), (marks, "failed"), (" " + clip(mistake.message, room), "warning")]
-    before = start - 1
+    before = start - 1 if start < width else 0
     if before >= cell_len(mistake.message) or before >= 24:
         message = clip(mistake.message, before)
         return [

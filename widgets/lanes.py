@@ -65,7 +65,7 @@ class LanePanel(Widget):
 
     def __init__(self, columns: Sequence[Column], *, ascii_only: bool = False, name: str | None = None) -> None:
         super().__init__(name=name)
-        self.table = BoardTable(columns, ascii_only=ascii_only)
+        self.table = BoardTable(columns, ascii_only=ascii_only, shy=True)
         self.need = TITLE
         self.favoured = False
         self._title = Static(markup=False, classes="lane-title")

@@ -29,6 +29,7 @@ from textual.visual import Visual
 from textual.widget import Widget
 
 from statusboard.text import cell_len, clip
+from widgets.joining import Palette, blank_alike, joined
 from widgets.layout import GUTTER, Column, Place, follow, lay_out
 from widgets.words import rich_style
 
@@ -62,16 +63,6 @@ class _Line(NamedTuple):
     cells: tuple[tuple[Segment, ...], ...]
     strip: Strip
     row: RowCells | None = None
-
-
-class _Palette(NamedTuple):
-    """The component classes as rich styles: complete ones, and by name those that are laid over a row's."""
-
-    base: Style
-    header: Style
-    cursor: Style
-    marked: Style
-    named: dict[str, Style]
 
 
 _NO_STYLE = Style()
@@ -137,15 +128,18 @@ class BoardTable(ScrollView, inherit_bindings=False):
         show_header: bool = True,
         empty: Content | None = None,
         ascii_only: bool = False,
+        shy: bool = False,
         name: str | None = None,
         id: str | None = None,
         classes: str | None = None,
         disabled: bool = False,
     ) -> None:
-        """`empty` is shown when there are no rows. `ascii_only` marks the cursor with a sign that any font has."""
+        """`empty` is shown when there are no rows. `ascii_only` marks the cursor with a sign that any font has. A
+        `shy` table shows no cursor before a person has asked for one: every row has its own colours."""
         super().__init__(name=name, id=id, classes=classes, disabled=disabled)
         self.set_reactive(BoardTable.show_header, show_header)
         self._marks = (" ", "-", ">") if ascii_only else (" ", "▏", "▌")
+        self._shy = shy
         self._columns = tuple(columns)
         self._empty = empty or Content("")
         self._render_row: Callable[[str], RowCells] = lambda key: RowCells({})
@@ -155,7 +149,7 @@ class BoardTable(ScrollView, inherit_bindings=False):
         self._held = False  # a person has placed the cursor
         self._cursor_in_sight = True
         self._layout_now = lay_out((), 0)
-        self._palette = _Palette(_NO_STYLE, _NO_STYLE, _NO_STYLE, _NO_STYLE, {})
+        self._palette = Palette(_NO_STYLE, _NO_STYLE, _NO_STYLE, _NO_STYLE, {})
         self._palette_is_old = True
         self._styles_of: dict[tuple[str, str], tuple[Style, Style]] = {}
         self._lines: OrderedDict[tuple[str, int], _Line] = OrderedDict()
@@ -166,6 +160,11 @@ class BoardTable(ScrollView, inherit_bindings=False):
         self._bar_cells: list[Segment] = []
 
     # -- what the owner calls
+
+    @property
+    def held(self) -> bool:
+        """Whether a person has placed the cursor."""
+        return self._held
 
     @property
     def cursor_key(self) -> str | None:
@@ -240,13 +239,21 @@ class BoardTable(ScrollView, inherit_bindings=False):
 
     # -- the cursor
 
+    def hold(self) -> None:
+        """Shows the cursor where it is, as if a person had placed it there."""
+        self._move(self._cursor)
+
     def action_cursor_down(self) -> None:
-        """One row down."""
-        self._move(self._cursor + 1)
+        """One row down; a cursor that was not shown yet is shown where it is."""
+        self._move(self._cursor + self._step)
 
     def action_cursor_up(self) -> None:
-        """One row up."""
-        self._move(self._cursor - 1)
+        """One row up; a cursor that was not shown yet is shown where it is."""
+        self._move(self._cursor - self._step)
+
+    @property
+    def _step(self) -> int:
+        return 0 if self._shy and not self._held else 1
 
     def action_first(self) -> None:
         """To the first row."""
@@ -274,6 +281,7 @@ class BoardTable(ScrollView, inherit_bindings=False):
 
     def action_select(self) -> None:
         """Opens the row under the cursor."""
+        self.hold()
         if self._cursor_key is not None:
             self.post_message(self.Selected(self, self._cursor_key))
 
@@ -494,7 +502,7 @@ class BoardTable(ScrollView, inherit_bindings=False):
         index = self.scroll_offset.y + y
         if index < len(self._keys):
             look = _PLAIN
-            if index == self._cursor:
+            if index == self._cursor and (self._held or not self._shy):
                 look = _CURSOR if self.has_focus else _MARKED if self._held else _PLAIN
             return self._row_line(self._keys[index], look)
         if not self._keys and self._empty:
@@ -567,29 +575,13 @@ class BoardTable(ScrollView, inherit_bindings=False):
         return (Segment(before, blank), Segment(text, style), Segment(after, blank))
 
     def _line_of(self, cells: tuple[tuple[Segment, ...], ...], row: RowCells | None = None) -> _Line:
-        """Joins neighbours that look alike, since each change of style costs some 40 bytes on the way out."""
-        joined: list[tuple[str, Style]] = []
-        for text, style, _ in chain.from_iterable(cells):
-            if not text:
-                continue
-            style = style or self._palette.base
-            if joined:
-                before, before_style = joined[-1]
-                blank = text.isspace()
-                if (
-                    style is before_style
-                    or style == before_style
-                    or ((blank or before.isspace()) and _blank_alike(style, before_style))
-                ):
-                    joined[-1] = (before + text, before_style if blank else style)
-                    continue
-            joined.append((text, style))
-        return _Line(cells, Strip([Segment(text, style) for text, style in joined], self._layout_now.width), row)
+        segments = joined(chain.from_iterable(cells), self._palette.base)
+        return _Line(cells, Strip(segments, self._layout_now.width), row)
 
     # -- styles
 
-    def _resolve_palette(self) -> _Palette:
-        return _Palette(
+    def _resolve_palette(self) -> Palette:
+        return Palette(
             self.rich_style,
             self.get_component_rich_style("board-table--header"),
             self.get_component_rich_style("board-table--cursor"),
@@ -604,10 +596,5 @@ class BoardTable(ScrollView, inherit_bindings=False):
             named = self._palette.named
             row = self._palette.base + named.get(row_name, _NO_STYLE)
             style = row + named.get(name, _NO_STYLE)
-            styles = self._styles_of[row_name, name] = (style, style if _blank_alike(style, row) else row)
+            styles = self._styles_of[row_name, name] = (style, style if blank_alike(style, row) else row)
         return styles
-
-
-def _blank_alike(a: Style, b: Style) -> bool:
-    """Whether a blank looks the same in either style."""
-    return a.bgcolor == b.bgcolor and not any(style.reverse or style.underline or style.strike for style in (a, b))

@@ -285,8 +285,10 @@ class BoardScreen(Screen[None]):
         if self._subject is not None and isinstance(self.focused, DetailsPane):
             return self.live.cells.row(self._subject)
         panel = self._panel_in_focus()
-        key = panel.table.cursor_key if panel is not None else None
-        return self.live.cells.row(key) if key is not None else None
+        if panel is None or panel.table.cursor_key is None:
+            return None
+        panel.table.hold()  # whatever is done with a row, it must be seen which
+        return self.live.cells.row(panel.table.cursor_key)
 
     def action_next_lane(self) -> None:
         """To the next lane that has rows; the details are the last one."""
@@ -302,7 +304,10 @@ class BoardScreen(Screen[None]):
             return
         current = self.focused
         index = places.index(current) + step if current in places else 0
-        places[index % len(places)].focus()
+        place = places[index % len(places)]
+        place.focus()
+        if isinstance(place, BoardTable):
+            place.hold()
 
     def action_next_match(self, step: int) -> None:
         """With a filter: the next row that matches, in whatever lane; else the next fault."""
@@ -311,7 +316,7 @@ class BoardScreen(Screen[None]):
             self.app.say("no fault here" if not self._typed else "nothing matches")
             return
         panel = self._panel_in_focus()
-        here = (panel, panel.table.cursor_key) if panel is not None else None
+        here = (panel, panel.table.cursor_key) if panel is not None and panel.table.held else None
         if here is not None and here in wanted:
             target = wanted[(wanted.index(here) + step) % len(wanted)]
         else:
@@ -447,6 +452,8 @@ class BoardScreen(Screen[None]):
         if self._details.display and self.focused is self._details:
             self._focus_lane()
         self._details.display = not self._details.display
+        if self._details.display and (panel := self._panel_in_focus()) is not None:
+            panel.table.hold()
         self._tell_details()
         self.call_after_refresh(self._area.divide)
 

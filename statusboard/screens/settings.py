@@ -52,7 +52,7 @@ def settings_of(config: Config, *, demo: bool = False) -> Settings:
         for source in config.sources
     }
     return Settings(
-        title=config.board.title or (config.board.id if config.board.id != "default" else "statusboard"),
+        title=config.board.title or config.board.id or "statusboard",
         timezone=config.board.timezone,
         theme=config.theme,
         keys=dict(config.keys),
