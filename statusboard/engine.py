@@ -437,13 +437,13 @@ class Engine:
             if self.poller is not None:
                 return
             ours = {setup.name: _what(setup.identity) for setup in self.setups.values()}
-            other = sorted(name for name, what in ours.items() if stored.get(name) != what)
+            other = sorted(name for name, what in ours.items() if stored.get(name, what) != what)
             if not other:
                 return
             if self.clock.monotonic() > patience:
                 raise ConfigError(
-                    f"another board polls this store and does not read {', '.join(other)}, or with other options; boards "
-                    "of one store must agree",
+                    f"another board polls this store and reads {', '.join(other)} with other options; boards of one "
+                    "store must agree",
                     hint="give this board another `board.id`, or end the other one",
                 )
             await self.clock.sleep(LEASE_EVERY / 2)

@@ -15,6 +15,7 @@ QUIET_POLLS = 20
 MIN_DELAY = 1.0
 CAP_INCIDENTS = 60.0
 CAP_OTHERS = 300.0
+LEAST_CAP = 15.0
 AUTH_FIRST = 300.0
 AUTH_CAP = 3600.0
 #: First polls are spread over this long, or one interval if that is shorter.
@@ -56,6 +57,7 @@ def after_failure(
         asked = 60.0
     if asked is not None:
         return max(asked, MIN_DELAY)
-    cap = CAP_INCIDENTS if "incident" in kinds else CAP_OTHERS
+    # A source that is asked every few seconds is wanted back as soon: not later than after some of its intervals.
+    cap = min(CAP_INCIDENTS if "incident" in kinds else CAP_OTHERS, max(LEAST_CAP, 8 * interval))
     ceiling = min(cap, interval * 2.0 ** min(failures - 1, 10))
     return max(random.uniform(0, ceiling), min(interval, cap) / 4, MIN_DELAY)

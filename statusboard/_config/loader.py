@@ -124,7 +124,7 @@ class Loader:
         board = structs.replace(BoardOptions(), **values)
         if isinstance(node, Map):
             try:
-                store_path(board.id)
+                store_path(board.id or "board")
             except ValueError:
                 self._add(node.mark("id"), "this is no board id", "board.id", "use letters, digits, `.`, `_` and `-`")
             if board.keep < MIN_KEEP:

@@ -14,6 +14,8 @@ from statusboard.errors import ConfigError, StatusboardError
 
 EXIT_USAGE = 2
 EXIT_BUG = 70
+#: A person mends some and runs it again; a file that is no configuration at all is not printed line by line.
+MOST_PROBLEMS = 20
 
 #: Command -> (module, one line for ``--help``).  The function in the module is called ``command``.
 COMMANDS: dict[str, tuple[str, str]] = {
@@ -122,8 +124,10 @@ def main(args: list[str] | None = None) -> None:
     except (click.Abort, KeyboardInterrupt):
         code = 130
     except ConfigError as exc:
-        for problem in exc.problems:
+        for problem in exc.problems[:MOST_PROBLEMS]:
             click.echo(f"config: {problem}", err=True)
+        if len(exc.problems) > MOST_PROBLEMS:
+            click.echo(f"config: and {len(exc.problems) - MOST_PROBLEMS} more", err=True)
         code = EXIT_USAGE
     except StatusboardError as exc:
         click.echo(f"statusboard: {exc}", err=True)

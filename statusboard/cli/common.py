@@ -46,10 +46,10 @@ def read_config(explicit: str | None, *, quiet: bool = False) -> Config:
     from statusboard.trust import find_config
 
     found = find_config(explicit, os.environ, Path.cwd())
-    if found.notice and not quiet:
+    if found.notice and found.path is not None and not quiet:
         click.echo(f"statusboard: {found.notice}", err=True)
     if found.path is None:
-        raise ConfigError(NO_CONFIG)
+        raise ConfigError(found.notice or NO_CONFIG)
     config = load_config(found.path, registry=registry(), check_filter=parse, digest=found.digest)
     if not quiet:
         for warning in config.warnings:

@@ -14,6 +14,9 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from statusboard import cli, log
+from statusboard.config import load_config
+from statusboard.registry import Registry
+from statusboard.wiring import store_of
 
 ROOT = Path(__file__).parents[2]
 
@@ -50,7 +53,7 @@ class Home:
 
     @property
     def database(self) -> Path:
-        return self.folder / "data" / "default.sqlite"
+        return self.folder / "data" / store_of(load_config(self.config, registry=Registry.installed()))[0].name
 
     def deploys(self, *entries: Mapping[str, Any], name: str = "deploys") -> Path:
         """Write a deploy log, and the configuration that reads it if there is none."""

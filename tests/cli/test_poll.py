@@ -75,6 +75,7 @@ def test_a_second_one_stands_by_and_takes_over(home: Home) -> None:
 
 def test_other_options_on_the_same_store_are_refused(home: Home) -> None:
     home.deploys(deploy("1.0"))
+    home.config.write_text("board: {id: shared}\n" + home.config.read_text())
     first = home.start("poll")
     told(first, "polling")
     other = home.folder / "other.yaml"

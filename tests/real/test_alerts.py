@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
 
+from statusboard.model import SourceHealth, decode
 from tests.real.board import bench, by_title
+from tests.real.process import wait_until
 from tests.real.servers import Alertmanager
 
 CONFIG = """
@@ -64,19 +65,26 @@ def test_without_its_watchdog_nothing_is_green(quiet_alertmanager: Alertmanager,
 def test_a_killed_server_is_told_and_heals(quiet_alertmanager: Alertmanager, tmp_path: Path) -> None:
     am = quiet_alertmanager
     am.fire({"alertname": "Errors", "severity": "critical"})
-    with bench(tmp_path, CONFIG.format(url=am.url, more="")) as board:
+    with bench(tmp_path, CONFIG.format(url=am.url, more="").replace("1s", "2s")) as board:
         board.start("poll")
 
-        def state(wanted: str) -> Any:
-            return lambda code, picture: (
-                picture if picture["sources"] and picture["sources"][0]["state"] == wanted else None
-            )
+        def told(state: str, after: int = 0) -> tuple[int, SourceHealth, float] | None:
+            """The first change of the source to a state: its revision, itself, and how old its newest success was."""
+            for change in board.changes() if list((board.folder / "data").glob("*.sqlite")) else []:
+                if change.seq > after and change.type == f"source.{state}" and change.body:
+                    health = decode(change.body)
+                    assert isinstance(health, SourceHealth) and health.last_success is not None
+                    return change.seq, health, (change.observed_at - health.last_success).total_seconds()
+            return None
 
-        board.until("fresh", state("fresh"))
+        fresh, _, _ = wait_until("fresh", lambda: told("fresh"))
+        board.until("the alert", lambda code, picture: picture["summary"]["failing"] == 1 or None)
         am.kill()
-        aging = board.until("aging", state("aging"), timeout=20)
-        stale = board.until("stale", state("stale"), timeout=20)
-        assert aging["summary"]["failing"] == stale["summary"]["failing"] == 1, "what was red is not forgotten"
-        assert stale["sources"][0]["error"] or stale["sources"][0]["errors"]
+        stale, health, stale_at = wait_until("stale", lambda: told("stale", fresh), timeout=30)
+        aging = told("aging", fresh)
+        assert aging is not None and 4 <= aging[2] <= 6, "between 2 and 3 intervals"
+        assert 8 <= stale_at <= 10 and (health.error or health.errors), "between 4 and 5"
+        code, picture = board.show("--deadline", "2s")
+        assert code == 1 and picture["summary"]["failing"] == 1, "what was red is not forgotten"
         am.start()
-        board.until("healed", state("fresh"), timeout=60)
+        wait_until("healed", lambda: told("fresh", stale), timeout=60)

@@ -183,13 +183,13 @@ def test_the_config_of_a_folder_is_used_only_when_it_is_trusted(items: Items, tm
 
 
 def test_one_name_with_other_options_on_one_store(items: Items, tmp_path: Path) -> None:
-    with bench(tmp_path, f"sources: [{items.source()}]\n") as board:
+    with bench(tmp_path, f"board: {{id: shared}}\nsources: [{items.source()}]\n") as board:
         board.start("poll")
         wait_until("it polls", lambda: "polling 1 sources" in board.log)  # before anybody else could
         board.until("it has stored", lambda code, picture: picture["items"] or None)
         before = board.changes()
         other = tmp_path / "other.yaml"
-        other.write_text(f"sources: [{items.source().replace('127.0.0.1', 'localhost')}]\n")
+        other.write_text(f"board: {{id: shared}}\nsources: [{items.source().replace('127.0.0.1', 'localhost')}]\n")
         done = run(board, "--config", str(other), "show", "--poll")
         assert done.returncode == 2
         assert re.search(r"\bci with other options", done.stderr) and "board.id" in done.stderr
