@@ -24,7 +24,7 @@ from textual.filter import LineFilter
 from textual.theme import Theme
 
 from statusboard import crash
-from statusboard.errors import StatusboardError
+from statusboard.errors import ConfigError, StatusboardError
 from statusboard.screens import first
 from statusboard.screens.first import First
 from statusboard.screens.ticking import Ticking
@@ -120,7 +120,7 @@ class BoardApp(App[None]):
             engine.subscribe(self._hear)
             await engine.start()
         except StatusboardError as error:
-            self.leave(2, str(error))
+            self.leave(2, told(error))
             return
         await self._go_live(engine, settings)
 
@@ -137,7 +137,7 @@ class BoardApp(App[None]):
         from statusboard.screens.live import Live
 
         if settings.theme:
-            self.use_theme(look_of(os.environ, "utf-8", settings.theme).theme)
+            self.use_theme(look_of(os.environ, self.look.encoding, settings.theme).theme)
         self.set_keymap(settings.keys)
         self.live = live = Live(engine, settings, ascii_only=self.look.ascii_only)
         # What was heard until now is on the board that the lanes are built from.
@@ -147,12 +147,23 @@ class BoardApp(App[None]):
             await asyncio.sleep(0)
         self._board = BoardScreen(live)
         await self.push_screen(self._board)
+        self._doubt(settings)
         self.set_interval(1.0, self._tick)
         self.set_interval(AGES_EVERY, self._board.age_rows)
         self._wake()
         # What is in memory now stays: the collector need not look at it again.
         gc.enable()
         gc.freeze()
+
+    def _doubt(self, settings: Settings) -> None:
+        """Say what of the configuration means nothing here."""
+        from statusboard.screens.keys import actions
+
+        unknown = sorted(settings.keys.keys() - actions(BoardApp))
+        if unknown:
+            self.say(f"keys: there is no action {', '.join(unknown)}; ? tells the keys", severity="warning")
+        if settings.theme and settings.theme not in self.available_themes:
+            self.say(f"there is no theme {settings.theme}", severity="warning")
 
     async def close(self) -> None:
         """After the app has run: keep the first picture of the next run, and end the engine."""
@@ -341,3 +352,10 @@ class BoardApp(App[None]):
 
     def _print_error_renderables(self) -> None:
         self._exit_renderables.clear()
+
+
+def told(error: StatusboardError) -> str:
+    """What a person must mend, as the command line tells it."""
+    if isinstance(error, ConfigError):
+        return "\n".join(f"config: {problem}" for problem in error.problems)
+    return f"statusboard: {error}"
