@@ -6,6 +6,7 @@ import asyncio
 import gzip
 import json
 import os
+import shutil
 import tempfile
 from datetime import UTC, datetime
 from pathlib import Path
@@ -33,11 +34,16 @@ ROWS: list[dict[str, Any]] = [
 
 class TestContract(DataContract):
     source = DeployLog
-    options: ClassVar = {"path": "deploys.jsonl"}
+    folder: ClassVar = Path(tempfile.gettempdir(), f"statusboard-contract-{os.getpid()}")
+    options: ClassVar = {"path": str(folder / "deploys.jsonl")}
     state_fields = ("status", "result")
     time_fields = ("ts", "time")
     # A line that names no service and version says nothing; one without an id is told by its time.
     id_fields = ("id", "service", "app")
+
+    @classmethod
+    def teardown_class(cls) -> None:
+        shutil.rmtree(cls.folder, ignore_errors=True)
 
     def documents(self) -> list[Any]:
         return [ROWS]
