@@ -49,8 +49,10 @@ def run_board(config: str | None, *, read_only: bool = False, log_level: str = "
 
 def unfit(env: Mapping[str, str]) -> str:
     """Why this terminal cannot show the board, or ``""``."""
-    if not sys.__stdout__ or not sys.__stdout__.isatty() or not sys.__stdin__ or not sys.__stdin__.isatty():
-        return "the board needs a terminal; in a script or a pipe use `statusboard show`"
+    # Textual reads from standard input and draws on standard error.
+    streams = (sys.__stdin__, sys.__stdout__, sys.__stderr__)
+    if not all(stream is not None and stream.isatty() for stream in streams):
+        return "the board needs a terminal for input, output and errors; in a script or a pipe use `statusboard show`"
     if env.get("TERM", "") in ("", "dumb"):
         return "this terminal cannot place a cursor (TERM=dumb); use `statusboard show`"
     return ""
@@ -82,11 +84,14 @@ def loader(path: Path, digest: str, *, read_only: bool, demo: bool = False) -> L
     def load() -> tuple[Settings, Engine]:
         from statusboard.cli.common import registry
         from statusboard.config import load_config
+        from statusboard.keys import ACTIONS, THEMES
         from statusboard.query import parse
         from statusboard.screens.settings import settings_of
         from statusboard.wiring import make_engine
 
-        config = load_config(path, registry=registry(), check_filter=parse, digest=digest)
+        config = load_config(
+            path, registry=registry(), check_filter=parse, actions=ACTIONS, themes=THEMES, digest=digest
+        )
         return settings_of(config, demo=demo), make_engine(config, read_only=read_only)
 
     return load

@@ -42,6 +42,7 @@ def registry() -> Registry:
 def read_config(explicit: str | None, *, quiet: bool = False) -> Config:
     """Find and read the configuration.  `ConfigError` tells everything that is wrong with it."""
     from statusboard.config import load_config
+    from statusboard.keys import ACTIONS, THEMES
     from statusboard.query import parse
     from statusboard.trust import find_config
 
@@ -50,7 +51,9 @@ def read_config(explicit: str | None, *, quiet: bool = False) -> Config:
         click.echo(f"statusboard: {found.notice}", err=True)
     if found.path is None:
         raise ConfigError(found.notice or NO_CONFIG)
-    config = load_config(found.path, registry=registry(), check_filter=parse, digest=found.digest)
+    config = load_config(
+        found.path, registry=registry(), check_filter=parse, actions=ACTIONS, themes=THEMES, digest=found.digest
+    )
     if not quiet:
         for warning in config.warnings:
             click.echo(f"config: {warning}", err=True)
