@@ -73,7 +73,7 @@ class BoardApp(App[None]):
     ) -> None:
         """``last`` is the picture of the last run, ``keep_first`` where the next one is kept, None for nowhere."""
         wanted = last.theme if last is not None else ""
-        encoding = sys.__stdout__.encoding if sys.__stdout__ is not None else ""
+        encoding = sys.__stderr__.encoding if sys.__stderr__ is not None else ""  # where Textual draws
         self.look = look or look_of(os.environ, encoding, wanted)
         # A filter that takes all colour away is chosen in the constructor, by whether colours are the terminal's own.
         super().__init__(ansi_color=True if self.look.no_color else None)
@@ -147,23 +147,12 @@ class BoardApp(App[None]):
             await asyncio.sleep(0)
         self._board = BoardScreen(live)
         await self.push_screen(self._board)
-        self._doubt(settings)
         self.set_interval(1.0, self._tick)
         self.set_interval(AGES_EVERY, self._board.age_rows)
         self._wake()
         # What is in memory now stays: the collector need not look at it again.
         gc.enable()
         gc.freeze()
-
-    def _doubt(self, settings: Settings) -> None:
-        """Say what of the configuration means nothing here."""
-        from statusboard.screens.keys import actions
-
-        unknown = sorted(settings.keys.keys() - actions(BoardApp))
-        if unknown:
-            self.say(f"keys: there is no action {', '.join(unknown)}; ? tells the keys", severity="warning")
-        if settings.theme and settings.theme not in self.available_themes:
-            self.say(f"there is no theme {settings.theme}", severity="warning")
 
     async def close(self) -> None:
         """After the app has run: keep the first picture of the next run, and end the engine."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from pathlib import Path
-from typing import ClassVar
+from typing import ClassVar, NamedTuple
 
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
@@ -14,7 +14,7 @@ from textual.style import Style
 from textual.widgets import Static
 
 from statusboard.text import cell_len, clip, fit, safe_url
-from widgets.words import STYLES, Word, styled
+from widgets.words import Word, styled
 
 Line = tuple[str, str, str]
 """(label, text, style name)."""
@@ -67,21 +67,28 @@ def _head(word: str, cells: int) -> str:
     return word[:end]
 
 
-def lay_sections(sections: Iterable[Section], width: int) -> list[list[Word]]:
-    """The sections as lines of words; a link's words carry the style ``link``."""
-    rows: list[list[Word]] = []
+class Row(NamedTuple):
+    """A line of the pane: its words, and where its last one leads."""
+
+    words: list[Word]
+    url: str = ""
+
+
+def lay_sections(sections: Iterable[Section], width: int) -> list[Row]:
+    """The sections as lines.  A link that takes several lines leads to the whole URL from each."""
+    rows: list[Row] = []
     for heading, lines in sections:
         if rows:
-            rows.append([])
-        rows.append([(clip(heading, width), "heading")])
+            rows.append(Row([]))
+        rows.append(Row([(clip(heading, width), "heading")]))
         for label, text, style in lines:
             beside = width - LABEL >= LEAST
             values = wrap(text, width - LABEL if beside else width - 2)
             if not beside and label:
-                rows.append([(clip(label, width), "muted")])
+                rows.append(Row([(clip(label, width), "muted")]))
             for number, value in enumerate(values):
                 lead = fit(label if number == 0 else "", LABEL - 1) + " " if beside else "  "
-                rows.append([(lead, "muted"), (value, style)])
+                rows.append(Row([(lead, "muted"), (value, style)], safe_url(text) if style == "link" else ""))
     return rows
 
 
@@ -133,17 +140,10 @@ class DetailsPane(VerticalScroll, can_focus=True, inherit_bindings=False):
         if rows == self._shown:
             return
         self._shown = rows
-        urls = {text: text for _, lines in self._sections for _, text, style in lines if style == "link"}
-        self.query_one(Static).update(Content("\n").join([self._line(row, urls) for row in rows]))
+        self.query_one(Static).update(Content("\n").join([self._line(row) for row in rows]))
 
-    def _line(self, row: list[Word], urls: dict[str, str]) -> Content:
-        content = styled(row, ansi=self.app.native_ansi_color)
-        text, style = row[-1] if row else ("", "")
-        # Only a whole URL becomes a link of the terminal's: half of one would lead elsewhere.
-        if style == "link" and text in urls and safe_url(text):
-            start = len(content.plain) - len(text)
-            return content.stylize(Style(link=safe_url(text)), start)
-        return content
-
-
-__all__ = ["STYLES", "DetailsPane", "Section", "lay_sections", "wrap"]
+    def _line(self, row: Row) -> Content:
+        content = styled(row.words, ansi=self.app.native_ansi_color)
+        if not row.url:
+            return content
+        return content.stylize(Style(link=row.url), len(content.plain) - len(row.words[-1][0]))

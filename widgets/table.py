@@ -218,7 +218,9 @@ class BoardTable(ScrollView, inherit_bindings=False):
                 del self._lines[gone]
         top, page = self.scroll_offset.y, self._page
         before = self._cursor_key
-        place = follow(keys, Place(self._cursor, top), before, self._keys[top : top + page], page, self._held)
+        # A cursor that nobody has seen yet waits at the top, whatever comes in there.
+        followed = before if self._step else None
+        place = follow(keys, Place(self._cursor, top), followed, self._keys[top : top + page], page, self._held)
         self._keys = keys
         self._cursor = place.cursor
         self._cursor_key = keys[place.cursor] if keys else None

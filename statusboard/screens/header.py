@@ -31,8 +31,11 @@ def live_words(
     if hidden_faults:
         where = "hidden by the filter" if filtered else "outside this view"
         words.append((f" {hidden_faults} {'fault' if hidden_faults == 1 else 'faults'} {where} ", "critical"))
-    numbers = [(f" {text} ", style) if style == "critical" else (text, style) for text, style in rest]
-    return [*words, *_identity(title, demo)], [*numbers, *unread_words(board)]
+    fresh = f"{summary.fresh} of {summary.sources} fresh"
+    reading = [word for word in rest if word[0] == fresh or word[0].startswith("BLIND")]
+    counts = [(f" {text} ", style) if style == "critical" else (text, style) for text, style in rest]
+    counts = [word for word in counts if word not in reading]
+    return [*words, *_identity(title, demo)], [*reading, *unread_words(board), *counts]
 
 
 def unread_words(board: Board) -> list[Word]:

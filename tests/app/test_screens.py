@@ -276,12 +276,6 @@ async def test_what_a_person_must_mend_ends_the_board_with_a_message():
     assert (app.return_code, app.farewell) == (2, "config: sources[0].url: this is [no] URL")
 
 
-async def test_keys_for_actions_that_do_not_exist_are_told():
-    async with board(Told("ci", "build", [build(1)]), keys={"detials": "d", "table.down": "J"}) as (app, pilot):
-        await until(pilot, lambda: "there is no action detials" in text_of(app))
-        assert "table.down" not in text_of(app)
-
-
 async def test_a_store_that_is_read_anew_is_shown_anew():
     ci = Told("ci", "build", [build(1)])
     async with board(ci) as (app, pilot):

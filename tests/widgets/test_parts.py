@@ -83,7 +83,7 @@ def test_words_never_exceed_the_line(words, width, two):
 
 def test_a_value_wraps_beside_its_label():
     rows = lay_sections([("Where", [("service", "a bb ccc dddd eeeee", "")])], 30)
-    assert ["".join(text for text, _ in row) for row in rows] == [
+    assert ["".join(text for text, _ in row.words) for row in rows] == [
         "Where",
         "service      a bb ccc dddd",
         "             eeeee",
@@ -92,7 +92,13 @@ def test_a_value_wraps_beside_its_label():
 
 def test_in_a_narrow_pane_values_stand_below_their_label():
     rows = lay_sections([("Where", [("service", "checkout", "")])], 20)
-    assert ["".join(text for text, _ in row) for row in rows] == ["Where", "service", "  checkout"]
+    assert ["".join(text for text, _ in row.words) for row in rows] == ["Where", "service", "  checkout"]
+
+
+def test_each_line_of_a_long_link_leads_to_all_of_it():
+    url = "https://ci.example/" + "a" * 30
+    rows = lay_sections([("Links", [("page", url, "link"), ("bad", "javascript:x", "link")])], 40)
+    assert [row.url for row in rows] == ["", url, url, ""]
 
 
 @given(st.text("ab 漢é", max_size=80), st.integers(2, 40))
