@@ -29,9 +29,6 @@ if TYPE_CHECKING:
     from statusboard.engine import Engine
     from statusboard.query import Query
 
-#: Seconds between two lines that say that ``--watch`` is still here.
-HEARTBEAT = 60.0
-
 
 @click.command("show")
 @click.option("--json", "as_json", is_flag=True, help="Print JSON (schema 1) instead of a table.")
@@ -146,7 +143,7 @@ async def _show(
             reader = emit(report.table(engine.board, engine.statuses, now, width, required=every), nl=False)
         if watch and reader:
             engine.go_on()
-            await _watch(engine)
+            await _watch(engine, heartbeat)
             counts = _counted(engine, query)
             unread = frozenset()
         code = report.exit_code(engine.board, counts=counts, required=sources)
@@ -172,9 +169,9 @@ def _counted(engine: Engine, query: Query | None) -> Collection[str] | None:
     }
 
 
-async def _watch(engine: Engine) -> None:
-    """One line a change, and one a minute that says we are still here; until a signal or the reader ends it."""
-    work = [asyncio.ensure_future(_changes(engine)), asyncio.ensure_future(_beats(engine))]
+async def _watch(engine: Engine, heartbeat: float) -> None:
+    """One line a change, and one every ``heartbeat`` seconds that says we are still here; until a signal or the reader ends it."""
+    work = [asyncio.ensure_future(_changes(engine)), asyncio.ensure_future(_beats(engine, heartbeat))]
     ended = asyncio.ensure_future(ending().wait())
     try:
         done, _ = await asyncio.wait([*work, ended], return_when=asyncio.FIRST_COMPLETED)
@@ -215,13 +212,13 @@ async def _changes(engine: Engine) -> None:
                 store, after = engine.store, 0
 
 
-async def _beats(engine: Engine) -> None:
+async def _beats(engine: Engine, every: float) -> None:
     import msgspec
 
     from statusboard.clock import rfc3339
 
     while True:
-        await engine.clock.sleep(HEARTBEAT)
+        await engine.clock.sleep(every)
         line = {
             "heartbeat": rfc3339(engine.clock.now()),
             "store_id": engine.board.store_id,
