@@ -257,7 +257,11 @@ class Board:
 
     def leaving(self, now: datetime, keep: timedelta) -> list[str]:
         """The keys that have been over for longer than ``keep`` and that nothing needs."""
-        return [r.key for r in self.items() if may_leave(r.fact, current=r.current, now=now, keep=keep)]
+        return [
+            row.key
+            for row in self.items()
+            if may_leave(row.fact, current=row.current, now=now, keep=keep, stored_at=row.observed_at)
+        ]
 
     def summary(self, *, keys: Collection[str] | None = None, sources: Collection[str] | None = None) -> Summary:
         """Count.  ``keys`` and ``sources`` narrow what counts; by default everything on the board does.

@@ -124,7 +124,12 @@ def on_default_branch(build: Build) -> bool:
     return not build.branch or not build.default_branch or build.branch == build.default_branch
 
 
-def may_leave(fact: Fact, *, current: bool, now: datetime, keep: timedelta) -> bool:
+def is_timeless(fact: Fact) -> bool:
+    """Whether nothing says when this happened; only when it was stored is known then."""
+    return isinstance(fact, Item) and fact.ended_at is None and fact.updated_at is None and fact.started_at is None
+
+
+def may_leave(fact: Fact, *, current: bool, now: datetime, keep: timedelta, stored_at: datetime | None = None) -> bool:
     """Whether this fact has been over for longer than ``keep`` and nothing needs it any more.
 
     A slot's current verdict stays however old it is (a service last released in spring still runs that release),
@@ -132,7 +137,7 @@ def may_leave(fact: Fact, *, current: bool, now: datetime, keep: timedelta) -> b
     """
     if not isinstance(fact, Build | Release | Incident | Ticket) or fact.state in UNFINISHED[fact.kind]:
         return False
-    over = fact.ended_at or fact.updated_at or fact.started_at
+    over = fact.ended_at or fact.updated_at or fact.started_at or stored_at
     if over is None or now - over <= keep:
         return False
     if isinstance(fact, Build):

@@ -114,6 +114,11 @@ class Desk:
         assert isinstance(fact, ITEMS)
         return not newer(item, fact) and (known.part != scope or newer(fact, item))
 
+    def has_left(self, key: str) -> bool:
+        """Whether the newest answer of this key's part, and of all others, is known not to hold it."""
+        known = self.known[key]
+        return known.part in self.told and not any(key in told for told in self.told.values())
+
     def drop(self, scope: str) -> None:
         """This part is no longer asked for."""
         for content in (self.members, self.told, self.orphans, self.vouched):

@@ -17,7 +17,7 @@ import msgspec
 
 from statusboard.cleaning import unstorable
 from statusboard.clock import Clock
-from statusboard.current import Order, Slot, outdated
+from statusboard.current import Order, Slot, is_timeless, outdated
 from statusboard.desk import ITEMS, Desk, Resolver, newer
 from statusboard.diff import (
     absent,
@@ -253,7 +253,8 @@ class Ingest:
     async def expire(self, rows: Iterable[tuple[str, str, int]]) -> list[Change]:
         """Take items off the board that have been over for long enough: source, key, and the ``seq`` they had then.
 
-        One that has changed since stays.
+        One that has changed since stays, and so does one without any time that its source still tells of: it would
+        come in again.
         """
         by_source: defaultdict[str, list[tuple[str, int]]] = defaultdict(list)
         for source, key, seq in rows:
@@ -265,7 +266,8 @@ class Ingest:
                 async with desk.lock:
                     some = pairs[start : start + SLICE]
                     keys = [key for key, seq in some if key in desk.known and desk.known[key].seq == seq]
-                    changes += await self._append([removal(fact, "expired") for fact in desk.facts(keys)])
+                    facts = [f for f in desk.facts(keys) if not is_timeless(f) or desk.has_left(f.key)]
+                    changes += await self._append([removal(fact, "expired") for fact in facts])
         return changes
 
     async def health(self, health: SourceHealth) -> list[Change]:

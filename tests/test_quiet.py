@@ -160,6 +160,19 @@ async def test_what_is_over_leaves_once_and_does_not_come_in_again(quiet: World)
     assert await quiet.run(24) == [], "nor does a restart bring it in again"
 
 
+async def test_what_has_no_time_leaves_when_it_is_told_no_more(quiet: World) -> None:
+    runs: list[Item] = [
+        Build(key=f"v:build:{n}", source="v", pipeline="ci", run_number=n, state="success") for n in range(5)
+    ]
+    quiet.source.script["shop builds"] = runs
+    await quiet.run(100)
+    assert {row.key for row in quiet.board.items() if row.fact.kind == "build"} == {run.key for run in runs}
+    del runs[0]
+    (gone,) = await quiet.run(1)
+    assert (gone.key, gone.type) == ("v:build:0", "build.expired")
+    assert await quiet.run(100) == []
+
+
 async def test_the_board_that_folded_is_the_board_that_loads(quiet: World) -> None:
     def less() -> None:
         quiet.source.script["shop builds"].pop(0)
