@@ -170,7 +170,7 @@ def _counted(engine: Engine, query: Query | None) -> Collection[str] | None:
 
 
 async def _watch(engine: Engine, heartbeat: float) -> None:
-    """One line a change, and one every ``heartbeat`` seconds that says we are still here; until a signal or the reader ends it."""
+    """One line a change, and one every ``heartbeat`` seconds; until a signal or the reader ends it."""
     work = [asyncio.ensure_future(_changes(engine)), asyncio.ensure_future(_beats(engine, heartbeat))]
     ended = asyncio.ensure_future(ending().wait())
     try:
