@@ -12,7 +12,7 @@ from typing import Literal, Protocol, TypeAlias
 
 from msgspec import Struct
 
-from statusboard.current import UNREAD, Order, Slot, competes, is_failing, is_unknown, may_leave, order_of, slot_of
+from statusboard.current import Order, Slot, competes, is_failing, is_unknown, may_leave, order_of, slot_of
 from statusboard.model import Annotation, Change, Fact, HealthState, Incident, SourceHealth, decode
 
 #: Health states in which a source's silence proves nothing.  Aging is told by its age, and blind only with an error.
@@ -56,7 +56,7 @@ class Delta(Struct, frozen=True):
 class Summary(Struct, frozen=True, kw_only=True):
     """The picture in numbers.  ``blind`` counts required sources; optional ones are counted apart.
 
-    The verdict is ``ok`` only where something is read: never by optional sources alone, none of which answers.
+    The verdict is ``ok`` only where something is read: never by optional sources alone that are all blind.
     """
 
     verdict: Verdict
@@ -287,7 +287,7 @@ class Board:
             required += 1
             fresh += state == "fresh"
             blind += self.is_blind(name)
-        nothing_read = not required and all(self.state_of(name) in UNREAD for name in names)
+        nothing_read = not required and optional_blind == len(names)
         verdict: Verdict = "failing" if failing else "blind" if blind or unknown or nothing_read else "ok"
         return Summary(
             verdict=verdict,
