@@ -1,4 +1,4 @@
-"""What ``keys:`` and ``theme:`` of a config may name, known without loading the screen.  A test holds it to the screen."""
+"""What `keys:` and `theme:` of a config may name, known without the screen.  A test holds it to the screen."""
 
 from __future__ import annotations
 
