@@ -19,8 +19,8 @@ def ours() -> Iterator[type[DOMNode]]:
     """Every class of ours that may have bindings."""
     modules = [app]
     for package in (statusboard.screens, widgets):
-        for info in pkgutil.iter_modules(package.__path__, package.__name__ + "."):
-            modules.append(importlib.import_module(info.name))
+        found = pkgutil.iter_modules(package.__path__, package.__name__ + ".")
+        modules.extend(importlib.import_module(info.name) for info in found)
     for module in modules:
         for thing in vars(module).values():
             if isinstance(thing, type) and issubclass(thing, DOMNode) and thing.__module__ == module.__name__:
