@@ -111,9 +111,10 @@ class DetailsPane(VerticalScroll, can_focus=True, inherit_bindings=False):
         self._sections: tuple[Section, ...] = ()
         self._subject = ""
         self._shown: object = None
+        self._text = Static(markup=False)
 
     def compose(self) -> ComposeResult:
-        yield Static(markup=False)
+        yield self._text
 
     def show(self, subject: str, sections: Iterable[Section]) -> None:
         """Show these sections; another ``subject`` than before is shown from its beginning."""
@@ -140,7 +141,7 @@ class DetailsPane(VerticalScroll, can_focus=True, inherit_bindings=False):
         if rows == self._shown:
             return
         self._shown = rows
-        self.query_one(Static).update(Content("\n").join([self._line(row) for row in rows]))
+        self._text.update(Content("\n").join([self._line(row) for row in rows]))
 
     def _line(self, row: Row) -> Content:
         content = styled(row.words, ansi=self.app.native_ansi_color)

@@ -105,11 +105,13 @@ class FilterBar(Widget):
         self._complete = complete
         self._input: FilterLine | None = None
         self._mistake: Mistake | None = None
+        self._kept = Static(id="filter-kept", markup=False)
+        self._told = Static(id="filter-hint", markup=False)
 
     def compose(self) -> ComposeResult:
         yield Static("/", id="filter-mark", markup=False)
-        yield Static("", id="filter-kept", markup=False)
-        yield Static("", id="filter-hint", markup=False)
+        yield self._kept
+        yield self._told
 
     @property
     def mistake(self) -> Mistake | None:
@@ -140,7 +142,7 @@ class FilterBar(Widget):
         self.remove_class("-editing")
         self.display = bool(text)
         words: list[Word] = [(text, "strong"), ("   / edit, Esc clears", "muted")]
-        self.query_one("#filter-kept", Static).update(styled(words, ansi=self.app.native_ansi_color))
+        self._kept.update(styled(words, ansi=self.app.native_ansi_color))
 
     @property
     def editing(self) -> bool:
@@ -187,9 +189,8 @@ class FilterBar(Widget):
             return
         text = line.value
         self._mistake = self._check(text)
-        field = self.query_one("#filter-hint", Static)
         width = max(1, self.size.width - 4)
-        field.update(styled(self._words(text, line.cursor_position, width), ansi=self.app.native_ansi_color))
+        self._told.update(styled(self._words(text, line.cursor_position, width), ansi=self.app.native_ansi_color))
 
     def _words(self, text: str, cursor: int, width: int) -> list[Word]:
         _, suggestions = self._complete(text, cursor)

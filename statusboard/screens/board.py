@@ -258,7 +258,8 @@ class BoardScreen(Screen[None]):
             if panel.display != (panel in wanted):
                 panel.display = panel in wanted
         shown = [child for child in self._area.children if child.display]
-        if shown != wanted:
+        # While the app ends, what was mounted a moment ago may have lost its place already.
+        if shown != wanted and all(panel.parent is self._area for panel in wanted):
             for position, panel in enumerate(wanted):
                 self._area.move_child(panel, before=position)
         self._area.divide()

@@ -27,6 +27,7 @@ from widgets.words import Word, styled
 if TYPE_CHECKING:
     from statusboard.app import BoardApp
 
+HINT = "space pause/resume   r read now   R read all   esc back"
 COLUMNS = (
     Column("read", "Read", 7, 5, 90, "right"),
     Column("next", "Next", 7, 5, 60, "right"),
@@ -59,39 +60,37 @@ class SourcesScreen(Screen[None], Ticking):
     def __init__(self, live: Live) -> None:
         super().__init__()
         self.live = live
+        empty = Content("No source has been read yet.")
+        self._title = Static(id="sources-title", markup=False)
+        self._table = BoardTable(COLUMNS, empty=empty, ascii_only=live.ascii_only, id="sources")
+        self._pane = DetailsPane(id="source-details")
+        self._hint = Static(HINT, id="sources-hint", markup=False)
 
     def compose(self) -> ComposeResult:
-        yield Static(id="sources-title", markup=False)
-        yield BoardTable(
-            COLUMNS, empty=Content("No source has been read yet."), ascii_only=self.live.ascii_only, id="sources"
-        )
-        yield DetailsPane(id="source-details")
-        yield Static(id="sources-hint", markup=False)
+        yield self._title
+        yield self._table
+        yield self._pane
+        yield self._hint
 
     def on_mount(self) -> None:
         """Show what is known."""
-        table = self.query_one("#sources", BoardTable)
-        table.set_source(self._cells)
-        table.focus()
+        self._table.set_source(self._cells)
+        self._table.focus()
         self.tick()
 
     def tick(self) -> None:
         """Times go on; cells that are equal cost nothing."""
-        table = self.query_one("#sources", BoardTable)
         names = self._names()
-        table.styles.height = min(len(names) + 1, max(4, self.size.height // 2)) if names else 3
-        table.set_rows(names, names)
-        ansi = self.app.native_ansi_color
-        self.query_one("#sources-title", Static).update(styled(self._title(names), ansi=ansi), layout=False)
-        hint = styled([("space pause/resume   r read now   R read all   esc back", "muted")], ansi=ansi)
-        self.query_one("#sources-hint", Static).update(hint, layout=False)
+        self._table.styles.height = min(len(names) + 1, max(4, self.size.height // 2)) if names else 3
+        self._table.set_rows(names, names)
+        self._title.update(styled(self._headline(names), ansi=self.app.native_ansi_color), layout=False)
         self._tell()
 
     def _names(self) -> list[str]:
         board = self.live.cells.board
         return sorted({*board.health, *self.live.settings.reads})
 
-    def _title(self, names: Sequence[str]) -> list[Word]:
+    def _headline(self, names: Sequence[str]) -> list[Word]:
         board = self.live.cells.board
         summary = board.summary()
         role = self.live.engine.role
@@ -118,7 +117,7 @@ class SourcesScreen(Screen[None], Ticking):
 
     @property
     def _chosen(self) -> str | None:
-        return self.query_one("#sources", BoardTable).cursor_key
+        return self._table.cursor_key
 
     @on(BoardTable.Highlighted)
     def _moved(self, event: BoardTable.Highlighted) -> None:
@@ -128,13 +127,12 @@ class SourcesScreen(Screen[None], Ticking):
     @on(BoardTable.Selected)
     def _selected(self, event: BoardTable.Selected) -> None:
         event.stop()
-        self.query_one(DetailsPane).focus()
+        self._pane.focus()
 
     def _tell(self) -> None:
         name = self._chosen
-        pane = self.query_one(DetailsPane)
         if name is None:
-            pane.show("", [("Sources", [])])
+            self._pane.show("", [("Sources", [])])
             return
         board, status, now = self.live.cells.board, self.live.status(name), self.live.now
         lines = presenting.source_lines(
@@ -143,19 +141,20 @@ class SourcesScreen(Screen[None], Ticking):
         sections: list[Section] = [("Source", lines)]
         if status is not None:
             sections.append(("Volume", status_lines(status, now)))
-        pane.show(name, [(heading, kept) for heading, all_ in sections if (kept := [line for line in all_ if line[1]])])
+        self._pane.show(
+            name, [(heading, kept) for heading, all_ in sections if (kept := [line for line in all_ if line[1]])]
+        )
 
     def action_leave(self) -> None:
         """Back to the board."""
-        if self.focused is self.query_one(DetailsPane):
-            self.query_one("#sources", BoardTable).focus()
+        if self.focused is self._pane:
+            self._table.focus()
         else:
             self.dismiss()
 
     def action_other(self) -> None:
         """Between the table and the pane."""
-        table, pane = self.query_one("#sources", BoardTable), self.query_one(DetailsPane)
-        (table if self.focused is pane else pane).focus()
+        (self._table if self.focused is self._pane else self._pane).focus()
 
     async def action_pause(self) -> None:
         """Stop reading the source, or go on."""
