@@ -144,7 +144,7 @@ class BoardApp(App[None]):
         self._changed.clear()
         self._gone.clear()
         async for _ in live.lanes.rebuild(live.cells.board, live.clock):
-            await asyncio.sleep(0)
+            pass  # it lets others run itself
         self._board = BoardScreen(live)
         await self.push_screen(self._board)
         self.set_interval(1.0, self._tick)
