@@ -196,21 +196,27 @@ class Board:
         changed: set[str] = set()
         for slot in touched:
             rows = [self.rows[key] for key in self._slots[slot]]
+            if len(rows) == 1:  # most slots of a large board: loading one is mostly this
+                self._stand(rows[0], competes(rows[0].fact), True, changed)
+                continue
             rivals = [row for row in rows if competes(row.fact)]
             best = max(rivals, key=_order) if rivals else None
             last = max(rows, key=_order)
             for row in rows:
-                fact = row.fact
-                current, newest = row is best, row is last
-                failing = current and is_failing(fact)
-                if row.current != current or row.failing != failing or row.newest != newest:
-                    row.current, row.failing, row.newest = current, failing, newest
-                    changed.add(row.key)
-                _mark(self._failing, row.key, failing)
-                _mark(self._unknown, row.key, current and is_unknown(fact))
-                # Of an alert's twins only the one that speaks for it counts.
-                _mark(self._suppressed, row.key, current and isinstance(fact, Incident) and fact.state == "suppressed")
+                self._stand(row, row is best, row is last, changed)
         return changed
+
+    def _stand(self, row: Row, current: bool, newest: bool, changed: set[str]) -> None:
+        """Note how a row stands in its slot, in ``changed`` too where that is new."""
+        fact = row.fact
+        failing = current and is_failing(fact)
+        if row.current != current or row.failing != failing or row.newest != newest:
+            row.current, row.failing, row.newest = current, failing, newest
+            changed.add(row.key)
+        _mark(self._failing, row.key, failing)
+        _mark(self._unknown, row.key, current and is_unknown(fact))
+        # Of an alert's twins only the one that speaks for it counts.
+        _mark(self._suppressed, row.key, current and isinstance(fact, Incident) and fact.state == "suppressed")
 
     # -- reading -------------------------------------------------------------------------------------------------
 
