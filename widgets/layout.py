@@ -23,6 +23,9 @@ ONE_LINE = 130
 """Cells from which on the board's header is one line."""
 LOW = 14
 """Below this many lines the header is one line, and the list of views is left out."""
+NEVER_CUT = 100
+"""The priority from which on a column has its full width before any text has its share."""
+
 TEXT_SHARE = 32
 """Per cent of a table's cells that flexible columns get before columns of a fixed width grow beyond their least."""
 
@@ -124,16 +127,16 @@ def lay_out(columns: Sequence[Column], width: int) -> Layout:
     if spare < 0:  # a single column that is still too wide
         widths = {column.id: room for column in kept}
     flexible = [column for column in kept if column.width is None]
-    # What flexes holds what people read: it gets its share before the others grow to their full width.
-    for column in flexible:
-        grown = max(0, min(room * TEXT_SHARE // 100 // len(flexible) - widths[column.id], spare))
+    share_of_text = room * TEXT_SHARE // 100 // max(1, len(flexible))
+    fixed = sorted((column for column in kept if column.width is not None), key=lambda column: -column.priority)
+    first = [column for column in fixed if column.priority >= NEVER_CUT]
+    # What flexes holds what people read: it gets its share before the others grow to their full width, but for those
+    # (a state) that nobody should have to guess.
+    for column in (*first, *flexible, *fixed):
+        full = share_of_text if column.width is None else column.width
+        grown = max(0, min(full - widths[column.id], spare))
         widths[column.id] += grown
         spare -= grown
-    for column in sorted(kept, key=lambda column: -column.priority):
-        if column.width is not None and spare > 0:
-            grown = max(0, min(column.width - widths[column.id], spare))
-            widths[column.id] += grown
-            spare -= grown
     for position, column in enumerate(flexible):
         share = max(0, spare) // (len(flexible) - position)
         widths[column.id] += share
