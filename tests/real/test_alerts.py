@@ -70,13 +70,14 @@ def test_a_killed_server_is_told_and_heals(quiet_alertmanager: Alertmanager, tmp
 
         def told(state: str, after: int = 0) -> tuple[int, SourceHealth, float] | None:
             """The first change of the source to a state: its revision, itself, and how old its newest success was."""
-            for change in board.changes() if list((board.folder / "data").glob("*.sqlite")) else []:
+            for change in board.changes():
                 if change.seq > after and change.type == f"source.{state}" and change.body:
                     health = decode(change.body)
                     assert isinstance(health, SourceHealth) and health.last_success is not None
                     return change.seq, health, (change.observed_at - health.last_success).total_seconds()
             return None
 
+        wait_until("it polls", lambda: "polling 1 sources" in board.log)  # and so has a store
         fresh, _, _ = wait_until("fresh", lambda: told("fresh"))
         board.until("the alert", lambda code, picture: picture["summary"]["failing"] == 1 or None)
         am.kill()
