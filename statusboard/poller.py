@@ -191,7 +191,7 @@ class Poller:
             except StoreError as error:
                 self._on_store_error(error)
                 delay = polled.interval
-            except Exception:
+            except Exception:  # boundary: a fault of ours in one source's task must not end its polling
                 log.exception("polling %s failed", polled.name)
                 delay = polled.interval
 

@@ -44,10 +44,8 @@ def _together(am: Alertmanager, folder: Path, *, seconds: float) -> None:
         assert first is not None and first.split(":")[1] == str(poller.pid)
 
         poller.kill()  # -9: nothing is given back
-        killed = time.monotonic()
         am.fire({"alertname": "WhileNobodyPolled", "severity": "high"})
-        wait_until("another polls", lambda: _taken(board, first), timeout=12)
-        assert time.monotonic() - killed < 10.5
+        wait_until("another polls", lambda: _taken(board, first), timeout=10)
         fired |= _churn(am, seconds / 2, start=len(fired))
         am.fire({"alertname": "Last", "severity": "high"})
         wait_until("the last alert is seen", lambda: _all_see(board, "Last"), timeout=20)
