@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from statusboard.cli.common import NO_CONFIG, start_log
+from statusboard.cli.common import NO_CONFIG, settle_output, start_log
 
 if TYPE_CHECKING:
     from statusboard.app import BoardApp, Load
@@ -118,4 +118,5 @@ async def run_app(app: BoardApp) -> int:
         # The terminal may be gone: then nobody can be told.
         with contextlib.suppress(OSError):
             click.echo(app.farewell, err=True)
+    settle_output()
     return app.return_code or 0

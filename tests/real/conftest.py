@@ -54,7 +54,7 @@ def alertmanager(open_folder: Path) -> Iterator[Alertmanager]:
 @pytest.fixture
 def quiet_alertmanager(alertmanager: Alertmanager) -> Alertmanager:
     """The same Alertmanager, running and without any alert or silence."""
-    alertmanager.start()
+    alertmanager.sound()
     alertmanager.clear()
     return alertmanager
 
@@ -70,15 +70,25 @@ def prometheus(open_folder: Path) -> Iterator[Prometheus]:
 
 
 @pytest.fixture(scope="session")
-def buildbot(open_folder: Path) -> Iterator[Buildbot]:
+def booted_buildbot(open_folder: Path) -> Iterator[Buildbot]:
     with Buildbot(open_folder / "buildbot") as server:
         yield server
 
 
+@pytest.fixture
+def buildbot(booted_buildbot: Buildbot) -> Buildbot:
+    return booted_buildbot.sound()
+
+
 @pytest.fixture(scope="session")
-def roundup(open_folder: Path) -> Iterator[Roundup]:
+def booted_roundup(open_folder: Path) -> Iterator[Roundup]:
     with Roundup(open_folder / "roundup") as server:
         yield server
+
+
+@pytest.fixture
+def roundup(booted_roundup: Roundup) -> Roundup:
+    return booted_roundup.sound()
 
 
 @pytest.fixture

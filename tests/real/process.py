@@ -8,10 +8,11 @@ import signal
 import socket
 import subprocess
 import time
+import warnings
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from types import TracebackType
-from typing import ClassVar, Self, TypeVar
+from typing import Any, ClassVar, Self, TypeVar
 
 import httpx
 
@@ -22,9 +23,21 @@ T = TypeVar("T")
 BOOT_SECONDS = 60.0
 """How long a server may take to answer: a bound for broken machines, not an expectation."""
 
+SOUND_TRIES = 3
+SOUND_PAUSE = 0.5
+"""How often, and how many seconds apart, a running server is asked before it counts as broken."""
+
 
 class BootError(Exception):
     """A server that did not come up; the message ends with its own log."""
+
+
+class ServerWarning(UserWarning):
+    """A server had to be started again; the message ends with its own log."""
+
+
+class NoAnswer(Exception):
+    """A server that came up, but does not answer a test; the message ends with its own log."""
 
 
 class Late(AssertionError):
@@ -74,6 +87,12 @@ class Server:
     @property
     def running(self) -> bool:
         return self._process is not None and self._process.poll() is None
+
+    @property
+    def pid(self) -> int:
+        """Of the running process."""
+        assert self._process is not None, f"{self.name} is not running"
+        return self._process.pid
 
     # What each server says about itself ------------------------------------------------------------------------------
 
@@ -130,6 +149,31 @@ class Server:
             raise
         return self
 
+    def sound(self) -> Self:
+        """The server, in a state to be used: one that died, or answers no more, is started again, with a warning.
+
+        A server that many tests share must not fail all that come after the one that broke it.
+        """
+        if self.running:
+            for _ in range(SOUND_TRIES):
+                if self._settled():
+                    return self
+                time.sleep(SOUND_PAUSE)
+        if self._prepared:
+            warnings.warn(f"{self.name} is started again; {self.state()}", ServerWarning, stacklevel=2)
+            self.kill()
+        return self.start()
+
+    def state(self) -> str:
+        """What can be said of the process, and the end of its log."""
+        if self._process is None:
+            said = "it was stopped"
+        elif (code := self._process.poll()) is not None:
+            said = f"it ended with {code}"
+        else:
+            said = f"process {self._process.pid} runs"
+        return f"{said}; its log:\n{self.tail()}"
+
     def stop(self) -> None:
         """Ask it to end, and wait; kill it if it does not. Does nothing when it is not running."""
         self._end(signal.SIGTERM)
@@ -176,14 +220,14 @@ class Server:
 
     def _client(self) -> httpx.Client:
         # A client of its own without the machine's proxies: loopback is never proxied.
-        return httpx.Client(base_url=self.url, trust_env=False, timeout=10.0)
+        return _Client(self, base_url=self.url, trust_env=False, timeout=10.0)
 
     def _settled(self) -> bool:
         if not self.running:
             raise BootError(f"{self.name} ended by itself; its log:\n{self.tail()}")
         try:
             return self.ready()
-        except httpx.TransportError:
+        except NoAnswer:
             return False
 
     def _end(self, first: signal.Signals) -> None:
@@ -202,3 +246,18 @@ class Server:
             break
         with contextlib.suppress(ProcessLookupError):
             os.killpg(process.pid, signal.SIGKILL)
+
+
+class _Client(httpx.Client):
+    """Says what became of the server where a request cannot be answered."""
+
+    def __init__(self, server: Server, **options: Any) -> None:
+        super().__init__(**options)
+        self._server = server
+
+    def send(self, request: httpx.Request, **options: Any) -> httpx.Response:
+        try:
+            return super().send(request, **options)
+        except httpx.TransportError as error:
+            name, said = self._server.name, f"{type(error).__name__}: {error}"
+            raise NoAnswer(f"{name}: {request.method} {request.url}: {said}; {self._server.state()}") from error

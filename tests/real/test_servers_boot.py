@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import signal
 from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -10,7 +12,7 @@ from typing import ClassVar
 import httpx
 import pytest
 
-from tests.real.process import BootError, Late, Server, wait_until
+from tests.real.process import BootError, Late, NoAnswer, Server, ServerWarning, wait_until
 from tests.real.servers import Alertmanager, Buildbot, Prometheus, Refused, Roundup
 
 
@@ -74,6 +76,19 @@ def test_a_killed_server_is_gone_and_comes_back_at_the_same_url(open_folder: Pat
         assert server.url == url
         assert server.alerts() == []
     assert not server.running
+
+
+def test_a_server_that_died_between_two_tests_is_started_again_and_its_log_shown(open_folder: Path) -> None:
+    with Alertmanager(open_folder / "died") as server:
+        os.kill(server.pid, signal.SIGKILL)
+        wait_until("the process has gone", lambda: not server.running)
+        with pytest.raises(NoAnswer, match=r"ConnectError.*it ended with -9; its log:"):
+            server.alerts()
+        with pytest.warns(
+            ServerWarning, match=r"(?s)alertmanager is started again; it ended with -9; its log:\n.*level="
+        ):
+            assert server.sound().alerts() == []
+        assert server.sound() is server
 
 
 def test_what_a_server_refuses_is_an_error_with_its_words(quiet_alertmanager: Alertmanager) -> None:
