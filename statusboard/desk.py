@@ -21,6 +21,7 @@ from statusboard.model import (
     Incident,
     Item,
     Release,
+    SourceHealth,
     Ticket,
     Validator,
     decode,
@@ -35,7 +36,18 @@ ITEMS = (Build, Incident, Release, Ticket)
 class Desk:
     """What is known of one source: its live keys, which part they came in, and what is on its way."""
 
-    __slots__ = ("health_lock", "known", "lock", "members", "orphans", "resolver", "running", "told", "vouched")
+    __slots__ = (
+        "health",
+        "health_lock",
+        "known",
+        "lock",
+        "members",
+        "orphans",
+        "resolver",
+        "running",
+        "told",
+        "vouched",
+    )
 
     def __init__(self) -> None:
         self.known: dict[str, Known] = {}
@@ -48,12 +60,15 @@ class Desk:
         self.vouched: dict[str, tuple[Validator, ...]] = {}
         self.running: set[str] = set()
         self.resolver: Resolver | None = None
+        #: The very object that was stored last, so that the same judgement again costs nothing.
+        self.health: SourceHealth | None = None
         self.lock = asyncio.Lock()
         self.health_lock = asyncio.Lock()
 
     def clear(self) -> None:
         for content in (self.known, self.members, self.told, self.orphans, self.vouched, self.running):
             content.clear()
+        self.health = None
 
     def know(self, row: Change | Live, body: bytes) -> None:
         fact = decode(body)
@@ -73,6 +88,8 @@ class Desk:
 
     def forget(self, key: str) -> None:
         known = self.known.pop(key, None)
+        if known is not None and known.kind == "source":
+            self.health = None
         self.running.discard(key)
         if known is not None and known.part in self.members:
             self.members[known.part].discard(key)

@@ -90,12 +90,14 @@ class Tracker:
         self._part_errors = {e.part: e.error for e in before.errors} if before is not None else {}
         self._error = before.error if before is not None and before.error != _silence(before.missing) else ""
         self._told = before
+        self._moved = True  # since the last judgement, by more than time
         self._judged: datetime | None = None
 
     # -- what happened -------------------------------------------------------------------------------------------
 
     def read(self, part: str, at: datetime, beats: Collection[str], *, unchanged: bool = False) -> None:
         """A part was read by a poll that began at ``at``.  A 304 says nothing new of heartbeats."""
+        self._moved = self._moved or not unchanged or self.failing
         self._error = ""
         self._part_errors.pop(part, None)
         self.last_success = at
@@ -106,12 +108,14 @@ class Tracker:
 
     def failed(self, part: str, error: SourceError) -> bool:
         """A part could not be read; returns whether that is new (to be logged once)."""
+        self._moved = True
         new = part not in self._part_errors
         self._part_errors[part] = describe(error)
         return new
 
     def failed_whole(self, error: BaseException) -> bool:
         """Nothing of the source could be read; returns whether that is new."""
+        self._moved = True
         new = not self._error
         self._error = describe(error)
         return new
@@ -121,6 +125,9 @@ class Tracker:
 
         A heartbeat may be in any part.  While one was not read in full yet, none can be found missing.
         """
+        if self._beats.keys() == parts and not self._moved:
+            return
+        self._moved = True
         self._part_errors = {part: error for part, error in self._part_errors.items() if part in parts}
         self._beats = {part: beats for part, beats in self._beats.items() if part in parts}
         present = frozenset[str]().union(*self._beats.values())
@@ -140,6 +147,9 @@ class Tracker:
         """The health at this moment; the same object again while nothing that is stored has changed."""
         self._keep_pace(now)
         state = self._state(now)
+        if self._told is not None and self._told.state == state and not self._moved:
+            return self._told
+        self._moved = False
         error = self._error or _silence(self._missing)
         errors = tuple(
             PartError(part=clean(p, 200), error=e) for p, e in sorted(self._part_errors.items())[:MAX_ERRORS]

@@ -273,12 +273,16 @@ class Ingest:
     async def health(self, health: SourceHealth) -> list[Change]:
         """Store a source's new state, if it is one."""
         desk = self._desks[health.source]
+        if desk.health is health:
+            return []
         async with desk.health_lock:  # the poll's own judgement and the clock's may meet
             before = desk.known.get(health.key)
-            if before is not None and before.body == encode(health):
-                return []
-            old = decode(before.body) if before is not None else None
-            return await self._append([draft(old, health)])
+            changes: list[Change] = []
+            if before is None or before.body != encode(health):
+                old = decode(before.body) if before is not None else None
+                changes = await self._append([draft(old, health)])
+            desk.health = health
+            return changes
 
     async def annotate(self, annotation: Annotation) -> list[Change]:
         """Store what a person said.  Needs no lease."""

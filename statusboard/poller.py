@@ -259,9 +259,9 @@ class Poller:
         self._hold(polled, failed if read else {}, held)
         requests = client.requests - requests
         delay = self._delay(polled, requests)
-        took = self.clock.monotonic() - began
-        self._tell(polled, attempt=attempt, duration=took, requests=requests, delay=delay)
-        await self._judge(polled)
+        now, took = self.clock.now(), self.clock.monotonic() - began
+        self._tell(polled, now, attempt=attempt, duration=took, requests=requests, delay=delay)
+        await self.ingest.health(tracker.judge(now))
         return delay
 
     async def _take(self, polled: Polled, part: Part, mark: int) -> Taken:
@@ -389,9 +389,10 @@ class Poller:
 
     # -- telling -------------------------------------------------------------------------------------------------
 
-    def _tell(self, polled: Polled, *, attempt: datetime, duration: float, requests: int, delay: float) -> None:
+    def _tell(
+        self, polled: Polled, now: datetime, *, attempt: datetime, duration: float, requests: int, delay: float
+    ) -> None:
         left, limit, reset = polled.client.budget_view()
-        now = self.clock.now()
         polled.status = Status(
             source=polled.name,
             type=polled.source.type,

@@ -283,11 +283,21 @@ class Source(Generic[O]):
         ``timeout`` is the limit of one part, in seconds.  ``held`` names scopes that are not to be asked just now:
         their parts come with these errors.  Raises the `SourceError` that `scopes` raises: then nothing was read.
         """
-        scopes = await _scopes_of(self, http(""), timeout)
-        if len(scopes) == 1:
-            yield await _part_of(self, scopes[0], http, timeout, held)
+        scopes: list[Scope] = []
+        part: Part | None = None
+        try:
+            async with asyncio.timeout(timeout):
+                scopes = await _scopes_of(self, http(""))
+                if len(scopes) == 1:  # one limit does for both
+                    part = await _part_of(self, scopes[0], http, held)
+        except TimeoutError:
+            if not scopes:
+                raise Timeout(f"what to read was not known within {timeout:g} s") from None
+            part = _late(scopes[0], self.clock.now(), timeout)
+        if part is not None:
+            yield part
             return
-        tasks = [asyncio.create_task(_part_of(self, scope, http, timeout, held)) for scope in scopes]
+        tasks = [asyncio.create_task(_part_within(self, scope, http, timeout, held)) for scope in scopes]
         try:
             for done in asyncio.as_completed(tasks):
                 yield await done
@@ -305,12 +315,8 @@ class Source(Generic[O]):
 # These are no methods: a plug-in may call its own whatever it likes.
 
 
-async def _scopes_of(source: Source[Any], http: Http, timeout: float) -> list[Scope]:
-    try:
-        async with asyncio.timeout(timeout):
-            given: object = await contained(source, "scopes", lambda: source.scopes(http))
-    except TimeoutError:
-        raise Timeout(f"what to read was not known within {timeout:g} s") from None
+async def _scopes_of(source: Source[Any], http: Http) -> list[Scope]:
+    given: object = await contained(source, "scopes", lambda: source.scopes(http))
     if not isinstance(given, list | tuple) or not all(isinstance(scope, Scope) for scope in given):
         raise SourceBug(f"the {source.type} source failed: its scopes are none")
     scopes: dict[str, Scope] = {}
@@ -320,27 +326,38 @@ async def _scopes_of(source: Source[Any], http: Http, timeout: float) -> list[Sc
     return list(scopes.values())
 
 
-async def _part_of(
+async def _part_within(
     source: Source[Any], scope: Scope, http: HttpFactory, timeout: float, held: Mapping[str, SourceError]
 ) -> Part:
+    started_at = source.clock.now()
+    try:
+        async with asyncio.timeout(timeout):
+            return await _part_of(source, scope, http, held)
+    except TimeoutError:
+        return _late(scope, started_at, timeout)
+
+
+def _late(scope: Scope, started_at: datetime, timeout: float) -> Part:
+    error = Timeout(f"not read within {timeout:g} s")
+    return Part(scope=scope.name, kind=scope.kind, reach=scope.reach, started_at=started_at, error=error)
+
+
+async def _part_of(source: Source[Any], scope: Scope, http: HttpFactory, held: Mapping[str, SourceError]) -> Part:
     started_at = source.clock.now()
     scope = msgspec.structs.replace(scope, started_at=started_at)
     error: SourceError | None = held.get(scope.name)
     try:
         if error is None:
-            return await _read(source, scope, http(scope.name), timeout)
+            return await _read(source, scope, http(scope.name))
     except NotModified:
         return Part(scope=scope.name, kind=scope.kind, reach=scope.reach, started_at=started_at, unchanged=True)
-    except TimeoutError:
-        error = Timeout(f"not read within {timeout:g} s")
     except SourceError as exc:
         error = exc
     return Part(scope=scope.name, kind=scope.kind, reach=scope.reach, started_at=started_at, error=error)
 
 
-async def _read(source: Source[Any], scope: Scope, http: Http, timeout: float) -> Part:
-    async with asyncio.timeout(timeout):
-        part: object = await contained(source, scope.name, lambda: source.read(scope, http), NotModified)
+async def _read(source: Source[Any], scope: Scope, http: Http) -> Part:
+    part: object = await contained(source, scope.name, lambda: source.read(scope, http), NotModified)
     if not isinstance(part, Part):
         raise SourceBug(f"the {source.type} source failed: what it read is no part")
     # What was not read in full must not be vouched for by a 304 next time.

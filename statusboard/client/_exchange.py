@@ -120,13 +120,17 @@ class Exchange:
                 call.method, target.url, headers=headers, content=call.body, extensions=self._extensions
             )
             async with asyncio.timeout(self._timeout * WHOLE_REQUEST):
-                transport = await self._shared.transport(target.url, target.origin, self._tls, home=target.home)
-                response = await self._send(transport, request)
-                lane.queue.heard(slot)
+                transports = await self._shared.transports(target.url, target.origin, self._tls, home=target.home)
+                transport = transports.lend()
                 try:
-                    return await self._read(response, call, target, signature, lane, where)
+                    response = await self._send(transport, request)
+                    lane.queue.heard(slot)
+                    try:
+                        return await self._read(response, call, target, signature, lane, where)
+                    finally:
+                        await response.aclose()
                 finally:
-                    await response.aclose()
+                    await transports.take_back(transport)
         except TimeoutError:
             limit = self._timeout * WHOLE_REQUEST
             raise Timeout(f"{where}: not answered in full within {limit:g} s") from None

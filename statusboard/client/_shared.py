@@ -5,6 +5,9 @@ from __future__ import annotations
 import asyncio
 import ssl
 import urllib.request
+from collections import deque
+from collections.abc import Callable
+from math import inf
 from pathlib import Path
 
 import httpx
@@ -39,6 +42,40 @@ class Lane:
         self.ledger = Ledger()
 
 
+class Transports:
+    """What reaches one place: each transport has one connection, and is lent to one request at a time.
+
+    The library's own pools look at every idle connection at every request, and hand the same one to two requests that
+    start together; many sources that poll one origin would pay for that with a quarter of a request each.
+    """
+
+    __slots__ = ("_clock", "_idle", "_keep", "_make", "closed")
+
+    def __init__(self, make: Callable[[], httpx.AsyncBaseTransport], keep: float, clock: Clock) -> None:
+        self._make = make
+        self._keep = keep
+        self._clock = clock
+        self._idle: deque[tuple[float, httpx.AsyncBaseTransport]] = deque()
+        self.closed = False
+
+    def lend(self) -> httpx.AsyncBaseTransport:
+        """The one that was used last, so that few connections are kept alive."""
+        return self._idle.pop()[1] if self._idle else self._make()
+
+    async def take_back(self, transport: httpx.AsyncBaseTransport) -> None:
+        """It can be lent again; those that nobody needed for long are closed."""
+        now = self._clock.monotonic()
+        self._idle.append((now, transport))
+        while self._idle and (self.closed or self._idle[0][0] < now - self._keep):
+            await self._idle.popleft()[1].aclose()
+
+    async def aclose(self) -> None:
+        """Close those that are not lent now, and the others when they come back."""
+        self.closed = True
+        while self._idle:
+            await self._idle.popleft()[1].aclose()
+
+
 class Shared:
     """Connections and lanes.  ``transport`` stands in for the network."""
 
@@ -55,13 +92,13 @@ class Shared:
         self.clock = clock
         self.max_bytes = max_bytes
         self.salt = salt
-        self._transport = transport
+        self._fixed = None if transport is None else Transports(lambda: transport, inf, clock)
         self._trust_env = trust_env
         self._proxies: dict[tuple[str, bytes], str | None] = {}
         self._proxies_until = 0.0
         self._patience = patience
         self._lanes: dict[tuple[str, str], Lane] = {}
-        self._transports: dict[tuple[str, TLSOptions], httpx.AsyncBaseTransport] = {}
+        self._transports: dict[tuple[str, TLSOptions], Transports] = {}
         self._contexts: dict[TLSOptions, asyncio.Task[ssl.SSLContext]] = {}
         self._no_tls = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)  # for plain http: making one by default takes long
 
@@ -95,38 +132,27 @@ class Shared:
             lane.queue.limit = min(lane.queue.limit, concurrency)
         return lane
 
-    async def transport(self, url: httpx.URL, origin: str, tls: TLSOptions, *, home: bool) -> httpx.AsyncBaseTransport:
-        """The connections to use.  Each configured origin has its own; all others share one per TLS option and proxy.
+    async def transports(self, url: httpx.URL, origin: str, tls: TLSOptions, *, home: bool) -> Transports:
+        """The connections to use.  Each configured origin has its own; all others share some per TLS option and proxy.
 
-        Small pools: the library looks at every idle connection of a pool at every request.  Foreign origins get no
-        client certificate, and theirs is verified whatever ``tls:`` says of the source's own server.
+        Foreign origins get no client certificate, and theirs is verified whatever ``tls:`` says of the source's own
+        server.
         """
-        if self._transport is not None:
-            return self._transport
+        if self._fixed is not None:
+            return self._fixed
         if not home:
             tls = TLSOptions(ca=tls.ca)
         proxy = self._proxy(url)
         key = (origin if home else f"proxy {proxy}", tls if url.scheme == "https" or not home else _PLAIN)
-        transport = self._transports.get(key)
-        if transport is None:
+        transports = self._transports.get(key)
+        if transports is None:
             encrypted = url.scheme == "https" or (proxy or "").startswith("https:") or not home
             context = await self._context(tls) if encrypted else self._no_tls
-            transport = self._transports.get(key)  # another request may have made it meanwhile
-            if transport is None:
-                transport = self._transports[key] = self._connect(context, proxy, home=home)
-        return transport
-
-    def _connect(self, context: ssl.SSLContext, proxy: str | None, *, home: bool) -> httpx.AsyncBaseTransport:
-        # The queue bounds what is under way; a limit here would make hanging requests block the others.
-        limits = httpx.Limits(
-            max_connections=None,
-            max_keepalive_connections=12 if home else 4,
-            keepalive_expiry=KEEP_ALIVE if home else 5.0,
-        )
-        try:
-            return httpx.AsyncHTTPTransport(verify=context, limits=limits, proxy=proxy, trust_env=False)
-        except (ImportError, ValueError, httpx.InvalidURL):
-            raise TransportError("the proxy that the environment names cannot be used (http and https can)") from None
+            keep = KEEP_ALIVE if home else 5.0
+            transports = self._transports.setdefault(
+                key, Transports(lambda: _connect(context, proxy, keep), keep, self.clock)
+            )
+        return transports
 
     def _proxy(self, url: httpx.URL) -> str | None:
         if not self._trust_env:
@@ -151,6 +177,14 @@ class Shared:
         except TransportError:
             self._contexts.pop(tls, None)  # the file may be mended meanwhile
             raise
+
+
+def _connect(context: ssl.SSLContext, proxy: str | None, keep: float) -> httpx.AsyncBaseTransport:
+    limits = httpx.Limits(max_connections=None, max_keepalive_connections=1, keepalive_expiry=keep)
+    try:
+        return httpx.AsyncHTTPTransport(verify=context, limits=limits, proxy=proxy, trust_env=False)
+    except (ImportError, ValueError, httpx.InvalidURL):
+        raise TransportError("the proxy that the environment names cannot be used (http and https can)") from None
 
 
 def _proxy_for(scheme: str, netloc: bytes) -> str | None:

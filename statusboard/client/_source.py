@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
+from functools import lru_cache
 from typing import Any
 
 import msgspec
@@ -276,5 +277,9 @@ def _settled(modified: str, date: str) -> bool:
 
 def _request_key(tag: str, target: Target, headers: Mapping[str, str] | None) -> str:
     """Names a request as one credential makes it.  A hash: the query may hold what is nobody's business."""
-    parts = [tag, target.text, *(f"{name.lower()}:{value}" for name, value in sorted((headers or {}).items()))]
+    return _hash(tag, target.text, *(f"{name.lower()}:{value}" for name, value in sorted((headers or {}).items())))
+
+
+@lru_cache(maxsize=1024)
+def _hash(*parts: str) -> str:
     return hashlib.blake2b("\n".join(parts).encode(), digest_size=16).hexdigest()
