@@ -21,7 +21,7 @@ import logging
 from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Iterable, Mapping, Sequence
 from datetime import datetime
 from types import MappingProxyType
-from typing import Any, ClassVar, Generic, Protocol, TypeAlias, TypeVar
+from typing import Any, ClassVar, Generic, Literal, Protocol, TypeAlias, TypeVar
 
 import msgspec
 from msgspec import Struct
@@ -205,6 +205,11 @@ class Source(Generic[O]):
     ``default_interval``seconds
     ``concurrency``     requests at once per origin and credential
     ``scopes_needed``   the least privileges a credential needs, for the docs
+    ``requests``        how many requests a quiet poll makes, and for each of what: ``(1, "repository and kind")``
+    ``example``         its options in a working configuration, as YAML without ``type`` and ``name``
+    ``setup``           where a person makes the credential and what else they should know; Markdown, for the docs
+    ``verified``        what its reading was tried against: the vendor's ``real`` server, answers ``recorded`` from one,
+                        or only a server that answers as ``documented``
     """
 
     type: ClassVar[str]
@@ -216,6 +221,10 @@ class Source(Generic[O]):
     default_interval: ClassVar[float] = 30.0
     concurrency: ClassVar[int] = 4
     scopes_needed: ClassVar[str] = ""
+    requests: ClassVar[tuple[int, str]] = (1, "source")
+    example: ClassVar[str] = ""
+    setup: ClassVar[str] = ""
+    verified: ClassVar[Literal["real", "recorded", "documented", ""]] = ""
     needs_url: ClassVar[bool] = True
 
     def __init__(self, options: O, context: Context) -> None:
