@@ -25,10 +25,23 @@ _order = attrgetter("order")
 class Row:
     """One live fact.  ``seq`` is the change that wrote it.
 
-    ``current``, ``failing`` and ``newest`` (nothing in its slot began later, whatever its state) follow from its slot.
+    ``current``, ``failing``, ``unknown`` (current, and its state could not be read) and ``newest`` (nothing in its slot
+    began later, whatever its state) follow from its slot.
     """
 
-    __slots__ = ("current", "fact", "failing", "hash", "key", "newest", "observed_at", "order", "seq", "slot")
+    __slots__ = (
+        "_order",
+        "current",
+        "fact",
+        "failing",
+        "hash",
+        "key",
+        "newest",
+        "observed_at",
+        "seq",
+        "slot",
+        "unknown",
+    )
 
     def __init__(self, key: str, seq: int, observed_at: datetime, fact: Fact, body_hash: bytes) -> None:
         self.key = key
@@ -37,10 +50,18 @@ class Row:
         self.fact = fact
         self.hash = int.from_bytes(body_hash, "big")
         self.slot: Slot | None = slot_of(fact)
-        self.order: Order = order_of(fact)
         self.current = False
         self.failing = False
+        self.unknown = False
         self.newest = False
+        self._order: Order | None = None
+
+    @property
+    def order(self) -> Order:
+        """What decides between the rows of its slot; most have no rival, so it is found when asked for."""
+        if self._order is None:
+            self._order = order_of(self.fact)
+        return self._order
 
 
 class Delta(Struct, frozen=True):
@@ -210,13 +231,18 @@ class Board:
         """Note how a row stands in its slot, in ``changed`` too where that is new."""
         fact = row.fact
         failing = current and is_failing(fact)
-        if row.current != current or row.failing != failing or row.newest != newest:
-            row.current, row.failing, row.newest = current, failing, newest
-            changed.add(row.key)
-        _mark(self._failing, row.key, failing)
-        _mark(self._unknown, row.key, current and is_unknown(fact))
-        # Of an alert's twins only the one that speaks for it counts.
-        _mark(self._suppressed, row.key, current and isinstance(fact, Incident) and fact.state == "suppressed")
+        unknown = current and is_unknown(fact)
+        if row.current != current:
+            # Of an alert's twins only the one that speaks for it counts.
+            _mark(self._suppressed, row.key, current and isinstance(fact, Incident) and fact.state == "suppressed")
+        elif row.failing == failing and row.unknown == unknown and row.newest == newest:
+            return
+        if row.failing != failing:
+            _mark(self._failing, row.key, failing)
+        if row.unknown != unknown:
+            _mark(self._unknown, row.key, unknown)
+        row.current, row.failing, row.unknown, row.newest = current, failing, unknown, newest
+        changed.add(row.key)
 
     # -- reading -------------------------------------------------------------------------------------------------
 

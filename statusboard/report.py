@@ -15,7 +15,6 @@ import msgspec
 
 from statusboard.board import Board, Row, Summary
 from statusboard.clock import age, rfc3339
-from statusboard.current import is_unknown
 from statusboard.model import Change, Incident, Item, SourceHealth, Status, decode, health_key
 from statusboard.text import clip, fit
 
@@ -133,8 +132,8 @@ def table(
     names = sorted({*board.health, *(required or ())})
     lines = [clip(_head(board.summary(sources=required)), width), ""]
     failing = sorted(board.failing(), key=lambda row: (row.fact.kind, row.key))
-    unknown = [row for row in board.items() if row.current and is_unknown(row.fact)]
-    rest = [row for row in board.items() if row.current and not row.failing and not is_unknown(row.fact)]
+    unknown = [row for row in board.items() if row.unknown]
+    rest = [row for row in board.items() if row.current and not row.failing and not row.unknown]
     lines += _section("FAILING", failing, now, width)
     lines += _section("UNKNOWN", sorted(unknown, key=lambda row: row.key), now, width)
     for kind, title in (("incident", "INCIDENTS"), ("build", "BUILDS"), ("release", "RELEASES"), ("ticket", "TICKETS")):

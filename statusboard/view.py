@@ -19,7 +19,7 @@ from typing import TypeAlias
 from msgspec import Struct
 
 from statusboard.board import Board, Delta, Row
-from statusboard.current import OVER, is_unknown, moment_of
+from statusboard.current import OVER, moment_of
 from statusboard.model import Build, Fact, Incident, ItemKind, Release, Ticket, health_key
 from statusboard.query import Query, parse
 
@@ -77,7 +77,7 @@ def stands(row: Row) -> bool:
 
 def is_fault(row: Row) -> bool:
     """What "faults only" shows: what is failing, and what we could not read (which may be failing)."""
-    return row.failing or (row.current and is_unknown(row.fact))
+    return row.failing or row.unknown
 
 
 def sort_key(row: Row) -> SortKey:
@@ -86,7 +86,7 @@ def sort_key(row: Row) -> SortKey:
     assert isinstance(fact, Build | Incident | Release | Ticket)
     if row.failing:
         rank = _SEVERITY_RANK[fact.severity] if isinstance(fact, Incident) else 0
-    elif row.current and is_unknown(fact):
+    elif row.unknown:
         rank = _UNKNOWN
     else:
         rank = _RANK.get(fact.state, _REST)
