@@ -6,7 +6,7 @@ PIP := $(BIN)/python -m pip --disable-pip-version-check
 INSTALL := $(PIP) install --quiet -c constraints.txt
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test check format bench soak pictures clean fresh-constraints
+.PHONY: help demo test check format bench soak pictures docs clean fresh-constraints
 
 help:
 	@echo "make demo       the board with pretend vendors: no network, no configuration, no credentials"
@@ -16,6 +16,7 @@ help:
 	@echo "make bench      the table of speed and memory"
 	@echo "make soak       the tests that take minutes"
 	@echo "make pictures   export the README's pictures"
+	@echo "make docs       write docs/sources.md from the sources"
 	@echo "make clean      remove what the targets above made"
 	@echo "make fresh-constraints   pin the newest versions that pyproject.toml allows"
 
@@ -43,6 +44,9 @@ soak: $(VENV)/.dev
 
 pictures: $(VENV)/.dev
 	$(BIN)/python -m tests.pictures
+
+docs: $(VENV)/.runtime
+	$(BIN)/statusboard sources --markdown > docs/sources.md.new && mv docs/sources.md.new docs/sources.md
 
 clean:
 	rm -rf $(VENV) build dist .hypothesis .import_linter_cache .mypy_cache .pytest_cache .ruff_cache

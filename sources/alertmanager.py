@@ -125,6 +125,20 @@ class Alertmanager(Source[AlertmanagerOptions]):
     summary = "Alerts of Prometheus Alertmanager, Mimir or Grafana as incidents"
     default_interval = 15.0
     scopes_needed = "none of its own; behind a proxy, read access to /api/v2"
+    requests = (1, "source")
+    example = """
+        url: http://alertmanager.example.com:9093
+        expect: Watchdog
+    """
+    setup = """
+        `url` is the address without `/api/v2`; for Mimir it ends with `/alertmanager`, for the one inside Grafana with
+        `/api/alertmanager/grafana`. Behind a proxy, `username` and `password` or a bearer `token` are sent.
+
+        - Name an alert that always fires under `expect` (most setups have `Watchdog`). Without one, an empty list looks
+          the same whether all is well or Prometheus is down.
+        - `filter` narrows to a team's alerts, as in amtool; two boards may read the same Alertmanager.
+    """
+    verified = "real"
 
     def __init__(self, options: AlertmanagerOptions, context: Context) -> None:
         super().__init__(options, context)

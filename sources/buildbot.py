@@ -110,6 +110,20 @@ class Buildbot(Source[BuildbotOptions]):
     Options = BuildbotOptions
     summary = "Builds and waiting build requests of Buildbot"
     scopes_needed = "anonymous read access, which is Buildbot's default"
+    requests = (3, "source")
+    example = """
+        url: https://buildbot.example.com
+        builders: [checkout, "web-*"]
+        default_branch: main
+    """
+    setup = """
+        `url` is the web interface's, as in its links, without `#`. Buildbot lets anybody read by default; one behind
+        basic authentication takes `username` and `password`.
+
+        - Without `builders` and `tags` every configured builder is read.
+        - With `default_branch`, a failure on any other branch is shown but is no fault.
+    """
+    verified = "real"
 
     def __init__(self, options: BuildbotOptions, context: Context) -> None:
         super().__init__(options, context)

@@ -129,6 +129,21 @@ class DeployLog(Source[DeployLogOptions]):
     default_interval = 10.0
     needs_url = False
     scopes_needed = "read access to the file"
+    example = """
+        path: /var/log/deploys.jsonl
+        environment: production
+    """
+    setup = """
+        Each line of the file is one JSON object:
+
+            {"time": "2026-01-02T03:04:05Z", "service": "checkout", "version": "1.4.2", "state": "success"}
+
+        - `statusboard emit` writes such lines from a deploy script or pipeline, also over ssh. Lines of your own may
+          use other common names for the fields (`ts`, `app`, `tag`, `env`, `status` and others).
+        - A line without a state is `unknown`, unless `default_state` says otherwise.
+        - Rotated, truncated and gzipped files are followed; lines that cannot be read are counted and shown.
+    """
+    verified = "real"
 
     def __init__(self, options: DeployLogOptions, context: Context) -> None:
         super().__init__(options, context)

@@ -121,6 +121,25 @@ class HttpJson(Source[HttpJsonOptions]):
     Options = HttpJsonOptions
     summary = "Any JSON API, mapped with JMESPath expressions"
     scopes_needed = "read access to what is asked for"
+    requests = (1, "source")
+    example = """
+        url: https://pager.example.com
+        path: /api/alarms?open=true
+        kind: incident
+        items: alarms
+        id: id
+        fields: {title: summary, state: status, severity: level, url: link, started_at: since}
+        states: {firing: open, acked: acknowledged}
+    """
+    setup = """
+        Maps any JSON API to the board, so that a tool that is not in this list needs no code. `path` is added to `url`;
+        `items` finds the list in the answer, `id` and the values of `fields` are JMESPath expressions on each of its
+        elements, and `states` says what the tool's words mean.
+
+        - A `token` is sent as a bearer token; other schemes go into `headers`, whose values may be references too.
+        - Say `complete: true` when the answer holds all that is open: what is absent is then over.
+    """
+    verified = "documented"
 
     def __init__(self, options: HttpJsonOptions, context: Context) -> None:
         super().__init__(options, context)

@@ -113,6 +113,20 @@ class Roundup(Source[RoundupOptions]):
     summary = "Open issues of a Roundup tracker"
     default_interval = 60.0
     scopes_needed = "username and password of a user with the permissions Rest Access and View on issue, status, user"
+    requests = (1, "source")
+    example = """
+        url: https://tracker.example.com/board/
+        username: "keyring:roundup-username"
+        password: "keyring:roundup-password"
+    """
+    setup = """
+        `url` is the tracker's, as in its links. Its configuration must have the REST API switched on
+        (`[web] enable_rest`, which is the default).
+
+        - Make a user of its own for the board, with a role that may see issues and use the REST API, and no more.
+        - Statuses of your own are read as open until `states` says what they mean: `states: {parked: cancelled}`.
+    """
+    verified = "real"
 
     def __init__(self, options: RoundupOptions, context: Context) -> None:
         super().__init__(options, context)

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import shutil
 import textwrap
-from typing import TYPE_CHECKING, Any
+from textwrap import dedent
+from typing import TYPE_CHECKING
 
 import click
 
@@ -14,25 +15,18 @@ from statusboard.errors import ConfigError
 
 if TYPE_CHECKING:
     from statusboard.registry import OptionInfo, Registry
-    from statusboard.source import Source
 
-#: What a configuration of one's own might hold, by option: an example says more than a type.
-SAMPLES = {
-    "repos": "[acme/checkout]",
-    "path": "/var/log/deploys.jsonl",
-    "kind": "incident",
-    "id": "id",
-    "builders": "[checkout-main]",
-}
 _WIDEST = 24
 
 
 @click.command("sources")
 @click.argument("type", required=False, metavar="[TYPE]", shell_complete=complete_types)
-def command(type: str | None) -> int:
-    """List the types of sources, or print the options of one.
+@click.option("--markdown", is_flag=True, help="Print all built-in types as the document docs/sources.md.")
+def command(type: str | None, markdown: bool) -> int:
+    """List the types of sources, or print how to set one up and what its options are.
 
-    Types come with this program and with plug-ins; a plug-in that cannot be used is listed with its error.
+    Types come with this program and with plug-ins; a plug-in that cannot be used is listed with its error. Behind each
+    type stands how it was verified: against the vendor's real server, recorded answers, or its documentation.
 
     \b
     Examples:
@@ -40,6 +34,11 @@ def command(type: str | None) -> int:
       statusboard sources alertmanager
     """
     known = registry()
+    if markdown:
+        from statusboard.guide import document
+
+        click.echo(document(known), nl=False)
+        return 0
     width = max(60, min(shutil.get_terminal_size((100, 40)).columns, 120))
     click.echo(one(known, type, width) if type else listing(known, width), nl=False)
     return 0
@@ -47,6 +46,7 @@ def command(type: str | None) -> int:
 
 def listing(known: Registry, width: int) -> str:
     """All types: what each reads, where it comes from, and why it cannot be used, if so."""
+    from statusboard.guide import kinds_of
     from statusboard.text import clean
 
     rows: list[tuple[str, str]] = []
@@ -56,7 +56,8 @@ def listing(known: Registry, width: int) -> str:
         except ConfigError:
             rows.append((name, ""))
         else:
-            rows.append((name, f"{clean(cls.summary, 200) or '(no summary)'} ({_kinds(cls)})"))
+            verified = f"; {cls.verified}" if cls.verified else ""
+            rows.append((name, f"{clean(cls.summary, 200) or '(no summary)'} ({kinds_of(cls)}{verified})"))
     lines: list[str] = []
     for (name, text), entry in zip(rows, known.listed(), strict=True):
         if entry.error:
@@ -68,45 +69,41 @@ def listing(known: Registry, width: int) -> str:
 
 
 def one(known: Registry, type: str, width: int) -> str:
-    """What one type reads, what it asks for, its options (its own first), and an example."""
+    """What one type reads, what it asks for, how to set it up, an example, and its options (its own first)."""
+    from statusboard.guide import VERIFIED, example, hourly, kinds_of
+
     cls = known.load(type)
     options = known.describe(type)
     entry = next(entry for entry in known.listed() if entry.name == type)
     lines = [*textwrap.wrap(f"{type}: {cls.summary}", width), ""]
     origin = "built in" if entry.built_in else f"from the package {entry.distribution}"
-    lines += _row("reads", f"{_kinds(cls)} ({origin})", width)
+    lines += _row("reads", f"{kinds_of(cls)} ({origin})", width)
     if cls.default_url:
         lines += _row("url", cls.default_url, width)
     lines += _row("interval", str(Duration(cls.default_interval)), width)
+    lines += _row("requests", hourly(cls), width)
     lines += _row("credentials", cls.scopes_needed or "not said", width)
+    lines += _row("verified", VERIFIED[cls.verified], width)
+    if cls.setup:
+        lines += ["", "Setting it up:", *_prose(cls.setup, width)]
+    lines += ["", "Example:", "", *(f"  {line}" for line in example(cls, options))]
     lines += ["", "Its own options:"]
     own = [option for option in options if not option.common]
     lines += _options(own, width) if own else ["  (none)"]
     lines += ["", "Options of every source:", *_options([o for o in options if o.common], width)]
-    lines += ["", "Example:", "", *(f"  {line}" for line in example(cls, options))]
     return "\n".join(lines) + "\n"
 
 
-def example(cls: type[Source[Any]], options: list[OptionInfo]) -> list[str]:
-    """A short configuration with what this type cannot do without, as lines of YAML."""
-    lines = ["sources:", f"  - type: {cls.type}", f"    name: my-{cls.type}"]
-    if cls.needs_url and not cls.default_url:
-        lines.append(f"    url: https://{cls.type}.example.com")
-    lines += [f"    {o.name}: {_sample(o)}" for o in options if o.required and not o.common]
-    needs = cls.scopes_needed.casefold()
-    if "username" in needs:
-        lines += [f'    {name}: "keyring:{cls.type}-{name}"' for name in ("username", "password")]
-    elif "token" in needs:
-        lines.append(f'    token: "keyring:{cls.type}"    # stored by: statusboard login {cls.type}')
+def _prose(text: str, width: int) -> list[str]:
+    """Markdown for a terminal: paragraphs and list items wrapped, what stands in code left as it is."""
+    lines: list[str] = []
+    for line in dedent(text).strip().splitlines():
+        if line.startswith("    ") or len(line) + 2 <= width:
+            lines.append(f"  {line}".rstrip())
+            continue
+        hang = "  " if line.lstrip().startswith(("- ", "* ")) else ""
+        lines += textwrap.wrap(line, width, initial_indent="  ", subsequent_indent="  " + hang, break_on_hyphens=False)
     return lines
-
-
-def _sample(option: OptionInfo) -> str:
-    return SAMPLES.get(option.name) or ("[...]" if option.type.startswith("a list") else "...")
-
-
-def _kinds(cls: type[Source[Any]]) -> str:
-    return ", ".join(f"{kind}s" for kind in sorted(cls.kinds))
 
 
 def _options(options: list[OptionInfo], width: int) -> list[str]:

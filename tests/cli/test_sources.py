@@ -8,9 +8,10 @@ from pathlib import Path
 import msgspec
 import pytest
 
-from statusboard.cli.sources import example, listing, one
+from statusboard.cli.sources import listing, one
 from statusboard.config import load_config
 from statusboard.errors import ConfigError
+from statusboard.guide import example
 from statusboard.registry import BUILT_IN, Entry, Registry
 from tests.cli.kit import Home
 from tests.config.sources import REGISTRY
@@ -73,7 +74,7 @@ def test_the_example_of_each_type_is_a_valid_configuration(name: str, tmp_path: 
     file = tmp_path / "config.yaml"
     file.write_text("\n".join(lines) + "\n")
     (source,) = load_config(file, registry=INSTALLED).sources
-    assert source.type == name and len(lines) <= 7
+    assert source.type == name and len(lines) <= 14
 
 
 @pytest.mark.parametrize("width", [60, 100, 120])
