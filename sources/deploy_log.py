@@ -1,105 +1,38 @@
-"""A deploy log: a file with one JSON object a line, as deploy scripts write it.  There is no standard, so many names
-are understood for each field (see `ALIASES`), in upper or lower case.
+"""A deploy log: a file with one JSON object a line, as deploy scripts and ``statusboard emit`` write it.
 
-Which lines are of one release: those with the same ``id``; without an id those of the same service, version,
-environment and target that name the same start; without a start a line goes on with the newest release of these four
-while that is still queued or running, and begins a new one otherwise.  An ``id`` must be unique in the log.
+What a line may say, and which lines are of one release, is in `sources._shared.lines`; how a file is followed through
+rotation and truncation in `sources._tail`.
 """
 
 from __future__ import annotations
 
 import asyncio
 import glob
-import hashlib
-from collections.abc import Mapping, Sequence
+from collections import Counter
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Annotated, Any, Final
+from typing import Annotated, Final
 
 import msgspec
 
-from sources._shared.rows import remote_id
+from sources._shared.lines import KINDS, Lines, entry_of
 from sources._tail import Line, Tail, unrotated
 from statusboard.api import (
     BadAnswer,
     Context,
     Http,
+    ItemKind,
     NotFound,
     Part,
-    Release,
     ReleaseState,
     Scope,
     Source,
     SourceOptions,
     TooLarge,
     option,
-    parse_time_exact,
 )
 
-#: Our field: the names it goes by, the first that has a value counts.
-ALIASES: Mapping[str, tuple[str, ...]] = {
-    "id": ("id", "deploy_id", "deployment_id"),
-    "time": ("ts", "time", "timestamp", "@timestamp", "date"),
-    "service": ("service", "app", "project"),
-    "version": ("version", "release", "tag", "sha"),
-    "environment": ("environment", "env"),
-    "target": ("target", "region", "cluster"),
-    "state": ("status", "result", "outcome", "state"),
-    "started": ("started_at", "started"),
-    "ended": ("ended_at", "finished_at", "ended", "finished"),
-    "actor": ("author", "user", "actor"),
-    "revision": ("revision", "commit", "sha"),
-    "previous": ("previous_version", "previous", "from"),
-    "repository": ("repository", "repo"),
-    "url": ("url", "link"),
-    "description": ("description", "message", "msg"),
-    "reason": ("reason", "error"),
-}
-#: What scripts write; a word that is not here (nor in the option ``states``) is unknown.
-STATES: Mapping[str, ReleaseState] = {
-    "queued": "queued",
-    "pending": "queued",
-    "scheduled": "queued",
-    "created": "queued",
-    "blocked": "blocked",
-    "waiting": "blocked",
-    "paused": "blocked",
-    "running": "running",
-    "started": "running",
-    "start": "running",
-    "in_progress": "running",
-    "in-progress": "running",
-    "deploying": "running",
-    "success": "success",
-    "succeeded": "success",
-    "successful": "success",
-    "ok": "success",
-    "passed": "success",
-    "done": "success",
-    "deployed": "success",
-    "true": "success",
-    "warning": "warning",
-    "partial": "warning",
-    "failed": "failed",
-    "failure": "failed",
-    "fail": "failed",
-    "error": "failed",
-    "timeout": "failed",
-    "timed_out": "failed",
-    "false": "failed",
-    "rolled_back": "rolled_back",
-    "rolledback": "rolled_back",
-    "rollback": "rolled_back",
-    "reverted": "rolled_back",
-    "cancelled": "cancelled",
-    "canceled": "cancelled",
-    "aborted": "cancelled",
-    "skipped": "cancelled",
-    "inactive": "inactive",
-    "superseded": "inactive",
-}
-ON_ITS_WAY: Final = frozenset({"queued", "blocked", "running"})
 MAX_FILES: Final = 50
-_NAMES: Final = frozenset(name for names in ALIASES.values() for name in names)
 
 
 class DeployLogOptions(SourceOptions, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -112,7 +45,8 @@ class DeployLogOptions(SourceOptions, frozen=True, kw_only=True, forbid_unknown_
     states: Annotated[dict[str, ReleaseState], option("what this log's own words for states mean")] = msgspec.field(
         default_factory=dict
     )
-    limit: Annotated[int, msgspec.Meta(ge=1, le=10_000), option("how many of the newest releases to keep")] = 500
+    limit: Annotated[int, msgspec.Meta(ge=1, le=10_000), option("how many of the newest of each kind to keep")] = 500
+    kinds: tuple[ItemKind, ...] = ("release",)
 
     def __post_init__(self) -> None:
         if not self.path:
@@ -120,12 +54,12 @@ class DeployLogOptions(SourceOptions, frozen=True, kw_only=True, forbid_unknown_
 
 
 class DeployLog(Source[DeployLogOptions]):
-    """Releases from files of JSON lines."""
+    """Releases, and on request other things, from files of JSON lines."""
 
     type = "deploy-log"
-    kinds = frozenset({"release"})
+    kinds = frozenset({"build", "incident", "release", "ticket"})
     Options = DeployLogOptions
-    summary = "Releases from a log file with one JSON object a line"
+    summary = "Releases (and more, on request) from a log file with one JSON object a line"
     default_interval = 10.0
     needs_url = False
     scopes_needed = "read access to the file"
@@ -141,6 +75,8 @@ class DeployLog(Source[DeployLogOptions]):
         - `statusboard emit` writes such lines from a deploy script or pipeline, also over ssh. Lines of your own may
           use other common names for the fields (`ts`, `app`, `tag`, `env`, `status` and others).
         - A line without a state is `unknown`, unless `default_state` says otherwise.
+        - Lines may tell of other things as well: `"kind": "incident"` (or `build`, `ticket`). List them under `kinds`,
+          for example `kinds: [release, incident]`; by default only releases are read.
         - Rotated, truncated and gzipped files are followed; lines that cannot be read are counted and shown.
     """
     verified = "real"
@@ -148,133 +84,89 @@ class DeployLog(Source[DeployLogOptions]):
     def __init__(self, options: DeployLogOptions, context: Context) -> None:
         super().__init__(options, context)
         self._logs: dict[str, _Log] = {}
-        self._reading: dict[str, asyncio.Task[list[Line]]] = {}
-        self._states = {**STATES, **{word.lower(): state for word, state in options.states.items()}}
+        self._reading: dict[str, asyncio.Task[None]] = {}
 
     async def scopes(self, http: Http) -> Sequence[Scope]:
         paths = await asyncio.to_thread(_matching, self.options.path)
-        self._logs = {str(path): self._logs.get(str(path)) or _Log(path) for path in paths}
-        return [Scope(name=str(path), kind="release", reach="window") for path in paths]
+        self._logs = {str(path): self._logs.get(str(path)) or self._log(path) for path in paths}
+        return [
+            Scope(name=path if kind == "release" else f"{path} {kind}s", kind=kind, reach="window", data=path)
+            for path in map(str, paths)
+            for kind in KINDS
+            if self.wants(kind)
+        ]
 
     async def read(self, scope: Scope, http: Http) -> Part:
-        log = self._logs[scope.name]
-        for line in await self._lines(scope.name, log.tail):
-            self._add(log, line)
-        log.trim(self.options.limit)
-        if log.bad and not log.releases:
-            raise BadAnswer(f"{scope.name}: none of {log.bad} lines tells of a deploy; {log.last_bad}")
-        return scope.part(log.releases.values(), notes=log.notes())
+        log = self._logs[scope.data]
+        await self._advance(scope.data, log)
+        if log.bad and not log.lines:
+            raise BadAnswer(f"{scope.data}: none of {log.bad} lines tells of a deploy; {log.last_bad}")
+        wanted = [kind for kind in KINDS if self.wants(kind)]
+        notes = log.notes(wanted) if scope.kind == wanted[0] else []
+        return scope.part(log.lines.items[scope.kind].values(), notes=notes)
 
-    async def _lines(self, name: str, tail: Tail) -> list[Line]:
-        """The new lines, read in a thread.
+    def _log(self, path: Path) -> _Log:
+        states = {word.lower(): state for word, state in self.options.states.items()}
+        default = self.options.default_state or "unknown"
+        return _Log(Tail(path), Lines(self, limit=self.options.limit, states=states, default_state=default))
 
-        One that our time limit gave up still moves the tail on, so its lines are awaited by the next poll; and a file
-        system that hangs holds up one thread, not one a poll.
+    async def _advance(self, name: str, log: _Log) -> None:
+        """Take the new lines in; all parts of the file, which are read side by side, wait for the same reading.
+
+        One that our time limit gave up still moves the tail on, so the next poll waits for it; and a file system that
+        hangs holds up one thread, not one a poll.
         """
         task = self._reading.get(name)
         if task is None:
-            task = self._reading[name] = asyncio.create_task(asyncio.to_thread(tail.read, self.options.limit))
+            task = self._reading[name] = asyncio.create_task(self._take(log))
         try:
-            return await asyncio.shield(task)
+            await asyncio.shield(task)
         finally:
             if task.done():
-                del self._reading[name]
+                self._reading.pop(name, None)
 
-    def _add(self, log: _Log, line: Line) -> None:
-        if line.data is None:
-            log.complain(line, "too long")
-            return
-        try:
-            row = msgspec.json.decode(line.data.decode("utf-8", "replace"))
-        except (msgspec.DecodeError, RecursionError):
-            log.complain(line, "not JSON")
-            return
-        if not isinstance(row, dict):
-            log.complain(line, "not an object")
-            return
-        row = {name.lower(): value for name, value in row.items()}
-        entry = {field: _first(row, names) for field, names in ALIASES.items()}
-        if not (entry["service"] or entry["version"]):
-            log.complain(line, "names neither a service nor a version")
-            return
-        self._merge(log, entry, _labels(row))
-
-    def _merge(self, log: _Log, entry: dict[str, str], labels: dict[str, str]) -> None:
-        state = self._states.get(entry["state"].lower(), "unknown")
-        if not entry["state"]:
-            state = self.options.default_state or "unknown"
-        time, rough = parse_time_exact(entry["time"])
-        started, started_rough = parse_time_exact(entry["started"])
-        ended, ended_rough = parse_time_exact(entry["ended"])
-        what = (entry["service"], entry["version"], entry["environment"], entry["target"])
-        key = self.key("release", log.identity(entry, what))
-        old = log.releases.pop(key, None)
-        log.newest[what] = key
-        title = " ".join(filter(None, (entry["service"], entry["version"])))
-        log.releases[key] = Release(
-            key=key,
-            source=self.name,
-            title=f"{title} to {entry['environment']}" if entry["environment"] else title,
-            description=entry["description"],
-            reason=entry["reason"],
-            state=state,
-            raw_state=entry["state"],
-            services=(entry["service"],) if entry["service"] else (),
-            environment=entry["environment"],
-            target=entry["target"],
-            version=entry["version"],
-            revision=entry["revision"] or (old.revision if old else ""),
-            previous_version=entry["previous"] or (old.previous_version if old else ""),
-            repository=entry["repository"] or (old.repository if old else ""),
-            url=entry["url"] or (old.url if old else ""),
-            actor=entry["actor"] or (old.actor if old else ""),
-            labels={**(old.labels if old else {}), **labels},
-            started_at=started or (old.started_at if old else None) or time,
-            updated_at=time,
-            ended_at=ended if state in ON_ITS_WAY or state == "unknown" else ended or time,
-            approximate=rough or started_rough or ended_rough or bool(old and old.approximate),
-        )
+    async def _take(self, log: _Log) -> None:
+        for line in await asyncio.to_thread(log.tail.read, self.options.limit):
+            log.add(line)
+        log.lines.trim()
 
 
 class _Log:
-    """One file: how far it is read, its newest releases in the order of their last lines, and what was wrong."""
+    """One file: how far it is read, what its lines have told, and what was wrong with some."""
 
-    def __init__(self, path: Path) -> None:
-        self.tail = Tail(path)
-        self.releases: dict[str, Release] = {}
-        self.newest: dict[tuple[str, ...], str] = {}
+    def __init__(self, tail: Tail, lines: Lines) -> None:
+        self.tail = tail
+        self.lines = lines
         self.bad = 0
         self.last_bad = ""
+        self._kinds: Counter[ItemKind] = Counter()
 
-    def identity(self, entry: Mapping[str, str], what: tuple[str, ...]) -> str:
-        """The remote id of the release that a line is about."""
-        if entry["id"]:
-            return remote_id(entry["id"])
-        newest = self.releases.get(self.newest.get(what, ""))
-        if not entry["started"] and newest is not None and newest.state in ON_ITS_WAY:
-            return newest.key.split(":", 2)[2]
-        text = "\0".join((*what, entry["started"] or entry["time"]))
-        return hashlib.blake2b(text.encode("utf-8", "replace"), digest_size=12).hexdigest()
+    def add(self, line: Line) -> None:
+        if line.data is None:
+            self._complain(line, "too long")
+            return
+        try:
+            entry = entry_of(line.data)
+        except BadAnswer as exc:
+            self._complain(line, str(exc))
+        else:
+            self._kinds[entry.kind] += 1
+            self.lines.add(entry)
 
-    def trim(self, limit: int) -> None:
-        """Keep the newest ``limit`` releases."""
-        while len(self.releases) > limit:
-            del self.releases[next(iter(self.releases))]
-        if len(self.newest) > 2 * limit:
-            self.newest = {what: key for what, key in self.newest.items() if key in self.releases}
-
-    def complain(self, line: Line, why: str) -> None:
-        self.bad += 1
-        where = f"line {line.number} of {line.file}" if line.number else line.file
-        self.last_bad = f"the last is {where}: {why}"
-
-    def notes(self) -> list[str]:
+    def notes(self, kinds: Sequence[ItemKind]) -> list[str]:
         notes = []
         if self.bad:
             notes.append(f"{self.bad} bad line{'s' if self.bad > 1 else ''} skipped, {self.last_bad}")
         if self.tail.skipped:
             notes.append(f"{self.tail.path.name}: only its end is read, {self.tail.skipped >> 20} MB were left out")
+        if left := sorted(kind for kind in self._kinds if kind not in kinds):
+            notes.append(f"{self.tail.path.name} tells of {', '.join(f'{k}s' for k in left)} too; see `kinds`")
         return notes
+
+    def _complain(self, line: Line, why: str) -> None:
+        self.bad += 1
+        where = f"line {line.number} of {line.file}" if line.number else line.file
+        self.last_bad = f"the last is {where}: {why}"
 
 
 def _matching(pattern: str) -> list[Path]:
@@ -289,19 +181,3 @@ def _matching(pattern: str) -> list[Path]:
     if len(paths) > MAX_FILES:
         raise TooLarge(f"{pattern}: matches {len(paths)} files, more than {MAX_FILES}")
     return paths
-
-
-def _first(row: Mapping[str, Any], names: Sequence[str]) -> str:
-    """The first of these fields that has a value, as text."""
-    return next((text for name in names if (text := _text(row.get(name)))), "")
-
-
-def _text(value: object) -> str:
-    if isinstance(value, bool):
-        return "true" if value else "false"
-    return str(value).strip() if isinstance(value, str | int | float) else ""
-
-
-def _labels(row: Mapping[str, Any]) -> dict[str, str]:
-    """What else the line says, for the rules that find owners."""
-    return {name: text for name, value in row.items() if name not in _NAMES and (text := _text(value))}

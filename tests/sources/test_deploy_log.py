@@ -452,3 +452,24 @@ async def test_a_poll_that_was_given_up_loses_no_line(log: Path) -> None:
 def test_an_empty_path_is_refused() -> None:
     with pytest.raises(msgspec.ValidationError, match="`path`"):
         make("")
+
+
+# -- other kinds -------------------------------------------------------------------------------------------------------
+
+
+async def test_other_kinds_are_read_on_request_each_as_a_part_of_its_own(log: Path) -> None:
+    incident = {"kind": "incident", "title": "Till is slow", "state": "open", "time": "2026-01-02T03:04:05Z"}
+    log.write_bytes(lines(deploy("1"), incident))
+    plain = await read_one(make(log), HTTP)
+    assert [item.kind for item in plain.items] == ["release"]
+    assert plain.notes == (f"{log.name} tells of incidents too; see `kinds`",)
+
+    source = make(log, kinds=("release", "incident"))
+    both = await read_all(source, HTTP)
+    assert {part.scope: [item.kind for item in part.items] for part in both.parts} == {
+        str(log): ["release"],
+        f"{log} incidents": ["incident"],
+    }
+    append(log, lines({**incident, "state": "resolved"}))
+    again = await read_all(source, HTTP)
+    assert [[item.state for item in part.items] for part in again.parts] == [["success"], ["resolved"]]
