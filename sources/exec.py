@@ -1,0 +1,253 @@
+"""A command of your own: what it prints becomes items, so that any tool that a script can ask is on the board.
+
+``format: lines`` reads JSON lines of our schema (`sources._shared.lines`).  ``format: nagios`` reads a check that keeps
+to the Monitoring Plugins' convention: the exit code is the state, the first line of output up to ``|`` what it says
+(monitoring-plugins.org, doc/guidelines.html); such a check is one incident while it is not OK.
+
+The command is a list of arguments and never sees a shell.  It has no input and a time limit; when that is over, or it
+prints too much, it is ended with all that it started.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import os
+import signal
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Annotated, Final, Literal
+
+import msgspec
+
+from sources._shared.lines import KINDS, Lines, entry_of
+from statusboard.api import (
+    BadAnswer,
+    Context,
+    Http,
+    Incident,
+    IncidentState,
+    ItemKind,
+    NotFound,
+    Part,
+    Refused,
+    Scope,
+    Severity,
+    Source,
+    SourceOptions,
+    Timeout,
+    TooLarge,
+    clean,
+    option,
+)
+
+MAX_OUTPUT: Final = 4 << 20
+"""Bytes; of what is printed as errors only the end is kept."""
+MAX_ERRORS: Final = 4096
+MAX_ITEMS: Final = 2000
+DRAIN_LIMIT: Final = 1.0
+"""Seconds."""
+
+#: Exit codes of a check.
+CHECKS: Mapping[int, tuple[str, IncidentState, Severity]] = {
+    0: ("OK", "resolved", "info"),
+    1: ("WARNING", "open", "medium"),
+    2: ("CRITICAL", "open", "critical"),
+    3: ("UNKNOWN", "unknown", "unknown"),
+}
+
+
+class ExecOptions(SourceOptions, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """Options of ``type: exec``."""
+
+    command: Annotated[tuple[str, ...], option("the program and its arguments, as a list; no shell is involved")]
+    format: Annotated[
+        Literal["lines", "nagios"], option("lines: JSON lines, as for deploy-log; nagios: a check's exit code and text")
+    ] = "lines"
+    directory: Annotated[str, option("where to run it; else where the board was started", path=True)] = ""
+    complete: Annotated[bool, option("lines: it prints all there is, so that what it leaves out is over")] = False
+    title: Annotated[str, option("nagios: what the check is called; else the program's name")] = ""
+
+    def __post_init__(self) -> None:
+        if not self.command or not self.command[0]:
+            raise ValueError("`command` is empty; write a list such as [/usr/local/bin/alarms, --json]")
+        if len(self.command) == 1 and " " in self.command[0] and not Path(self.command[0]).exists():
+            words = ", ".join(self.command[0].split())
+            raise ValueError(f"`command` is split by no shell; write it as a list: [{clean(words, 80)}]")
+        if any("\0" in word for word in self.command):
+            raise ValueError("`command` holds a NUL character, which no argument can")
+        if self.format == "nagios" and set(self.kinds) - {"incident"}:
+            raise ValueError("`kinds`: a check tells of incidents only")
+
+
+class Output(msgspec.Struct, frozen=True):
+    """What a command printed, and how it ended (negative: by that signal)."""
+
+    code: int
+    out: bytes
+    errors: bytes
+
+    def said(self) -> str:
+        """How it ended, with the end of what it said of its troubles."""
+        how = f"ended by signal {-self.code}" if self.code < 0 else f"exit code {self.code}"
+        words = clean((self.errors or self.out[-MAX_ERRORS:]).decode("utf-8", "replace")[-300:], 200)
+        return f"{how}: {words}" if words else how
+
+
+class Told(msgspec.Struct, frozen=True):
+    """What the lines of one run tell, and what is wrong with some of them (``""`` for nothing)."""
+
+    lines: Lines
+    fault: str
+    notes: tuple[str, ...]
+
+
+class Exec(Source[ExecOptions]):
+    """Items from what a command prints."""
+
+    type = "exec"
+    kinds = frozenset(KINDS)
+    Options = ExecOptions
+    summary = "What a command prints: JSON lines, or the result of a Nagios check"
+    default_interval = 60.0
+    needs_url = False
+    scopes_needed = "what the command needs; it runs as you, with your environment"
+    example = """
+        command: [/usr/local/bin/open-alarms, --json]
+        kinds: [incident]
+        complete: true
+        timeout: 20s
+    """
+    setup = """
+        Each line that the command prints is one JSON object, as in a deploy log (see `deploy-log`); `kind` says what it
+        tells of:
+
+            {"kind": "incident", "id": "db-1", "title": "Disk full", "state": "open", "severity": "critical"}
+
+        - Say `complete: true` where the command prints all that is open: what it leaves out is then over.
+        - Any Nagios check will do as well: `command: [/usr/lib/nagios/plugins/check_disk, -w, 20%]` with
+          `format: nagios`. It is one incident while it is not OK; UNKNOWN is never taken for well.
+        - The command is ended after `timeout`, and an exit code other than 0 (for a check: above 3) is a fault of this
+          source. Only the main configuration may hold `exec`, no included file.
+    """
+    verified = "real"
+
+    def __init__(self, options: ExecOptions, context: Context) -> None:
+        super().__init__(options, context)
+        self._name = options.title or Path(options.command[0]).name
+
+    async def scopes(self, http: Http) -> Sequence[Scope]:
+        output = await run(self.options.command, self.options.directory, float(self.options.timeout))
+        if self.options.format == "nagios":
+            return [Scope(name=self._name, kind="incident", reach="complete", data=output)]
+        if output.code:
+            raise BadAnswer(f"{self._name}: {output.said()}")
+        reach: Literal["complete", "window"] = "complete" if self.options.complete else "window"
+        wanted = [kind for kind in KINDS if self.wants(kind)]
+        told = self._told(output.out, wanted)
+        return [Scope(name=f"{kind}s", kind=kind, reach=reach, data=told) for kind in wanted]
+
+    async def read(self, scope: Scope, http: Http) -> Part:
+        if self.options.format == "nagios":
+            item = self._checked(scope.data)
+            return scope.part([item] if item else [])
+        told: Told = scope.data
+        part = scope.part(told.lines.items[scope.kind].values(), notes=told.notes)
+        # What could not be read may have been of any kind: nothing is over because of it.
+        return msgspec.structs.replace(part, error=BadAnswer(told.fault)) if told.fault else part
+
+    def _told(self, out: bytes, wanted: Sequence[ItemKind]) -> Told:
+        lines, bad, last, other = Lines(self, limit=MAX_ITEMS), 0, "", 0
+        rows = [row for row in out.splitlines() if row.strip()]
+        if len(rows) > MAX_ITEMS:
+            raise TooLarge(f"{self._name}: prints {len(rows)} lines, more than {MAX_ITEMS}")
+        for number, row in enumerate(rows, 1):
+            try:
+                entry = entry_of(row)
+            except BadAnswer as exc:
+                bad, last = bad + 1, f"line {number}: {exc}"
+                continue
+            other += entry.kind not in wanted
+            lines.add(entry)
+        fault = f"{bad} of {len(rows)} lines could not be read: {last}" if bad else ""
+        left = f"{other} of {len(rows)} lines tell of what `kinds` does not ask for"
+        return Told(lines, fault, (left,) if other else ())
+
+    def _checked(self, output: Output) -> Incident | None:
+        if output.code not in CHECKS:
+            raise BadAnswer(f"{self._name}: no check ends so: {output.said()}")
+        word, state, severity = CHECKS[output.code]
+        first, _, more = output.out.decode("utf-8", "replace").strip().partition("\n")
+        if not output.code:
+            return None
+        return Incident(
+            key=self.key("incident", "check"),
+            source=self.name,
+            title=self._name,
+            description=more.partition("|")[0].strip(),
+            reason=first.partition("|")[0].strip(),
+            state=state,
+            severity=severity,
+            raw_state=word,
+        )
+
+
+async def run(command: Sequence[str], directory: str, limit: float) -> Output:
+    """Run a command to its end.  `NotFound`, `Refused`, `Timeout`, `TooLarge` as `SourceError`s."""
+    name = Path(command[0]).name
+    try:
+        process = await asyncio.create_subprocess_exec(
+            *command,
+            stdin=asyncio.subprocess.DEVNULL,
+            stdout=asyncio.subprocess.PIPE,
+            stderr=asyncio.subprocess.PIPE,
+            cwd=directory or None,
+            start_new_session=True,  # what it starts is ended with it
+        )
+    except FileNotFoundError as exc:
+        what = f"the folder {directory}" if directory and exc.filename == directory else f"the program {command[0]}"
+        raise NotFound(f"{what} is not there") from None
+    except (OSError, ValueError) as exc:
+        reason = exc.strerror if isinstance(exc, OSError) and exc.strerror else type(exc).__name__
+        raise Refused(f"{command[0]} cannot be run: {reason.lower()}") from None
+    assert process.stdout is not None
+    assert process.stderr is not None
+    try:
+        async with asyncio.timeout(limit):
+            out, errors = await asyncio.gather(_all(process.stdout, name), _end(process.stderr))
+            return Output(await process.wait(), out, errors)
+    except TimeoutError:
+        raise Timeout(f"{name}: did not end within {limit:g} s") from None
+    finally:
+        await _stop(process)
+
+
+async def _all(stream: asyncio.StreamReader, name: str) -> bytes:
+    chunks, size = [], 0
+    while chunk := await stream.read(1 << 16):
+        size += len(chunk)
+        if size > MAX_OUTPUT:
+            raise TooLarge(f"{name}: prints more than {MAX_OUTPUT >> 20} MB")
+        chunks.append(chunk)
+    return b"".join(chunks)
+
+
+async def _end(stream: asyncio.StreamReader) -> bytes:
+    end = b""
+    while chunk := await stream.read(1 << 16):
+        end = (end + chunk)[-MAX_ERRORS:]
+    return end
+
+
+async def _stop(process: asyncio.subprocess.Process) -> None:
+    """End the command and whatever it left running, also when we are being cancelled ourselves."""
+    with contextlib.suppress(ProcessLookupError, PermissionError):
+        os.killpg(process.pid, signal.SIGKILL)
+    if process.returncode is None:
+        await asyncio.shield(asyncio.ensure_future(process.wait()))
+    # What is left in the pipes keeps them open.  Something that took a session of its own may hold them for longer.
+    with contextlib.suppress(TimeoutError):
+        async with asyncio.timeout(DRAIN_LIMIT):
+            for stream in (process.stdout, process.stderr):
+                while stream is not None and await stream.read(1 << 16):
+                    pass
