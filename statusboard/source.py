@@ -42,6 +42,23 @@ class TLSOptions(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     verify: bool = True
 
 
+class TLSData(Struct, frozen=True, kw_only=True):
+    """`TLSOptions` as text in PEM form in place of paths, for sources that find it elsewhere (`Source.tls`)."""
+
+    ca: str = ""
+    cert: str = ""
+    key: str = ""
+    verify: bool = True
+
+    def __repr__(self) -> str:
+        return "TLSData(***)"
+
+    __str__ = __repr__
+
+    def __rich_repr__(self) -> list[tuple[str, Any]]:
+        return []
+
+
 class SourceOptions(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """The options every source takes.  A source adds its own by subclassing; field docs come from `option`.
 
@@ -70,7 +87,7 @@ OptionsType: TypeAlias = type[SourceOptions]
 
 
 class Credentials(Struct, frozen=True, kw_only=True):
-    """The resolved secrets of one source, in clear, for `Source.sign` alone."""
+    """The resolved secrets of one source, in clear, for `Source.sign` and `Source.sign_request` alone."""
 
     token: str = ""
     username: str = ""
@@ -260,6 +277,33 @@ class Source(Generic[O]):
             return {"Authorization": basic(credentials.username, credentials.password)}
         return {}
 
+    async def sign_request(
+        self, credentials: Credentials, method: str, url: str, headers: Mapping[str, str], body: bytes
+    ) -> Mapping[str, str]:
+        """Headers that sign this one request, for vendors whose signature covers it or whose tokens live for minutes.
+
+        Asked for when the request is about to be sent to one of the source's own origins, and for nothing else;
+        ``headers`` (names in lower case) are what it is sent with so far, ``Host`` apart.  `sign` is asked again after
+        the vendor has refused a credential: whatever was remembered here is to be forgotten there.
+        """
+        return {}
+
+    def fault(self, reply: Reply, error: SourceError) -> SourceError:
+        """The error for an answer that is not 2xx; ``error`` is what its status says.
+
+        For vendors whose status says too little: a 400 may mean that they ask us to come back later.  At most the first
+        64 kB of the body are there.
+        """
+        return error
+
+    def base_url(self) -> str:
+        """The URL that paths are below.  Asked for at the first request, once; ``""`` where there is none."""
+        return self.options.url or self.default_url
+
+    def tls(self) -> TLSOptions | TLSData:
+        """Whom to trust, and as whom to connect, at the source's own origins.  Asked for at each request."""
+        return self.options.tls
+
     def request_headers(self) -> Mapping[str, str]:
         """Headers of every request (``Accept`` and the like); no secrets."""
         return {"Accept": "application/json"}
@@ -428,6 +472,7 @@ __all__ = [
     "Scope",
     "Source",
     "SourceOptions",
+    "TLSData",
     "TLSOptions",
     "basic",
     "option",

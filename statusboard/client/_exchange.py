@@ -17,7 +17,7 @@ from statusboard.client._reading import Answer, Headers, read_body
 from statusboard.client._shared import USER_AGENT, Lane, Shared
 from statusboard.client._signing import Signature, Signer, lowered
 from statusboard.client._urls import Target, Targets, checked
-from statusboard.errors import AuthError, BadAnswer, RateLimited, Refused, SourceError, Timeout, TooLarge
+from statusboard.errors import AuthError, BadAnswer, RateLimited, Refused, Timeout, TooLarge
 from statusboard.model import Validator
 from statusboard.source import Source, SourceOptions
 
@@ -55,7 +55,8 @@ class Exchange:
         self._concurrency = source.concurrency
         self._shared = shared
         self._clock = shared.clock
-        self._tls = options.tls
+        self._source = source
+        self._explains = type(source).fault is not Source.fault
         self._targets = targets
         self._signer = signer
         self._timeout = float(options.timeout)
@@ -76,7 +77,7 @@ class Exchange:
         Everything else is raised as a `SourceError`.
         """
         signature = self._signer.ready or await self._signer.signature()
-        if not target.home and signature.headers:
+        if not target.home and (signature.headers or self._signer.each):
             _refuse_downgrade(self._targets.base, target)
         answer = await self._turn(call, target, signature)
         if answer.status not in _REDIRECTS:
@@ -116,11 +117,14 @@ class Exchange:
             if target.home and (wait := lane.ledger.refused_for(target.area, self._clock.now())):
                 raise RateLimited(f"{where}: not sent, the quota is used up for {wait:.0f} s more", retry_after=wait)
             headers = self._headers(call, target, signature)
-            request = httpx.Request(
-                call.method, target.url, headers=headers, content=call.body, extensions=self._extensions
-            )
             async with asyncio.timeout(self._timeout * WHOLE_REQUEST):
-                transports = await self._shared.transports(target.url, target.origin, self._tls, home=target.home)
+                if self._signer.each and target.home:
+                    headers = await self._sign(call, target, signature, headers)
+                request = httpx.Request(
+                    call.method, target.url, headers=headers, content=call.body, extensions=self._extensions
+                )
+                tls = self._source.tls()
+                transports = await self._shared.transports(target.url, target.origin, tls, home=target.home)
                 transport = transports.lend()
                 try:
                     response = await self._send(transport, request)
@@ -171,6 +175,14 @@ class Exchange:
             raw.append((b"if-modified-since", call.validator.last_modified.encode("latin-1", "replace")))
         return raw
 
+    async def _sign(
+        self, call: Call, target: Target, signature: Signature, raw: list[tuple[bytes, bytes]]
+    ) -> list[tuple[bytes, bytes]]:
+        """The headers of a request with those that sign it, which win."""
+        headers = {name.decode("ascii"): value.decode("latin-1") for name, value in raw}
+        signed = await self._signer.sign_each(signature, call.method, target.text, headers, call.body or b"")
+        return list(_encoded({**headers, **signed}).values())
+
     async def _read(
         self, response: httpx.Response, call: Call, target: Target, signature: Signature, lane: Lane, where: str
     ) -> Answer:
@@ -188,7 +200,10 @@ class Exchange:
         elif status in _REDIRECTS or (status == 304 and call.validator is not None):
             await _drain(response)
         else:
-            fault = await _fault(response, headers, where, now)
+            error_body = await _error_body(response, headers, where)
+            fault = fault_of(status, headers.lower, error_body, where, now)
+            if self._explains and target.home:
+                fault = self._source.fault(Answer(status, target.text, headers, error_body, where=where), fault)
             if isinstance(fault, RateLimited) and target.home:
                 lane.ledger.block(_UNEXPLAINED_PAUSE if fault.retry_after is None else fault.retry_after, now)
             raise self._advised(fault, call, target, signature) if isinstance(fault, AuthError) else fault
@@ -198,8 +213,8 @@ class Exchange:
         """What a person should know of a refusal, beside the vendor's words."""
         if target.home:
             self._signer.refused()
-            advice = "" if signature.headers else "no credential is configured for this source"
-        elif signature.headers:
+            advice = "" if signature.headers or self._signer.each else "no credential is configured for this source"
+        elif signature.headers or self._signer.each:
             way = "redirected to" if call.redirected else "it lies at"
             advice = f"{way} {target.origin}, where the credential is not sent; is url: right?"
         else:
@@ -224,12 +239,11 @@ def _refuse_downgrade(before: httpx.URL, target: Target) -> None:
         raise Refused(f"{target.origin} is not asked: the way there leads from https to http")
 
 
-async def _fault(response: httpx.Response, headers: Headers, where: str, now: datetime) -> SourceError:
+async def _error_body(response: httpx.Response, headers: Headers, where: str) -> bytes:
     try:
-        body = await _body(response, headers, where, ERROR_BYTES)
+        return await _body(response, headers, where, ERROR_BYTES)
     except (TooLarge, BadAnswer, httpx.HTTPError):
-        body = b""  # the status says enough
-    return fault_of(response.status_code, headers.lower, body, where, now)
+        return b""  # the status says enough
 
 
 async def _body(response: httpx.Response, headers: Headers, where: str, limit: int) -> bytes:

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import asyncio
+import os
 import ssl
+import tempfile
 import urllib.request
 from collections import deque
 from collections.abc import Callable
 from math import inf
 from pathlib import Path
+from typing import TypeAlias
 
 import httpx
 
@@ -17,7 +20,7 @@ from statusboard.client._budget import Ledger
 from statusboard.client._queue import OUTSIDE, FairQueue
 from statusboard.clock import Clock
 from statusboard.errors import TransportError
-from statusboard.source import TLSOptions
+from statusboard.source import TLSData, TLSOptions
 from statusboard.text import clean
 
 KEEP_ALIVE = 120.0
@@ -27,6 +30,8 @@ PROXIES_KEPT = 60.0
 """Seconds for which the environment's (on some systems: the settings') proxies are not asked for again."""
 
 USER_AGENT = f"statusboard/{__version__}"
+
+TLS: TypeAlias = TLSOptions | TLSData
 
 _PLAIN = TLSOptions()
 _MOST_LANES = 512
@@ -98,8 +103,8 @@ class Shared:
         self._proxies_until = 0.0
         self._patience = patience
         self._lanes: dict[tuple[str, str], Lane] = {}
-        self._transports: dict[tuple[str, TLSOptions], Transports] = {}
-        self._contexts: dict[TLSOptions, asyncio.Task[ssl.SSLContext]] = {}
+        self._transports: dict[tuple[str, TLS], Transports] = {}
+        self._contexts: dict[TLS, asyncio.Task[ssl.SSLContext]] = {}
         self._no_tls = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)  # for plain http: making one by default takes long
 
     @property
@@ -132,7 +137,7 @@ class Shared:
             lane.queue.limit = min(lane.queue.limit, concurrency)
         return lane
 
-    async def transports(self, url: httpx.URL, origin: str, tls: TLSOptions, *, home: bool) -> Transports:
+    async def transports(self, url: httpx.URL, origin: str, tls: TLS, *, home: bool) -> Transports:
         """The connections to use.  Each configured origin has its own; all others share some per TLS option and proxy.
 
         Foreign origins get no client certificate, and theirs is verified whatever ``tls:`` says of the source's own
@@ -141,7 +146,7 @@ class Shared:
         if self._fixed is not None:
             return self._fixed
         if not home:
-            tls = TLSOptions(ca=tls.ca)
+            tls = type(tls)(ca=tls.ca)
         proxy = self._proxy(url)
         key = (origin if home else f"proxy {proxy}", tls if url.scheme == "https" or not home else _PLAIN)
         transports = self._transports.get(key)
@@ -166,7 +171,7 @@ class Shared:
             self._proxies[place] = _proxy_for(*place)
         return self._proxies[place]
 
-    async def _context(self, tls: TLSOptions) -> ssl.SSLContext:
+    async def _context(self, tls: TLS) -> ssl.SSLContext:
         # In a thread: loading the authorities takes tens of milliseconds.  In a task: who asks first may be cancelled.
         task = self._contexts.get(tls)
         if task is None:
@@ -196,28 +201,60 @@ def _proxy_for(scheme: str, netloc: bytes) -> str | None:
     return proxy if "://" in proxy else f"http://{proxy}"
 
 
-def _context(tls: TLSOptions, trust_env: bool) -> ssl.SSLContext:
-    """Raises `TransportError` where a file of ``tls:`` cannot be used."""
-    ca, cert, key = (_readable(name, getattr(tls, name)) for name in ("ca", "cert", "key"))
-    try:
-        if ca:
-            context = ssl.create_default_context(cafile=ca)
-        else:
-            # The authorities that come with the library, and those of the system: companies add their own there.
-            context = httpx.create_ssl_context(trust_env=trust_env)
-            context.load_default_certs()
-    except (OSError, ValueError):  # ssl.SSLError is an OSError
-        raise TransportError(f"tls.ca: {clean(ca)} holds no certificates in PEM form") from None
-    try:
+def _context(tls: TLS, trust_env: bool) -> ssl.SSLContext:
+    """Raises `TransportError` where a file of ``tls:``, or the text in its place, cannot be used."""
+    context = _trusting(tls, trust_env)
+    if isinstance(tls, TLSData):
+        if tls.cert:
+            _identify_by_text(context, tls)
+    else:
+        cert, key = _readable("cert", tls.cert), _readable("key", tls.key)
         if cert:
-            # An encrypted key would ask for its password on the terminal; with an empty one it fails instead.
-            context.load_cert_chain(cert, key or None, password=lambda: "")
-    except (OSError, ValueError):
-        raise TransportError("tls.cert, tls.key: not a certificate and its unencrypted key in PEM form") from None
+            _identify(context, cert, key, "tls.cert, tls.key")
     if not tls.verify:
         context.check_hostname = False
         context.verify_mode = ssl.CERT_NONE
     return context
+
+
+def _trusting(tls: TLS, trust_env: bool) -> ssl.SSLContext:
+    place = "the certificate authority"
+    try:
+        if isinstance(tls, TLSData):
+            if tls.ca:
+                return ssl.create_default_context(cadata=tls.ca)
+        elif ca := _readable("ca", tls.ca):
+            place = f"tls.ca: {clean(ca)}"
+            return ssl.create_default_context(cafile=ca)
+        # The authorities that come with the library, and those of the system: companies add their own there.
+        context = httpx.create_ssl_context(trust_env=trust_env)
+        context.load_default_certs()
+        return context
+    except (OSError, TypeError, ValueError):  # ssl.SSLError is an OSError; what is not ASCII is a TypeError
+        raise TransportError(f"{place} holds no certificates in PEM form") from None
+
+
+def _identify(context: ssl.SSLContext, cert: str, key: str, what: str) -> None:
+    try:
+        # An encrypted key would ask for its password on the terminal; with an empty one it fails instead.
+        context.load_cert_chain(cert, key or None, password=lambda: "")
+    except (OSError, ValueError):
+        raise TransportError(f"{what}: not a certificate and its unencrypted key in PEM form") from None
+
+
+def _identify_by_text(context: ssl.SSLContext, tls: TLSData) -> None:
+    """The library takes a client certificate from a file only: from one that nobody else may read, gone at once."""
+    try:
+        handle, path = tempfile.mkstemp(prefix="statusboard-")
+        try:
+            with open(handle, "w", encoding="utf-8", errors="replace") as file:
+                file.write(f"{tls.cert}\n{tls.key}\n")
+            _identify(context, path, "", "the client certificate and its key")
+        finally:
+            os.unlink(path)
+    except OSError as exc:
+        reason = (exc.strerror or "it cannot be written").lower()
+        raise TransportError(f"the client certificate needs a temporary file: {reason}") from None
 
 
 def _readable(name: str, path: str) -> str:

@@ -44,7 +44,7 @@ class SourceClient:
         self.name = source.name
         self.validators = validators
         self._clock = shared.clock
-        self._targets = Targets(options.url or source.default_url, source.origins())
+        self._targets = Targets(source.base_url, source.origins())
         self._signer = Signer(source, options, keychain, shared.salt)
         self._exchange = Exchange(shared, source, options, self._targets, self._signer)
         self._signature: Signature | None = None

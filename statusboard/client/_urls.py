@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import TypeAlias
 from urllib.parse import urlencode
 
@@ -38,10 +38,10 @@ class Target(Struct, frozen=True):
 
 
 class Targets:
-    """What a source's paths and URLs lead to, given its base and its further origins."""
+    """What a source's paths and URLs lead to, given its base (asked for once, when needed) and its further origins."""
 
-    def __init__(self, base: str, origins: Sequence[str]) -> None:
-        self._text = base
+    def __init__(self, base: Callable[[], str], origins: Sequence[str]) -> None:
+        self._find = base
         self._more = origins
         self._base: httpx.URL | None = None
         self._home: frozenset[str] = frozenset()
@@ -51,9 +51,9 @@ class Targets:
     def base(self) -> httpx.URL:
         """The source's own URL; `Refused` where it has none that can be asked."""
         if self._base is None:
-            if not self._text:
+            if not (found := self._find()):
                 raise Refused("no url is configured for this source")
-            self._base = checked(self._text)
+            self._base = checked(found)
             self._home = frozenset(origin_of(url) for url in (self._base, *map(checked, self._more)))
         return self._base
 

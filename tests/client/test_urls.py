@@ -87,7 +87,7 @@ def test_origins(url: str, origin: str):
 
 
 def test_what_is_home_and_how_it_is_named():
-    targets = Targets("https://ci.example/api/v3", ("https://uploads.example",))
+    targets = Targets(lambda: "https://ci.example/api/v3", ("https://uploads.example",))
     at = targets.of("/repos/a/b?token=geheim")
     assert (at.home, at.area, at.where) == (True, "repos", "/api/v3/repos/a/b")
     assert targets.of("https://uploads.example:443/x").home
@@ -101,7 +101,7 @@ def test_what_is_home_and_how_it_is_named():
 
 def test_a_source_without_a_url_says_so():
     with pytest.raises(Refused, match="no url is configured"):
-        Targets("", ()).of("/x")
+        Targets(lambda: "", ()).of("/x")
 
 
 @pytest.mark.parametrize(
