@@ -1,0 +1,293 @@
+"""Redmine (REST API): open issues as tickets, of some projects, of a saved query, or all that the key's owner sees.
+
+Three facts that the real server (5.0) showed:
+
+- A key that was revoked, and any key where the REST API is turned off, is taken for no key: issues come with 200, but
+  only those that anybody may see.  So each poll first asks /users/current.json, which needs a key that counts.
+- Statuses are each site's own.  Whether one is closed is a fact (``is_closed``, from 5.0 on in each issue, before it in
+  /issue_statuses.json); names only tell more, and only the English ones that Redmine comes with are known.
+- A saved query takes the place of every filter but the project; one that belongs to a project is 404 without it.
+
+Docs: redmine.org, Rest_api, Rest_Issues, Rest_IssueStatuses.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Annotated, Any, Final
+
+import msgspec
+
+from sources._shared.rows import Rows, need, remote_id
+from statusboard.api import (
+    AuthError,
+    BadAnswer,
+    Context,
+    Credentials,
+    Http,
+    Item,
+    ItemKind,
+    NotFound,
+    Part,
+    Scope,
+    Source,
+    SourceOptions,
+    Ticket,
+    TicketState,
+    clean,
+    option,
+    parse_time,
+)
+
+#: What the names of open statuses add: Redmine's own are New, In Progress, Resolved (to be verified), Feedback.
+OPEN: Mapping[str, TicketState] = {
+    "new": "open",
+    "feedback": "open",
+    "in progress": "in_progress",
+    "resolved": "in_progress",
+}
+#: What the names of closed statuses add: Redmine's own are Closed and Rejected.
+CLOSED: Mapping[str, TicketState] = {
+    "closed": "done",
+    "rejected": "cancelled",
+}
+OVER: Final = frozenset({"done", "cancelled"})
+STATUSES_KEPT: Final = 600.0
+#: The most that Redmine gives at once.
+PAGE: Final = 100
+
+
+class RedmineOptions(SourceOptions, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """Options of ``type: redmine``; ``url`` is the server's root."""
+
+    projects: Annotated[tuple[str, ...], option("only issues of these projects, by identifier as in their URLs")] = ()
+    subprojects: Annotated[bool, option("issues of the projects' subprojects as well")] = True
+    query_id: Annotated[
+        int, msgspec.Meta(ge=0), option("the issues of this saved query (the number in its URL), not all open ones")
+    ] = 0
+    states: Annotated[
+        dict[str, TicketState], option("what this server's own statuses mean, e.g. {In Review: in_progress}")
+    ] = msgspec.field(default_factory=dict)
+    limit: Annotated[
+        int, msgspec.Meta(ge=1, le=1_000), option("how many issues to read of each project, the newest changes first")
+    ] = 200
+
+    def __post_init__(self) -> None:
+        for project in self.projects:
+            if not project or not project.isprintable() or set(project) & set("/?#, "):
+                raise ValueError(f"`projects`: {project[:80]!r} is no identifier; it is in the URL, /projects/<this>")
+        if not self.subprojects and not self.projects:
+            raise ValueError("`subprojects: false` says nothing without `projects`")
+        if not self.subprojects and self.query_id:
+            raise ValueError("`subprojects`: Redmine ignores it with `query_id`; leave it out and narrow the query")
+
+
+class Named(msgspec.Struct, frozen=True):
+    name: str | None = None
+
+
+class Status(msgspec.Struct, frozen=True):
+    id: int | None = None
+    name: str | None = None
+    is_closed: bool | None = None
+
+
+class Issue(msgspec.Struct, frozen=True):
+    id: int | None = None
+    project: Named | None = None
+    tracker: Named | None = None
+    status: Status | None = None
+    priority: Named | None = None
+    author: Named | None = None
+    assigned_to: Named | None = None
+    category: Named | None = None
+    fixed_version: Named | None = None
+    subject: str | None = None
+    due_date: str | int | float | None = None
+    created_on: str | int | float | None = None
+    updated_on: str | int | float | None = None
+    closed_on: str | int | float | None = None
+
+
+class Issues(msgspec.Struct, frozen=True):
+    issues: list[Any]
+    total_count: int | None = None
+
+
+class OneIssue(msgspec.Struct, frozen=True):
+    issue: Issue
+
+
+class Statuses(msgspec.Struct, frozen=True):
+    issue_statuses: list[Any]
+
+
+class User(msgspec.Struct, frozen=True):
+    id: int
+
+
+class CurrentUser(msgspec.Struct, frozen=True):
+    user: User
+
+
+class Redmine(Source[RedmineOptions]):
+    """Open issues of each project, or of the whole server."""
+
+    type = "redmine"
+    kinds = frozenset({"ticket"})
+    Options = RedmineOptions
+    summary = "Open issues of Redmine, by project or saved query"
+    default_interval = 60.0
+    concurrency = 2
+    scopes_needed = "the API key of a user with the permission View issues in the projects; none for public ones"
+    requests = (1, "project, and 1 that proves the key")
+    example = """\
+url: https://redmine.example
+token: keyring:redmine
+projects: [shop, billing]
+"""
+    setup = """\
+- An administrator turns on *Administration > Settings > API > Enable REST web service*.
+- Make a user whose roles hold no more than *View issues* in the projects; sign in as that user and show the *API
+  access key* on the right of *My account*. `token` refers to it (`username` and `password` do as well).
+- `projects` are identifiers, as in `/projects/<identifier>`; without them all that the user may see is read.
+- `query_id` is the number in the URL of a saved query (`?query_id=8`). A query of one project needs that project in
+  `projects`.
+- Open or closed is what Redmine says of a status; say in `states` which of your own mean work in progress.
+- For a private certificate authority give `tls: {ca: /path/ca.pem}`.
+"""
+    verified = "real"
+
+    def __init__(self, options: RedmineOptions, context: Context) -> None:
+        super().__init__(options, context)
+        self._states = {name.lower(): state for name, state in options.states.items()}
+        self._signs = bool(options.token or options.username or options.password)
+        self._closed: dict[int, bool] = {}
+        self._closed_at = float("-inf")
+        self._whole: dict[str, bool] = {}
+
+    def sign(self, credentials: Credentials) -> Mapping[str, str]:
+        return {"X-Redmine-API-Key": credentials.token} if credentials.token else super().sign(credentials)
+
+    async def scopes(self, http: Http) -> Sequence[Scope]:
+        if self._signs:
+            await self._prove(http)
+        return self._scopes()
+
+    def _scopes(self) -> list[Scope]:
+        projects = [(f"{clean(name, 80)} issues", name) for name in dict.fromkeys(self.options.projects)]
+        return [
+            Scope(name=name, kind="ticket", reach="window", data=project)
+            for name, project in projects or [("issues", "")]
+        ]
+
+    async def read(self, scope: Scope, http: Http) -> Part:
+        params: dict[str, str | int] = {"sort": "updated_on:desc,id:desc"}
+        if scope.data:
+            params["project_id"] = scope.data
+        if self.options.query_id:
+            params["query_id"] = self.options.query_id
+        else:
+            params["status_id"] = "open"
+        if not self.options.subprojects:
+            params["subproject_id"] = "!*"
+        rows, total = await self._issues(params, http)
+        self._whole[scope.name] = total is None
+        notes = [] if self._signs else ["read without a key: only what anybody may see is seen"]
+        if total is not None:
+            notes.append(f"{scope.name}: only the {self.options.limit} that changed last are read, of {total}")
+        await self._know_statuses(rows.good, http)
+        return rows.part(scope, self._ticket, notes=notes)
+
+    async def lookup(self, kind: ItemKind, number: str, http: Http) -> Item | None:
+        if not number.isdecimal():
+            return None
+        issue = (await http.get(f"/issues/{number}.json")).decode(OneIssue).issue
+        await self._know_statuses([issue], http)
+        ticket = self._ticket(issue)
+        # An open one left because it no longer belongs to what is read, unless more was there than we read.
+        if ticket.state not in OVER and all(self._whole.get(scope.name, False) for scope in self._scopes()):
+            return None
+        return ticket
+
+    async def _prove(self, http: Http) -> None:
+        """See that the key counts: Redmine answers those without one too, with less."""
+        try:
+            (await http.get("/users/current.json")).decode(CurrentUser)
+        except AuthError as exc:
+            if exc.status != 403:
+                raise
+            advice = "is the REST web service turned on (Administration, Settings, API)?"
+            raise AuthError(f"{exc}; {advice}", status=exc.status) from None
+        except (BadAnswer, NotFound) as exc:
+            raise type(exc)(f"{exc}; is url: the root of a Redmine?", status=exc.status) from None
+
+    async def _issues(self, params: Mapping[str, str | int], http: Http) -> tuple[Rows[Issue], int | None]:
+        """The newest issues, and how many there are where that is more."""
+        rows = Rows("issue", Issue)
+        read = 0
+        while True:
+            size = min(PAGE, self.options.limit - read)
+            page = (await http.get("/issues.json", params={**params, "limit": size, "offset": read})).decode(Issues)
+            rows.add(page.issues)
+            read += len(page.issues)
+            total = read if page.total_count is None else page.total_count
+            if read >= total:
+                return rows, None
+            if read >= self.options.limit or not page.issues:
+                return rows, total
+
+    async def _know_statuses(self, issues: Sequence[Issue], http: Http) -> None:
+        """Read which statuses are closed, where the issues themselves do not say it (before 5.0)."""
+        now = self.clock.monotonic()
+        silent = any(issue.status and issue.status.is_closed is None for issue in issues)
+        if silent and now - self._closed_at >= STATUSES_KEPT:
+            reply = await http.get("/issue_statuses.json")
+            rows = Rows("status", Status, reply.decode(Statuses).issue_statuses).good
+            self._closed = {row.id: row.is_closed for row in rows if row.id is not None and row.is_closed is not None}
+            self._closed_at = now
+
+    def _state(self, status: Status) -> TicketState:
+        closed = status.is_closed if status.is_closed is not None else self._closed.get(status.id or 0)
+        name = (status.name or "").strip().lower()
+        if closed is None:
+            return "unknown"
+        if name in self._states:
+            return self._states[name]
+        return CLOSED.get(name, "done") if closed else OPEN.get(name, "open")
+
+    def _ticket(self, issue: Issue) -> Ticket:
+        number = remote_id(need(issue.id, "id"))
+        status = issue.status or Status()
+        state = self._state(status)
+        return Ticket(
+            key=self.key("ticket", number),
+            source=self.name,
+            title=issue.subject or f"issue {number}",
+            state=state,
+            raw_state=status.name or "",
+            ticket_id=f"#{number}",
+            priority=_name(issue.priority),
+            assignee=_name(issue.assigned_to),
+            actor=_name(issue.author),
+            url=f"{self.options.url.rstrip('/')}/issues/{number}",
+            labels=_labels(issue),
+            started_at=parse_time(issue.created_on),
+            updated_at=parse_time(issue.updated_on),
+            ended_at=parse_time(issue.closed_on) if state in OVER else None,  # an issue keeps it when it is reopened
+        )
+
+
+def _name(named: Named | None) -> str:
+    return (named.name or "") if named else ""
+
+
+def _labels(issue: Issue) -> dict[str, str]:
+    labels = {
+        "project": _name(issue.project),
+        "tracker": _name(issue.tracker),
+        "category": _name(issue.category),
+        "version": _name(issue.fixed_version),
+        "due": issue.due_date if isinstance(issue.due_date, str) else "",
+    }
+    return {name: value for name, value in labels.items() if value}
