@@ -1,0 +1,316 @@
+"""Argo CD: every sync of an application as a release, and what is wrong with an application as an incident.
+
+The list of applications is asked for with ``fields=``, which keeps it small (a whole application has tens of
+kilobytes) but leaves out the history and all messages; `sources._argocd.FIELDS` has the names.  So an application is
+read by itself once for each of its operations, and now and then while something is wrong with it: some at a poll, the
+troubled ones first.  The two parts of a project share what a round has read.
+
+The server answers 200 and an empty list to who names a project that does not exist, and to who may see nothing
+(server/application/application.go), so an empty list is believed only when the server says so in other words.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections import Counter
+from collections.abc import Sequence
+from fnmatch import fnmatchcase
+from typing import Annotated, Any, Final
+from urllib.parse import quote
+
+import msgspec
+
+from sources._argocd import FIELDS, HEALTH_INCIDENTS, PHASES, Application, Deploy, Status, deploys_of
+from sources._argocd_items import health_incident_of, release_of, sync_incident_of
+from sources._shared.rows import Rows, need
+from sources._shared.words import meaning
+from statusboard.api import (
+    AuthError,
+    BadAnswer,
+    Context,
+    Http,
+    Incident,
+    Item,
+    ItemKind,
+    NotFound,
+    Part,
+    Scope,
+    Source,
+    SourceOptions,
+    clean,
+    option,
+    parse_time,
+)
+
+#: How many applications are read by themselves at one poll ...
+DETAILS_AT_ONCE: Final = 30
+#: ... and how often one that something is wrong with (seconds).
+TROUBLE_KEPT: Final = 300.0
+
+
+class ArgoCDOptions(SourceOptions, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """Options of ``type: argocd``."""
+
+    projects: Annotated[tuple[str, ...], option("only the applications of these projects; by default all")] = ()
+    applications: Annotated[
+        tuple[str, ...], option("only applications with these names (or namespace/name); * and ? match anything")
+    ] = ()
+    selector: Annotated[str, option("only applications with these labels, written as for kubectl: team=payments")] = ""
+    history: Annotated[int, msgspec.Meta(ge=1, le=10), option("how many past syncs to read of each application")] = 3
+
+    def __post_init__(self) -> None:
+        if not all(self.projects):
+            raise ValueError("`projects`: an empty name; leave `projects` out for all projects")
+        if not all(self.applications):
+            raise ValueError("`applications`: an empty name; leave `applications` out for all applications")
+
+
+class _List(msgspec.Struct, frozen=True):
+    items: list[Any] | None
+
+
+class _Answer(msgspec.Struct, frozen=True):
+    value: str
+
+
+class _Detail(msgspec.Struct, frozen=True):
+    """What an application's own answer said, when, and what the list said of the application then."""
+
+    status: Status
+    at: float
+    operation: tuple[Any, ...]
+    health: tuple[Any, ...]
+
+
+class _Reading(msgspec.Struct, frozen=True):
+    """What one round read of some projects: the applications that are asked for, by place, and where they go."""
+
+    rows: Rows[Application]
+    apps: dict[str, Application]
+    targets: dict[str, str]
+    missing: tuple[str, ...]
+
+
+class ArgoCD(Source[ArgoCDOptions]):
+    """Releases from syncs and their history, incidents from health and failed syncs."""
+
+    type = "argocd"
+    kinds = frozenset({"release", "incident"})
+    Options = ArgoCDOptions
+    summary = "Syncs of Argo CD applications as releases; bad health and failed syncs as incidents"
+    default_interval = 30.0
+    requests = (1, "project")
+    scopes_needed = "an API token that may `get` applications and projects"
+    example = """\
+url: https://argocd.example
+token: keyring:argocd
+projects: [payments]
+"""
+    setup = """\
+1. Make an account that can have tokens and nothing else: in the ConfigMap `argocd-cm`, `accounts.board: apiKey`.
+2. Let it read, in `argocd-rbac-cm`: `p, board, applications, get, */*, allow` and `p, board, projects, get, *, allow`
+   (or `payments/*` and `payments` to keep it to one project).
+3. Make the token with `argocd account generate-token --account board`, and store it as `token`.
+   A token of a project's role does as well, with `projects: [that project]`.
+4. `url` is the address of the web interface, with its path if it has one (`--rootpath`).
+5. An application that is only OutOfSync is no incident; the label `sync` of its newest release tells.
+"""
+    verified = "documented"
+
+    def __init__(self, options: ArgoCDOptions, context: Context) -> None:
+        super().__init__(options, context)
+        self._root = options.url.rstrip("/")
+        self._round: dict[tuple[str, ...], _Reading] = {}
+        self._locks: dict[tuple[str, ...], asyncio.Lock] = {}
+        self._details: dict[tuple[str, ...], dict[str, _Detail]] = {}
+        self._failed: dict[str, dict[str, Incident]] = {}
+        self._projects: dict[str, str] = {}
+
+    async def scopes(self, http: Http) -> Sequence[Scope]:
+        self._round.clear()
+        projects = tuple(dict.fromkeys(self.options.projects))
+        # Named applications may be in any of the projects, so these are one part.
+        groups = [projects] if self.options.applications or not projects else [(name,) for name in projects]
+        return [
+            Scope(
+                name=f"{', '.join(group) or 'all projects'} {kind}",
+                kind=kind,
+                reach="window" if kind == "release" else "complete",
+                data=group,
+            )
+            for group in groups
+            for kind in ("release", "incident")
+            if self.wants(kind)
+        ]
+
+    async def read(self, scope: Scope, http: Http) -> Part:
+        async with self._locks.setdefault(scope.data, asyncio.Lock()):
+            if scope.data not in self._round:
+                self._round[scope.data] = await self._read_list(scope.data, http)
+            reading = self._round[scope.data]
+        unreadable = reading.rows.part(scope, _check).error
+        part = self._releases(scope, reading) if scope.kind == "release" else self._incidents(scope, reading)
+        missing = clean(", ".join(reading.missing), 200)
+        gone = NotFound(f"there is no application {missing}") if missing else None
+        return msgspec.structs.replace(part, error=unreadable or part.error or gone)
+
+    async def lookup(self, kind: ItemKind, remote_id: str, http: Http) -> Item | None:
+        place = remote_id.rpartition("/")[0]
+        app = await self._application(place, http)
+        target = next((r.targets[place] for r in self._round.values() if place in r.targets), app.destination)
+        found = (release_of(self, self._root, target, deploy) for deploy in deploys_of(app, 100))
+        return next((release for release in found if release.key == self.key(kind, remote_id)), None)
+
+    def _releases(self, scope: Scope, reading: _Reading) -> Part:
+        deploys: Rows[Deploy] = Rows("sync", Deploy)
+        for app in reading.apps.values():
+            deploys.good += deploys_of(app, self.options.history)
+        return deploys.part(scope, lambda d: release_of(self, self._root, reading.targets[d.app.place], d))
+
+    def _incidents(self, scope: Scope, reading: _Reading) -> Part:
+        before, failed = self._failed.get(scope.name, {}), {}
+        items: list[Incident] = []
+        for place, app in reading.apps.items():
+            target = reading.targets[place]
+            unhealthy = health_incident_of(self, self._root, target, app)
+            unsynced = sync_incident_of(self, self._root, target, app, before.get(place))
+            items += filter(None, (unhealthy, unsynced))
+            if unsynced is not None:
+                failed[place] = unsynced
+        self._failed[scope.name] = failed
+        return scope.part(items)
+
+    # -- reading -------------------------------------------------------------------------------------------------
+
+    async def _read_list(self, projects: tuple[str, ...], http: Http) -> _Reading:
+        params: dict[str, str | Sequence[str]] = {"fields": ",".join(f"items.{field}" for field in FIELDS)}
+        if projects:
+            params["projects"] = projects
+        if self.options.selector:
+            params["selector"] = self.options.selector
+        reply = await http.get("/api/v1/applications", params=params)
+        items = reply.decode(_List).items or []
+        rows = Rows("application", Application, items)
+        if not items:
+            await self._prove_empty(projects, http)
+        listed = {app.place: app for app in rows.good if _can_be_told(app)}
+        wanted = self.options.applications
+        missing = tuple(w for w in wanted if not any(_is(app, w) for app in listed.values()))
+        apps = {p: app for p, app in listed.items() if not wanted or any(_is(app, w) for w in wanted)}
+        for place, app in apps.items():
+            self._projects[place] = clean(app.spec.project or "default", 253)
+        # An application with its name where it shares its place with others: else a good sync of one would stand for
+        # a failed one of its neighbour, where both are of one service.
+        shared = Counter(app.destination for app in apps.values())
+        targets = {
+            place: f"{app.destination}/{app.name}" if shared[app.destination] > 1 else app.destination
+            for place, app in apps.items()
+        }
+        apps = await self._with_details(projects, apps, http)
+        return _Reading(rows=rows, apps=apps, targets=targets, missing=missing)
+
+    async def _prove_empty(self, projects: tuple[str, ...], http: Http) -> None:
+        """Raise unless the server says that the projects are there and that we may see what is in them."""
+        if self.options.selector or self.options.applications:
+            raise NotFound("no application has the names and labels that are asked for, or the token may see none")
+        for project in projects or ("*",):
+            path = f"/api/v1/account/can-i/applications/get/{quote(project, safe='*')}/*"
+            if (await http.get(path)).decode(_Answer).value.lower() != "yes":
+                where = f"of the project {project}" if projects else "of all projects (is `projects` missing?)"
+                raise AuthError(f"the token may not read the applications {where}")
+            if projects:
+                await http.get(f"/api/v1/projects/{quote(project, safe='')}")
+
+    async def _with_details(
+        self, projects: tuple[str, ...], apps: dict[str, Application], http: Http
+    ) -> dict[str, Application]:
+        """The applications with what only the answer for each of them tells, as far as it was read."""
+        known = {place: d for place, d in self._details.get(projects, {}).items() if place in apps}
+        now = self.clock.monotonic()
+        due = [app for place, app in apps.items() if _is_due(app, known.get(place), now)]
+        if not self.wants("release"):
+            due = [app for app in due if _is_troubled(app)]
+        for app in sorted(due, key=_urgency)[:DETAILS_AT_ONCE]:
+            try:
+                status = (await self._application(app.place, http)).status
+            except NotFound:  # deleted since the list was made
+                del apps[app.place]
+                continue
+            status = msgspec.structs.replace(
+                status,
+                history=(status.history or [])[-self.options.history - 1 :],
+                resources=status.resources if _is_troubled(app) else None,
+            )
+            known[app.place] = _Detail(status=status, at=now, operation=_operation(app), health=_health(app))
+        self._details[projects] = known
+        return {place: _combined(app, known[place]) if place in known else app for place, app in apps.items()}
+
+    async def _application(self, place: str, http: Http) -> Application:
+        namespace, _, name = place.rpartition("/")
+        # Without the project the server answers 403 where there is no such application.
+        known = {"appNamespace": namespace, "project": self._projects.get(place, "")}
+        params = {parameter: value for parameter, value in known.items() if value}
+        app = (await http.get(f"/api/v1/applications/{quote(name, safe='')}", params=params)).decode(Application)
+        if app.place != place:
+            raise BadAnswer(f"the answer for {place} is of another application")
+        return app
+
+
+def _check(app: Application) -> None:
+    """`BadAnswer` for an application that cannot be told from others."""
+    need(app.place, "name")
+
+
+def _can_be_told(app: Application) -> bool:
+    try:
+        return bool(app.place)
+    except BadAnswer:  # `_check` will say so
+        return False
+
+
+def _is(app: Application, wanted: str) -> bool:
+    return fnmatchcase(app.place if "/" in wanted else app.name, wanted)
+
+
+def _operation(app: Application) -> tuple[Any, ...]:
+    return app.operation.phase, app.operation.started_at, app.operation.finished_at
+
+
+def _health(app: Application) -> tuple[Any, ...]:
+    return app.health.status, app.health.last_transition_time
+
+
+def _is_troubled(app: Application) -> bool:
+    """Whether there may be an incident."""
+    if meaning(HEALTH_INCIDENTS, app.health.status) != "none" or not app.is_compared:
+        return True
+    return app.status.operation_state is not None and meaning(PHASES, app.operation.phase) in ("failed", "unknown")
+
+
+def _is_due(app: Application, known: _Detail | None, now: float) -> bool:
+    if known is None or known.operation != _operation(app):
+        return True
+    if not _is_troubled(app):
+        return False
+    return known.health != _health(app) or now - known.at >= TROUBLE_KEPT
+
+
+def _urgency(app: Application) -> tuple[bool, bool, float]:
+    """Troubled ones first, then those at work, then the newest."""
+    started_at = parse_time(app.operation.started_at)
+    running = meaning(PHASES, app.operation.phase) == "running"
+    return not _is_troubled(app), not running, -(started_at.timestamp() if started_at else 0.0)
+
+
+def _combined(app: Application, detail: _Detail) -> Application:
+    """What the list says of an application now, with what its own answer said beside that."""
+    more = detail.status
+    current = more.operation_state is not None and detail.operation == _operation(app)
+    status = msgspec.structs.replace(
+        app.status,
+        operation_state=more.operation_state if current else app.status.operation_state,
+        history=more.history,
+        conditions=more.conditions,
+        resources=more.resources,
+    )
+    return msgspec.structs.replace(app, status=status)
