@@ -212,13 +212,17 @@ async def run(command: Sequence[str], directory: str, limit: float) -> Output:
         raise Refused(f"{command[0]} cannot be run: {reason.lower()}") from None
     assert process.stdout is not None
     assert process.stderr is not None
+    reading = [asyncio.ensure_future(_all(process.stdout, name)), asyncio.ensure_future(_end(process.stderr))]
     try:
         async with asyncio.timeout(limit):
-            out, errors = await asyncio.gather(_all(process.stdout, name), _end(process.stderr))
+            out, errors = await asyncio.gather(*reading)
             return Output(await process.wait(), out, errors)
     except TimeoutError:
         raise Timeout(f"{name}: did not end within {limit:g} s") from None
     finally:
+        for task in reading:
+            task.cancel()
+        await asyncio.gather(*reading, return_exceptions=True)
         await _stop(process)
 
 
@@ -243,11 +247,11 @@ async def _stop(process: asyncio.subprocess.Process) -> None:
     """End the command and whatever it left running, also when we are being cancelled ourselves."""
     with contextlib.suppress(ProcessLookupError, PermissionError):
         os.killpg(process.pid, signal.SIGKILL)
-    if process.returncode is None:
-        await asyncio.shield(asyncio.ensure_future(process.wait()))
-    # What is left in the pipes keeps them open.  Something that took a session of its own may hold them for longer.
+    # What is left in the pipes keeps them open, and a process counts as ended only when they are closed.  Something that
+    # took a session of its own may hold them for longer than anybody waits.
     with contextlib.suppress(TimeoutError):
         async with asyncio.timeout(DRAIN_LIMIT):
             for stream in (process.stdout, process.stderr):
                 while stream is not None and await stream.read(1 << 16):
                     pass
+            await process.wait()
