@@ -189,7 +189,7 @@ incident_jql: project = OPS AND issuetype = Incident
                 part = msgspec.structs.replace(part, error=error)
             return part
         if not whole:
-            notes.append(f"{scope.name}: only the {self.options.limit} that changed last are read")
+            notes.append(f"{scope.name}: only the {len(rows.good)} that changed last are read")
         incidents = await self._incidents(where, order, http)
         return rows.part(
             scope,
@@ -246,9 +246,9 @@ incident_jql: project = OPS AND issuetype = Incident
         """An answer to us, and not to just anybody."""
         reply = await http.get(path, params=params)
         if self._signs:
+            user = reply.headers.get("x-ausername", "").lower()
             reasons = {word.strip().upper() for word in reply.headers.get("x-seraph-loginreason", "").split(",")}
-            anonymous = reply.headers.get("x-ausername", "").lower() == "anonymous"
-            if anonymous or ("OK" not in reasons and reasons & NOT_SIGNED_IN):
+            if user == "anonymous" or (not user and "OK" not in reasons and reasons & NOT_SIGNED_IN):
                 self._proved_at = float("-inf")
                 raise AuthError("Jira took the credential for none and answered as to anybody; it may have expired")
         return reply

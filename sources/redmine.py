@@ -55,6 +55,8 @@ OVER: Final = frozenset({"done", "cancelled"})
 STATUSES_KEPT: Final = 600.0
 #: The most that Redmine gives at once.
 PAGE: Final = 100
+#: Should a server give less at once than it was asked for.
+MOST_PAGES: Final = 20
 
 
 class RedmineOptions(SourceOptions, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -195,7 +197,7 @@ projects: [shop, billing]
         self._whole[scope.name] = total is None
         notes = [] if self._signs else ["read without a key: only what anybody may see is seen"]
         if total is not None:
-            notes.append(f"{scope.name}: only the {self.options.limit} that changed last are read, of {total}")
+            notes.append(f"{scope.name}: only the {len(rows.good)} that changed last are read, of {total}")
         await self._know_statuses(rows.good, http)
         return rows.part(scope, self._ticket, notes=notes)
 
@@ -225,8 +227,8 @@ projects: [shop, billing]
     async def _issues(self, params: Mapping[str, str | int], http: Http) -> tuple[Rows[Issue], int | None]:
         """The newest issues, and how many there are where that is more."""
         rows = Rows("issue", Issue)
-        read = 0
-        while True:
+        read = total = 0
+        for _ in range(MOST_PAGES):
             size = min(PAGE, self.options.limit - read)
             page = (await http.get("/issues.json", params={**params, "limit": size, "offset": read})).decode(Issues)
             rows.add(page.issues)
@@ -235,7 +237,8 @@ projects: [shop, billing]
             if read >= total:
                 return rows, None
             if read >= self.options.limit or not page.issues:
-                return rows, total
+                break
+        return rows, total
 
     async def _know_statuses(self, issues: Sequence[Issue], http: Http) -> None:
         """Read which statuses are closed, where the issues themselves do not say it (before 5.0)."""

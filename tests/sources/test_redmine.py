@@ -260,7 +260,18 @@ async def test_pages_that_hold_less_than_they_promise_end() -> None:
 
     source, _ = make(Server())
     part = await read_one(source, FakeHttp(server, URL))
-    assert (len(part.items), part.notes) == (1, ("issues: only the 200 that changed last are read, of 50",))
+    assert (len(part.items), part.notes) == (1, ("issues: only the 1 that changed last are read, of 50",))
+
+
+async def test_small_pages_end() -> None:
+    def server(call: Call) -> Answer:
+        number = int(call.param("offset", "0")) + 1
+        return Answer.of({"user": {"id": 1}, "issues": [issue(number)], "total_count": 500})
+
+    http = FakeHttp(server, URL)
+    part = await read_one(make(Server())[0], http)
+    assert (len(part.items), len(http.calls)) == (20, 21)
+    assert part.notes
 
 
 # -- the key ---------------------------------------------------------------------------------------------------------
