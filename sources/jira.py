@@ -113,7 +113,7 @@ class Jira(Source[JiraOptions]):
         "Browse projects for the user; a scoped Cloud token needs read:jira-work and read:jira-user, "
         "a Data Center token has its user's rights"
     )
-    requests = (1, "project or query, and 1 more for each where incident_jql is set")
+    requests = (1, "project or query; twice that with incident_jql")
     example = """\
 url: https://acme.atlassian.net
 username: env:JIRA_USER
@@ -122,16 +122,14 @@ projects: [SHOP, PAY]
 incident_jql: project = OPS AND issuetype = Incident
 """
     setup = """\
-- **Cloud**: at id.atlassian.com, *Security*, *API tokens*, create a token; `username` refers to the account's e-mail
-  address, `token` to the token. Tokens expire after a year at the latest.
-- A token *with scopes* (`read:jira-work`, `read:jira-user`) is taken only at
-  `url: https://api.atlassian.com/ex/jira/<cloud id>`; the id is in `https://<site>/_edge/tenant_info`.
-- **Data Center, Server**: in your profile, *Personal Access Tokens*, create one; give `token` and no `username`
-  (before 8.14: `username` and `password`).
-- Best use an account of its own that may browse just these projects.
-- `jql` and `incident_jql` are queries as in Jira's own search; whether an issue is open, in progress or done is told
-  by its status category, whatever its status is called. Of `incident_jql` those not done are read.
-- Without a credential only what is public is seen. Atlassian limits bursts; 60 s is gentle.
+- **Cloud**: id.atlassian.com, *Security > API tokens > Create API token*; it lives a year at most.
+- There `username` refers to the account's e-mail address and `token` to the token.
+- A token *with scopes* is taken only at `url: https://api.atlassian.com/ex/jira/<cloud id>`.
+- That id is in `https://<site>/_edge/tenant_info`; the scopes are `read:jira-work` and `read:jira-user`.
+- **Data Center**: *Profile > Personal Access Tokens > Create token*; give `token` and no `username`.
+- Best use an account of its own that may browse just these projects; without any, only what is public is seen.
+- A status counts by its category (to do, in progress, done), whatever it is called.
+- `jql` and `incident_jql` are written as in Jira's own search; of the latter, those not done are read.
 """
     verified = "documented"
 

@@ -86,10 +86,11 @@ token: keyring:linear
 teams: [ENG, OPS]
 """
     setup = """\
-- In Linear: *Settings > Account > Security & access > Personal API keys > New API key*; give it only *Read*, and only
-  the teams concerned. `token` refers to it (an OAuth access token with the scope `read` does as well).
-- `teams` are keys: what the numbers of a team's issues begin with, ENG in ENG-123. Without them all issues that the
-  key may see are read.
+- *Settings > Account > Security & access > Personal API keys > New API key*.
+- Give it only the permission *Read*, and only the teams concerned; `token` refers to it.
+- An OAuth access token with the scope `read` does as well.
+- `teams` are keys: what the numbers of a team's issues begin with, ENG in ENG-123.
+- Without `teams` all issues that the key may see are read.
 - A long backlog hides what matters: `backlog: false` leaves out the backlog and triage.
 - All keys of a person share one quota (2,500 requests an hour); 60 s leaves plenty for ten teams.
 """

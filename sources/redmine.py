@@ -65,7 +65,7 @@ class RedmineOptions(SourceOptions, frozen=True, kw_only=True, forbid_unknown_fi
     projects: Annotated[tuple[str, ...], option("only issues of these projects, by identifier as in their URLs")] = ()
     subprojects: Annotated[bool, option("issues of the projects' subprojects as well")] = True
     query_id: Annotated[
-        int, msgspec.Meta(ge=0), option("the issues of this saved query (the number in its URL), not all open ones")
+        int, msgspec.Meta(ge=0), option("the issues of this saved query (the number in its URL); 0: all open ones")
     ] = 0
     states: Annotated[
         dict[str, TicketState], option("what this server's own statuses mean, e.g. {In Review: in_progress}")
@@ -142,7 +142,7 @@ class Redmine(Source[RedmineOptions]):
     default_interval = 60.0
     concurrency = 2
     scopes_needed = "the API key of a user with the permission View issues in the projects; none for public ones"
-    requests = (1, "project, and 1 that proves the key")
+    requests = (1, "project, and for proving the key")
     example = """\
 url: https://redmine.example
 token: keyring:redmine
@@ -150,13 +150,12 @@ projects: [shop, billing]
 """
     setup = """\
 - An administrator turns on *Administration > Settings > API > Enable REST web service*.
-- Make a user whose roles hold no more than *View issues* in the projects; sign in as that user and show the *API
-  access key* on the right of *My account*. `token` refers to it (`username` and `password` do as well).
+- Make a user whose roles hold no more than *View issues* in the projects, and sign in as that user.
+- *My account* shows the *API access key* on its right; `token` refers to it (or give `username` and `password`).
 - `projects` are identifiers, as in `/projects/<identifier>`; without them all that the user may see is read.
-- `query_id` is the number in the URL of a saved query (`?query_id=8`). A query of one project needs that project in
-  `projects`.
+- `query_id` is the number in a saved query's URL; a query of one project needs that project in `projects`.
 - Open or closed is what Redmine says of a status; say in `states` which of your own mean work in progress.
-- For a private certificate authority give `tls: {ca: /path/ca.pem}`.
+- A private certificate authority: `tls: {ca: /path/ca.pem}`.
 """
     verified = "real"
 
