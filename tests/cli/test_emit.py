@@ -1,0 +1,62 @@
+"""``emit``: from a command line to the board."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+
+from tests.cli.kit import Home
+
+
+def test_a_release_that_was_emitted_is_on_the_board(home: Home) -> None:
+    log = home.folder / "deploys.jsonl"
+    home.config.write_text(
+        f"sources:\n  - {{type: deploy-log, name: deploys, path: {log}, kinds: [release, incident]}}\n"
+    )
+    common = ["--service", "checkout", "--version", "1.4.2", "--environment", "production", "--to", str(log)]
+    assert home.run("emit", "release", *common, "--state", "running").code == 0
+    assert home.run("emit", "release", *common, "--state", "failed", "--label", "squad=payments").code == 0
+    assert home.run("emit", "incident", "--id", "db-1", "--title", "Disk full", "--to", str(log)).code == 0
+    shown = home.run("show", "--json")
+    (release,) = [item for item in shown.json["items"] if item["kind"] == "release"]
+    assert (release["state"], release["version"], release["failing"]) == ("failed", "1.4.2", True)
+    assert release["labels"] == {"squad": "payments"}
+    (incident,) = [item for item in shown.json["items"] if item["kind"] == "incident"]
+    assert incident["title"] == "Disk full" and shown.code == 1
+
+    assert home.run("emit", "incident", "--id", "db-1", "--state", "resolved", "--to", str(log)).code == 0
+    assert not [
+        i for i in home.run("show", "--poll", "--json").json["items"] if i["kind"] == "incident" and i["failing"]
+    ]
+
+
+def test_what_is_wrong_is_refused_and_nothing_is_written(home: Home) -> None:
+    log = home.folder / "deploys.jsonl"
+    result = home.run("emit", "release", "--service", "x", "--state", "fine", "--to", str(log))
+    assert result.code == 2 and "`fine` is no state of a release" in result.err
+    assert home.run("emit", "release", "--service", "x", "--state", "success").code == 2
+    assert "STATUSBOARD_DEPLOY_LOG" in home.run("emit", "release", "--service", "x", "--state", "success").err
+    assert home.run("emit", "release", "--label", "x", "--to", str(log)).code == 2
+    assert home.run("emit", "-", "--service", "x", "--to", str(log)).code == 2
+    assert not log.exists()
+
+
+def test_lines_on_standard_input_are_written_all_or_none(home: Home) -> None:
+    log = home.folder / "deploys.jsonl"
+    command = [sys.executable, "-m", "statusboard", "emit", "-", "--to", str(log)]
+
+    def emit(data: bytes) -> subprocess.CompletedProcess[bytes]:
+        return subprocess.run(command, input=data, capture_output=True, env=home.env, check=False)
+
+    good = b'{"service": "till", "version": "1", "state": "success"}\n'
+    refused = emit(good + b'{"service": "till", "state": "fine"}\n')
+    assert refused.returncode == 2 and b"line 2: `fine` is no state" in refused.stderr and not log.exists()
+    assert emit(good + good).returncode == 0
+    assert [json.loads(row)["service"] for row in log.read_text().splitlines()] == ["till", "till"]
+
+
+def test_a_line_can_be_printed_instead(home: Home) -> None:
+    result = home.run("emit", "ticket", "--title", "Renew", "--to", "-")
+    assert json.loads(result.out) == {**json.loads(result.out), "kind": "ticket", "title": "Renew", "state": "open"}
+    assert result.out.endswith("\n")
