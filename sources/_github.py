@@ -6,13 +6,17 @@ Words from octokit/webhooks, payload-schemas, and github/rest-api-description.
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
-from typing import Any
+from collections.abc import Iterable, Mapping, Sequence
+from types import MappingProxyType
+from typing import Any, Final
+from urllib.parse import quote
 
 import msgspec
 
 from sources._shared.rows import need
-from statusboard.api import Build, BuildState, Release, ReleaseState, Source, Ticket, TicketState, parse_time
+from sources._shared.versions import before
+from sources._shared.words import meaning
+from statusboard.api import BadAnswer, Build, BuildState, Release, ReleaseState, Source, Ticket, TicketState, parse_time
 
 #: run.status; ``completed`` is told by its conclusion.
 RUN_STATES: Mapping[str, BuildState] = {
@@ -62,7 +66,11 @@ PATHS: Mapping[str, str] = {
     "release": "releases",
     "issue": "issues",
 }
+#: States of deployments that came into being, whatever became of them later.
+DEPLOYED: Final = frozenset({"success", "inactive"})
 _SHA = re.compile(r"[0-9a-f]{40}|[0-9a-f]{64}")
+_ROLLBACK = re.compile(r"\broll[-_ ]?back\b", re.IGNORECASE)
+_REPOSITORY_URL = re.compile(r"https?://[^?#]*/repos/([A-Za-z0-9_.-]{1,100}/[A-Za-z0-9_.-]{1,100})/?")
 
 
 class User(msgspec.Struct, frozen=True):
@@ -72,6 +80,9 @@ class User(msgspec.Struct, frozen=True):
 class Repository(msgspec.Struct, frozen=True):
     full_name: str | None = None
     default_branch: str | None = None
+    archived: bool | None = None
+    disabled: bool | None = None
+    has_issues: bool | None = None
 
 
 class PullRequest(msgspec.Struct, frozen=True):
@@ -104,11 +115,26 @@ class Run(msgspec.Struct, frozen=True):
 
 
 class Runs(msgspec.Struct, frozen=True):
+    workflow_runs: list[Run]
+
+
+class AnyRuns(msgspec.Struct, frozen=True):
     workflow_runs: list[Any]
+
+
+class Workflow(msgspec.Struct, frozen=True):
+    id: int | str
+    name: str | None = None
+    path: str | None = None
+
+
+class Workflows(msgspec.Struct, frozen=True):
+    workflows: list[Workflow]
 
 
 class Deployment(msgspec.Struct, frozen=True):
     id: int | None = None
+    node_id: str | None = None
     sha: str | None = None
     ref: str | None = None
     task: str | None = None
@@ -155,9 +181,29 @@ class Issue(msgspec.Struct, frozen=True):
     assignee: User | None = None
     labels: list[Label | str] | None = None
     pull_request: Any = None
+    repository_url: str | None = None
     created_at: str | None = None
     updated_at: str | None = None
     closed_at: str | None = None
+
+
+class Found(msgspec.Struct, frozen=True):
+    """What a search finds.  ``incomplete_results``: it was given up after GitHub's time limit."""
+
+    items: list[Issue]
+    incomplete_results: bool = False
+
+
+class AnyFound(msgspec.Struct, frozen=True):
+    items: list[Any]
+    incomplete_results: bool = False
+
+
+class History(msgspec.Struct, frozen=True):
+    """What came before and after a deployment: the version that it replaced, and the one that undid it."""
+
+    previous: str = ""
+    undone_by: str = ""
 
 
 def build_of(source: Source[Any], repo: str, default_branch: str, run: Run) -> Build:
@@ -167,6 +213,7 @@ def build_of(source: Source[Any], repo: str, default_branch: str, run: Run) -> B
     state = CONCLUSIONS.get(conclusion, "unknown") if done else RUN_STATES.get(status, "unknown")
     ended_at = parse_time(run.updated_at) if done else None
     workflow = run.name or run.path or ""
+    change = _change(run)
     return Build(
         key=source.key("build", f"{repo}/run/{need(run.id, 'id')}"),
         source=source.name,
@@ -181,9 +228,10 @@ def build_of(source: Source[Any], repo: str, default_branch: str, run: Run) -> B
         default_branch=default_branch,
         fork=_fork(repo, run),
         revision=run.head_sha or "",
-        change=_change(run),
+        change=change,
         repository=repo,
         url=run.html_url or "",
+        links=_links(run, change),
         actor=_login(run.triggering_actor) or _login(run.actor),
         trigger=run.event or "",
         labels={"workflow": run.path} if run.path else {},
@@ -193,24 +241,37 @@ def build_of(source: Source[Any], repo: str, default_branch: str, run: Run) -> B
     )
 
 
-def deployment_of(source: Source[Any], repo: str, deployment: Deployment, status: DeploymentStatus) -> Release:
-    """A deployment with its newest status."""
+def deployment_of(
+    source: Source[Any],
+    repo: str,
+    deployment: Deployment,
+    status: DeploymentStatus,
+    history: History | None = None,
+    web: str = "",
+) -> Release:
+    """A deployment with its newest status.  ``web`` is where people see the repository."""
+    history = history or History()
     state = DEPLOYMENT_STATES.get((status.state or "").lower(), "unknown")
-    version = _version(deployment.payload) or deployment.ref or ""
+    version = version_of(deployment)
+    environment = deployment.environment or ""
     links = {"log": status.log_url or status.target_url, "environment": status.environment_url}
+    page = f"{web}/{repo}/deployments/{quote(environment, safe='')}" if web and environment else ""
     finished_at = parse_time(status.created_at) if state in ("success", "failed") else None
+    undone = bool(history.undone_by) and state in DEPLOYED
     return Release(
         key=source.key("release", f"{repo}/deployment/{need(deployment.id, 'id')}"),
         source=source.name,
-        title=" to ".join(filter(None, (version[:12] if _SHA.fullmatch(version) else version, deployment.environment))),
+        title=" to ".join(filter(None, (_short(version), environment))),
         description=status.description or deployment.description or "",
-        state=state,
+        reason=f"rolled back to {_short(history.undone_by)}" if undone else "",
+        state="rolled_back" if undone else state,
         raw_state=status.state or "",
-        environment=deployment.environment or "",
+        environment=environment,
         version=version,
+        previous_version=history.previous,
         revision=deployment.sha or "",
         repository=repo,
-        url=status.log_url or status.target_url or status.environment_url or "",
+        url=status.log_url or status.target_url or page or status.environment_url or "",
         links={name: url for name, url in links.items() if url},
         labels={"task": deployment.task} if deployment.task and deployment.task != "deploy" else {},
         actor=_login(deployment.creator),
@@ -220,7 +281,54 @@ def deployment_of(source: Source[Any], repo: str, deployment: Deployment, status
     )
 
 
-def publication_of(source: Source[Any], repo: str, release: PublishedRelease) -> Release | None:
+def histories(
+    deployments: Iterable[Deployment],
+    statuses: Mapping[int, DeploymentStatus],
+    before: Mapping[int, History] = MappingProxyType({}),
+) -> dict[int, History]:
+    """What came before and after each of a repository's deployments, by id, as far as these tell.
+
+    ``before`` is what was told last time, of deployments whose predecessors are no longer listed.
+
+    GitHub knows no rollbacks.  Where whoever deploys says so, by a task such as ``rollback``, the deployment that was
+    in place until then was rolled back; a mere return to an older version may have been planned.
+    """
+    found: dict[int, History] = {}
+    in_place: dict[str, int] = {}  # by environment: the last that came into being
+    last: dict[str, int] = {}  # and the last that ended, well or not
+    unsure: set[str] = set()  # environments where an earlier one may yet turn out to be in place
+    by_number = {deployment.id: deployment for deployment in deployments if deployment.id is not None}
+    for number, deployment in sorted(by_number.items()):
+        environment = deployment.environment or ""
+        state = meaning(DEPLOYMENT_STATES, statuses[number].state)
+        version, previous = version_of(deployment), _word(deployment.payload, _PREVIOUS)
+        replaced = in_place.get(environment)
+        if state in DEPLOYED and replaced is not None and replaced == last[environment]:
+            undone = by_number[replaced]
+            by = version if version_of(undone) != version else deployment.sha if undone.sha != deployment.sha else ""
+            if by and _ROLLBACK.search(deployment.task or "") and previous in (version_of(undone), ""):
+                found[replaced] = msgspec.structs.replace(found[replaced], undone_by=by)
+        if not previous and state != "unknown":
+            if replaced is not None:
+                previous = version_of(by_number[replaced])
+            elif environment not in unsure and number in before:
+                previous = before[number].previous
+        found[number] = History(previous=previous if previous != version else "")
+        if state in DEPLOYED:
+            in_place[environment] = number
+        if state in DEPLOYED or state == "failed":
+            last[environment] = number
+        else:
+            unsure.add(environment)
+    return found
+
+
+def version_of(deployment: Deployment) -> str:
+    """What was deployed: the version in the payload, else the tag, branch or commit."""
+    return _word(deployment.payload, _VERSION) or deployment.ref or ""
+
+
+def publication_of(source: Source[Any], repo: str, release: PublishedRelease, previous: str = "") -> Release | None:
     """A published release; None for a draft."""
     if release.draft:
         return None
@@ -235,6 +343,7 @@ def publication_of(source: Source[Any], repo: str, release: PublishedRelease) ->
         raw_state="published",
         type="publication",
         version=tag,
+        previous_version=previous,
         revision=commitish if _SHA.fullmatch(commitish) else "",
         prerelease=bool(release.prerelease),
         repository=repo,
@@ -243,6 +352,17 @@ def publication_of(source: Source[Any], repo: str, release: PublishedRelease) ->
         started_at=published_at,
         ended_at=published_at,
     )
+
+
+def publications_before(releases: Sequence[PublishedRelease]) -> dict[int, str]:
+    """The tag of the version before each published release's, by id, of those that were there; newest come first."""
+    published = [release for release in releases if release.tag_name and not release.draft]
+    tags = [release.tag_name or "" for release in published]
+    return {
+        release.id: before(tags[place], tags[place + 1 :])
+        for place, release in enumerate(published)
+        if release.id is not None
+    }
 
 
 def ticket_of(source: Source[Any], repo: str, issue: Issue) -> Ticket | None:
@@ -268,6 +388,14 @@ def ticket_of(source: Source[Any], repo: str, issue: Issue) -> Ticket | None:
         updated_at=parse_time(issue.updated_at),
         ended_at=parse_time(issue.closed_at),
     )
+
+
+def repository_of(issue: Issue) -> str:
+    """Where a found issue is from; searches name it by its API address only."""
+    match = _REPOSITORY_URL.fullmatch(need(issue.repository_url, "repository_url"))
+    if match is None:
+        raise BadAnswer("a repository_url is no repository's")
+    return match[1]
 
 
 def _login(user: User | None) -> str:
@@ -296,18 +424,32 @@ def _change(run: Run) -> str:
     return str(numbers[0]) if numbers else "unknown"
 
 
+def _links(run: Run, change: str) -> dict[str, str]:
+    """The pull request's page, beside that of the run."""
+    repository, found, _ = (run.html_url or "").partition("/actions/runs/")
+    return {"pull request": f"{repository}/pull/{change}"} if found and change.isdecimal() else {}
+
+
 def _of_pull_request(run: Run) -> bool:
     return (run.event or "").startswith("pull_request")
 
 
-def _version(payload: object) -> str:
-    """The version in a deployment's payload: an object, or JSON in a string, as its maker liked."""
+_VERSION = ("version", "tag", "release")
+_PREVIOUS = ("previous_version", "previous")
+
+
+def _word(payload: object, names: tuple[str, ...]) -> str:
+    """The first of these in a deployment's payload: an object, or JSON in a string, as its maker liked."""
     if isinstance(payload, str):
         try:
             payload = msgspec.json.decode(payload)
-        except msgspec.MsgspecError:
+        except (msgspec.MsgspecError, RecursionError):
             return ""
     if not isinstance(payload, dict):
         return ""
-    words = (payload.get(name) for name in ("version", "tag", "release"))
+    words = (payload.get(name) for name in names)
     return next((str(word) for word in words if isinstance(word, str | int | float) and word), "")
+
+
+def _short(version: str) -> str:
+    return version[:12] if _SHA.fullmatch(version) else version

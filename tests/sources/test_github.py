@@ -261,6 +261,12 @@ async def test_forks_and_pull_requests_are_told_apart_from_the_branch() -> None:
     assert (await build(pull_requests=[{"number": 5}])).change == ""
 
 
+async def test_a_build_of_a_pull_request_leads_to_it() -> None:
+    item = await build(event="pull_request", pull_requests=[{"number": 5}])
+    assert item.links == {"pull request": "https://github.com/acme/checkout/pull/5"}
+    assert (await build(event="pull_request_target")).links == {}
+
+
 async def test_a_renamed_repository_is_not_its_own_fork() -> None:
     renamed = {"full_name": "acme/till"}
     assert (await build(repository=renamed, head_repository=renamed)).fork == ""
@@ -394,6 +400,115 @@ async def test_after_a_failure_all_is_read_anew() -> None:
     await part_of(source, http, "release")
     assert reads(http) == [23, 22, 21]
     assert all("if-none-match" not in call.headers for call in http.calls)
+
+
+def deployed(server: Server, *states: str) -> None:
+    """The newest first: deployments 3, 2, 1 to production, each with its state."""
+    numbers = range(len(states), 0, -1)
+    server.deployments = [deployment(number) for number in numbers]
+    server.statuses = {number: [{"state": state}] for number, state in zip(numbers, states, strict=True)}
+    server.releases = []
+
+
+async def releases(server: Server, source: Source[Any] | None = None) -> list[Release]:
+    part = await part_of(source or github(kinds=["release"]), FakeHttp(server, API), "release")
+    return list(part.items)
+
+
+async def test_what_a_deployment_replaced() -> None:
+    server = Server()
+    deployed(server, "in_progress", "failure", "success", "inactive")
+    server.deployments.insert(2, deployment(9, "staging"))
+    server.statuses[9] = [{"state": "success"}]
+    before = {item.version: item.previous_version for item in await releases(server)}
+    assert before == {"v4": "v2", "v3": "v2", "v9": "", "v2": "v1", "v1": ""}
+    server.deployments[0]["payload"] = {"previous_version": "v1.5"}  # who deploys knows better
+    assert (await releases(server))[0].previous_version == "v1.5"
+
+
+async def test_what_a_deployment_replaced_is_known_when_that_is_no_longer_listed() -> None:
+    server, source = Server(), github(kinds=["release"])
+    deployed(server, "success", "inactive")
+    assert [item.previous_version for item in await releases(server, source)] == ["v1", ""]
+    del server.deployments[1]
+    assert [item.previous_version for item in await releases(server, source)] == ["v1"]
+
+
+async def rolled_back(task: str, *states: str, **more: Any) -> list[str]:
+    """The states of deployments 3, 2, 1; the newest, done for this task, deploys v1 again."""
+    server = Server()
+    deployed(server, *states)
+    server.deployments[0].update({"task": task, "ref": "v1", **more})
+    return [item.state for item in await releases(server)]
+
+
+async def test_what_was_rolled_back() -> None:
+    assert await rolled_back("rollback", "success", "inactive", "inactive") == ["success", "rolled_back", "inactive"]
+    assert await rolled_back("deploy:ROLL_BACK", "inactive", "success", "inactive") == [
+        "inactive",
+        "rolled_back",
+        "inactive",
+    ]
+    # It was nobody's rollback, is not done, undid what had failed, or says of itself that it undid something else.
+    assert await rolled_back("deploy", "success", "inactive", "inactive") == ["success", "inactive", "inactive"]
+    assert await rolled_back("rollback", "in_progress", "success", "inactive") == ["running", "success", "inactive"]
+    assert await rolled_back("rollback", "success", "failure", "inactive") == ["success", "failed", "inactive"]
+    said = {"payload": {"previous_version": "v7"}}
+    assert await rolled_back("rollback", "success", "inactive", "inactive", **said) == [
+        "success",
+        "inactive",
+        "inactive",
+    ]
+    again = {"ref": "v2"}  # the same was deployed once more
+    assert await rolled_back("rollback", "success", "inactive", "inactive", **again) == [
+        "success",
+        "inactive",
+        "inactive",
+    ]
+
+
+async def test_a_rollback_of_a_branch_is_told_by_its_commits() -> None:
+    server = Server()
+    deployed(server, "success", "inactive")
+    server.deployments = [
+        deployment(2, ref="main", sha="a" * 40, task="rollback"),
+        deployment(1, ref="main", sha="b" * 40),
+    ]
+    undone = (await releases(server))[1]
+    assert (undone.state, undone.raw_state, undone.reason) == ("rolled_back", "inactive", f"rolled back to {'a' * 12}")
+
+
+async def test_a_deployment_without_a_log_has_a_page() -> None:
+    server = Server()
+    server.deployments = [deployment(1, "eu/blue green")]
+    assert (await releases(server))[0].url == f"https://github.com/{REPO}/deployments/eu%2Fblue%20green"
+    there = github(kinds=["release"], url="https://ghe.example/prefix/api/v3")
+    assert (await releases(server, there))[0].url == f"https://ghe.example/prefix/{REPO}/deployments/eu%2Fblue%20green"
+
+
+async def test_the_version_before_a_published_release() -> None:
+    server = Server()
+    tags = ["v2.0.1", "v1.9.1", "v2.0.0", "v2.0.0-rc.1", "web-v1.0", "v1.9.0"]
+    server.releases = [{"id": number, "tag_name": tag} for number, tag in enumerate(tags)]
+    server.deployments = []
+    before = {item.version: item.previous_version for item in await releases(server)}
+    assert before == {
+        "v2.0.1": "v2.0.0",
+        "v1.9.1": "v1.9.0",  # an old line is still mended
+        "v2.0.0": "v1.9.0",
+        "v2.0.0-rc.1": "v1.9.0",
+        "web-v1.0": "",
+        "v1.9.0": "",
+    }
+
+
+async def test_the_ten_newest_published_releases_are_shown() -> None:
+    server = Server()
+    server.releases = [{"id": number, "tag_name": f"v{number}", "draft": number == 30} for number in range(30, 10, -1)]
+    server.deployments = []
+    shown = await releases(server)
+    assert [item.version for item in shown] == [f"v{number}" for number in range(29, 19, -1)]
+    assert shown[-1].previous_version == "v19"
 
 
 # -- tickets -----------------------------------------------------------------------------------------------------------

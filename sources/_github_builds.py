@@ -1,0 +1,145 @@
+"""GitHub's workflow runs: which lists of them are read, and how far back."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+from fnmatch import fnmatchcase
+from typing import Final
+
+import msgspec
+
+from sources._github import AnyRuns, Repository, Run, Runs, Workflow, Workflows, build_of
+from sources._github_options import GitHubOptions
+from sources._shared.decoding import as_documented
+from sources._shared.rows import Rows
+from statusboard.api import Build, Http, Item, NotFound, Part, Scope, Source
+
+DEFAULT_BRANCH_KEPT: Final = 3600.0
+WORKFLOWS_KEPT: Final = 3600.0
+WORKFLOW_PAGES: Final = 3
+
+
+class Lines(msgspec.Struct, frozen=True):
+    """Which runs one part reads: those of a repository, perhaps of one branch and one workflow only."""
+
+    repo: str
+    branch: str = ""
+    workflow: str = ""
+
+    @property
+    def is_pattern(self) -> bool:
+        """Whether the branch stands for several: GitHub can list the runs of one branch, or of all."""
+        return not set("*?[").isdisjoint(self.branch)
+
+
+class Builds:
+    """Reads the runs of a source's repositories.  ``must_have`` are those that a person has named."""
+
+    def __init__(self, source: Source[GitHubOptions], must_have: Iterable[str]) -> None:
+        self._source = source
+        self._clock = source.clock
+        self._must_have = frozenset(must_have)
+        self._branches: dict[str, tuple[str, float]] = {}
+        self._workflows: dict[str, tuple[list[Workflow], float]] = {}
+        self._lacking: dict[str, set[str]] = {}
+        self._newest: dict[tuple[str, str], int] = {}
+        self.repos: frozenset[str] = frozenset()
+
+    def scopes(self, repo: str) -> Iterator[Scope]:
+        """The parts of one repository."""
+        options = self._source.options
+        for workflow in dict.fromkeys(options.workflows or ("",)):
+            for branch in dict.fromkeys(options.branches or ("",)):
+                name = f"{repo} build" + (f" of {workflow}" if workflow else "") + (f" on {branch}" if branch else "")
+                lines = Lines(repo=repo, branch=branch, workflow=workflow)
+                yield Scope(name=name, kind="build", reach="window", data=lines)
+
+    def knows(self, repo: str, default_branch: str) -> None:
+        """A repository's default branch was told elsewhere."""
+        self._branches[repo] = default_branch, self._clock.monotonic()
+
+    async def read(self, scope: Scope, http: Http) -> Part:
+        """The newest runs; and those further back, at first and after a gap."""
+        lines: Lines = scope.data
+        paths = await self._paths(lines, http)
+        if not paths:
+            return scope.part((), notes=[f"{lines.repo}: no workflow is called {lines.workflow}"])
+        limit = 100 if lines.is_pattern else self._source.options.runs
+        branch = "" if lines.is_pattern else lines.branch
+        params: dict[str, str | int] = {"branch": branch, "per_page": limit} if branch else {"per_page": limit}
+        rows: Rows[Run] = Rows("run", Run)
+        default_branch = ""
+        for path in paths:
+            before = len(rows.good)
+            reply = await http.get(path, params=params, conditional=len(paths) == 1)
+            rows.add(as_documented(reply, Runs, AnyRuns).workflow_runs)
+            default_branch = await self.default_branch(lines.repo, rows.good, http)
+            ids = [run.id for run in rows.good[before:] if run.id]
+            further = branch or default_branch
+            if further and len(ids) >= limit and min(ids) > self._newest.get((scope.name, path), 0):
+                # Runs between the last poll and this window may have been missed: what the default branch's workflows
+                # last said must not be among them.
+                reply = await http.get(path, params={"branch": further, "per_page": 100})
+                rows.add(as_documented(reply, Runs, AnyRuns).workflow_runs)
+            if ids:
+                self._newest[scope.name, path] = max(ids)
+
+        def build(run: Run) -> Build | None:
+            if lines.is_pattern and not fnmatchcase(run.head_branch or "", lines.branch):
+                return None
+            return build_of(self._source, lines.repo, default_branch, run)
+
+        return rows.part(scope, build)
+
+    async def one(self, repo: str, path: str, http: Http) -> Item:
+        """One run, by its path."""
+        run = (await http.get(path)).decode(Run)
+        return build_of(self._source, repo, await self.default_branch(repo, [run], http), run)
+
+    async def default_branch(self, repo: str, runs: Sequence[Run], http: Http) -> str:
+        """The repository's default branch: from a run where it says so (GitHub's do not), else asked for hourly."""
+        for run in runs:
+            if run.repository and run.repository.default_branch:
+                return run.repository.default_branch
+        branch, read_at = self._branches.get(repo, ("", float("-inf")))
+        now = self._clock.monotonic()
+        if runs and now - read_at >= DEFAULT_BRANCH_KEPT:
+            branch = (await http.get(f"/repos/{repo}")).decode(Repository).default_branch or ""
+            self._branches[repo] = branch, now
+        return branch
+
+    async def _paths(self, lines: Lines, http: Http) -> list[str]:
+        """The lists that a part reads: one, unless several workflows have the same name, or none has it."""
+        base = f"/repos/{lines.repo}/actions"
+        if not lines.workflow:
+            return [f"{base}/runs"]
+        rows = [row for row in await self._workflows_of(lines.repo, http) if _is_called(row, lines.workflow)]
+        lacking = self._lacking.setdefault(lines.workflow, set())
+        if rows:
+            lacking.discard(lines.repo)
+            return [f"{base}/workflows/{row.id}/runs" for row in rows]
+        lacking.add(lines.repo)
+        if lines.repo in self._must_have:
+            del self._workflows[lines.repo]  # it may be added any minute
+            raise NotFound(f"{lines.repo}: no workflow is called {lines.workflow}")
+        if lacking >= self.repos:
+            raise NotFound(f"no repository has a workflow that is called {lines.workflow}")
+        return []
+
+    async def _workflows_of(self, repo: str, http: Http) -> list[Workflow]:
+        """The workflows of a repository, kept for an hour."""
+        known = self._workflows.get(repo)
+        now = self._clock.monotonic()
+        if known is None or now - known[1] >= WORKFLOWS_KEPT:
+            rows: list[Workflow] = []
+            path, params = f"/repos/{repo}/actions/workflows", {"per_page": 100}
+            async for reply in http.pages(path, params=params, limit=WORKFLOW_PAGES):
+                rows += reply.decode(Workflows).workflows
+            known = self._workflows[repo] = rows, now
+        return known[0]
+
+
+def _is_called(workflow: Workflow, word: str) -> bool:
+    """Whether a workflow's name, or that of its file, is this one."""
+    file = (workflow.path or "").rpartition("/")[2]
+    return word.casefold() in ((workflow.name or "").casefold(), file.casefold())
