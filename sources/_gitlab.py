@@ -1,0 +1,478 @@
+"""GitLab's answers as data, and its words as ours.  Pure; `sources.gitlab` does the reading.
+
+Words from gitlab-org/gitlab: app/models/concerns/ci/has_status.rb, app/models/concerns/enums/ci/pipeline.rb,
+app/models/deployment.rb, app/models/concerns/incident_management/escalatable.rb, app/models/issuable_severity.rb.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
+
+import msgspec
+
+from sources._shared.rows import need, remote_id
+from sources._shared.words import meaning
+from statusboard.api import (
+    Build,
+    BuildState,
+    Incident,
+    IncidentState,
+    Release,
+    ReleaseState,
+    Severity,
+    Source,
+    Ticket,
+    TicketState,
+    parse_time,
+)
+
+#: pipeline.status
+PIPELINE_STATES: Mapping[str, BuildState] = {
+    "created": "queued",
+    "waiting_for_resource": "queued",
+    "preparing": "queued",
+    "waiting_for_callback": "queued",
+    "pending": "queued",
+    "scheduled": "queued",  # a delayed job runs by itself later
+    "running": "running",
+    "canceling": "running",
+    "manual": "blocked",  # a manual job that may not be left out waits for somebody
+    "success": "success",  # or a warning, see `WARNINGS`
+    "failed": "failed",
+    "canceled": "cancelled",
+    "skipped": "skipped",
+}
+#: detailed_status.group of a success in which jobs failed that may fail.
+WARNINGS = frozenset({"success-with-warnings", "success_with_warnings"})
+#: pipeline.source whose pipelines run the same jobs of a branch: the newest of them speaks for it.
+ORDINARY = frozenset(
+    {"push", "web", "trigger", "api", "pipeline", "chat", "unknown", "merge_request_event",
+     "external_pull_request_event"}
+)  # fmt: skip
+#: pipeline.source whose pipelines GitLab itself leaves out of a branch's status (its "dangling" ones): a child pipeline
+#: counts through its parent, the others check something else than the code.
+DANGLING = frozenset(
+    {"parent_pipeline", "webide", "ondemand_dast_scan", "ondemand_dast_validation", "security_orchestration_policy",
+     "container_registry_push", "duo_workflow", "pipeline_execution_policy_schedule"}
+)  # fmt: skip
+#: deployment.status
+DEPLOYMENT_STATES: Mapping[str, ReleaseState] = {
+    "created": "queued",
+    "blocked": "blocked",  # a manual job, or an approval is missing
+    "running": "running",
+    "success": "success",
+    "failed": "failed",
+    "canceled": "cancelled",
+    "skipped": "cancelled",
+}
+#: issue.state
+ISSUE_STATES: Mapping[str, TicketState] = {"opened": "open", "reopened": "open", "closed": "done"}
+INCIDENT_STATES: Mapping[str, IncidentState] = {"opened": "open", "reopened": "open", "closed": "resolved"}
+#: The status of alerts, and the escalation status of open incidents.
+ALERT_STATES: Mapping[str, IncidentState] = {
+    "triggered": "open",
+    "acknowledged": "acknowledged",
+    "resolved": "resolved",
+    "ignored": "suppressed",
+}
+SEVERITIES: Mapping[str, Severity] = {
+    "critical": "critical",
+    "high": "high",
+    "medium": "medium",
+    "low": "low",
+    "info": "info",
+}
+
+FINISHED = frozenset({"success", "failed", "cancelled", "skipped"})
+WAITING = frozenset({"queued", "blocked"})
+_MERGE_REQUEST = re.compile(r"refs/merge-requests/(\d{1,15})/(?:head|merge|train)", re.ASCII)
+_PATH = re.compile(r"(?=.{1,300}$)[\w.-]+(?:/[\w.-]+)+", re.ASCII)  # a key must hold it
+_JOBS_NAMED = 3
+
+
+class User(msgspec.Struct, frozen=True):
+    username: str | None = None
+
+
+class Project(msgspec.Struct, frozen=True):
+    """A project; ``*_access_level`` is disabled, private or enabled, and missing on servers without that feature."""
+
+    path_with_namespace: str | None = None
+    default_branch: str | None = None
+    web_url: str | None = None
+    builds_access_level: str | None = None
+    environments_access_level: str | None = None
+    releases_access_level: str | None = None
+
+    @property
+    def path(self) -> str:
+        """Its full path, ``""`` where that is not what GitLab allows as one."""
+        path = self.path_with_namespace or ""
+        return path if _PATH.fullmatch(path) else ""
+
+
+class DetailedStatus(msgspec.Struct, frozen=True):
+    group: str | None = None
+
+
+class Pipeline(msgspec.Struct, frozen=True):
+    """A pipeline.  Lists leave out what stands behind ``created_at``."""
+
+    id: int | None = None
+    iid: int | None = None
+    name: str | None = None
+    status: str | None = None
+    source: str | None = None
+    ref: str | None = None
+    sha: str | None = None
+    web_url: str | None = None
+    updated_at: str | int | float | None = None
+    created_at: str | int | float | None = None
+    started_at: str | int | float | None = None
+    finished_at: str | int | float | None = None
+    user: User | None = None
+    yaml_errors: str | None = None
+    detailed_status: DetailedStatus | None = None
+
+    @property
+    def state(self) -> BuildState:
+        return meaning(PIPELINE_STATES, self.status)
+
+    @property
+    def line(self) -> tuple[str, str]:
+        """What its newest sibling speaks for: the ref, and the kind of pipeline."""
+        return self.ref or "", kind_of(self.source)
+
+    @property
+    def is_dangling(self) -> bool:
+        return (self.source or "").lower() in DANGLING
+
+
+class Job(msgspec.Struct, frozen=True):
+    name: str | None = None
+    tag: bool | None = None
+    allow_failure: bool | None = None
+    failure_reason: str | None = None
+    started_at: str | int | float | None = None
+    finished_at: str | int | float | None = None
+    web_url: str | None = None
+    user: User | None = None
+    pipeline: Pipeline | None = None
+
+
+class Environment(msgspec.Struct, frozen=True):
+    id: int | None = None
+    name: str | None = None
+    tier: str | None = None
+    external_url: str | None = None
+
+
+class Deployment(msgspec.Struct, frozen=True):
+    """A deployment; ``deployable`` is the job that made it, null where somebody told GitLab of it by API."""
+
+    id: int | None = None
+    ref: str | None = None
+    sha: str | None = None
+    status: str | None = None
+    created_at: str | int | float | None = None
+    updated_at: str | int | float | None = None
+    user: User | None = None
+    environment: Environment | None = None
+    deployable: Job | None = None
+
+    @property
+    def state(self) -> ReleaseState:
+        return meaning(DEPLOYMENT_STATES, self.status)
+
+    @property
+    def place(self) -> str:
+        """The name of its environment."""
+        return (self.environment.name or "") if self.environment else ""
+
+
+class Commit(msgspec.Struct, frozen=True):
+    id: str | None = None
+
+
+class Links(msgspec.Struct, frozen=True):
+    page: str | None = msgspec.field(default=None, name="self")
+    closed_as_duplicate_of: str | None = None
+
+
+class PublishedRelease(msgspec.Struct, frozen=True):
+    """A release; without permission to read the code it has no ``tag_name``."""
+
+    tag_name: str | None = None
+    name: str | None = None
+    released_at: str | int | float | None = None
+    upcoming_release: bool | None = None
+    author: User | None = None
+    commit: Commit | None = None
+    links: Links | None = msgspec.field(default=None, name="_links")
+
+
+class Label(msgspec.Struct, frozen=True):
+    name: str | None = None
+
+
+class References(msgspec.Struct, frozen=True):
+    full: str | None = None
+
+
+class Issue(msgspec.Struct, frozen=True):
+    id: int | None = None
+    iid: int | None = None
+    title: str | None = None
+    description: str | None = None
+    state: str | None = None
+    issue_type: str | None = None
+    severity: str | None = None
+    web_url: str | None = None
+    author: User | None = None
+    assignees: list[User] | None = None
+    labels: list[Label | str] | None = None
+    references: References | None = None
+    moved_to_id: int | None = None
+    links: Links | None = msgspec.field(default=None, name="_links")
+    created_at: str | int | float | None = None
+    updated_at: str | int | float | None = None
+    closed_at: str | int | float | None = None
+
+    @property
+    def is_incident(self) -> bool:
+        return (self.issue_type or "").lower() == "incident"
+
+    def repository(self, otherwise: str) -> str:
+        """The path of its project, which an issue tells as ``group/project#41``."""
+        path = ((self.references.full if self.references else "") or "").rpartition("#")[0]
+        return path if _PATH.fullmatch(path) else otherwise
+
+
+class Nodes(msgspec.Struct, frozen=True):
+    nodes: list[User] | None = None
+
+
+class AlertIssue(msgspec.Struct, frozen=True, rename="camel"):
+    web_url: str | None = None
+
+
+class Alert(msgspec.Struct, frozen=True, rename="camel"):
+    """AlertManagementAlert (GraphQL)."""
+
+    iid: str | int | None = None
+    title: str | None = None
+    description: str | None = None
+    severity: str | None = None
+    status: str | None = None
+    service: str | None = None
+    monitoring_tool: str | None = None
+    started_at: str | int | float | None = None
+    ended_at: str | int | float | None = None
+    details_url: str | None = None
+    runbook: str | None = None
+    environment: Environment | None = None
+    issue: AlertIssue | None = None
+    assignees: Nodes | None = None
+
+
+def kind_of(source: str | None) -> str:
+    """The kind of a pipeline: ``pipeline`` for the ordinary ones, else what started it (``schedule``)."""
+    word = (source or "unknown").lower()
+    return "pipeline" if word in ORDINARY else word.replace("_", " ")
+
+
+def build_of(
+    source: Source[Any], project: Project, repo: str, pipeline: Pipeline, failed_jobs: Sequence[str] = ()
+) -> Build | None:
+    """A pipeline; None for one that GitLab leaves out of its branch's status."""
+    if pipeline.is_dangling:
+        return None
+    state, ref = pipeline.state, pipeline.ref or ""
+    group = (pipeline.detailed_status.group or "").lower() if pipeline.detailed_status else ""
+    warned = state == "success" and group in WARNINGS
+    merge_request = _MERGE_REQUEST.fullmatch(ref)
+    finished_at = parse_time(pipeline.finished_at)
+    ended_at = (finished_at or parse_time(pipeline.updated_at)) if state in FINISHED else None
+    kind = kind_of(pipeline.source)
+    return Build(
+        key=source.key("build", f"{repo}/-/pipelines/{need(pipeline.id, 'id')}"),
+        source=source.name,
+        title=pipeline.name or kind,
+        state="warning" if warned else state,
+        raw_state=f"{pipeline.status}/{group}" if warned else pipeline.status or "",
+        reason=_reason(failed_jobs) or pipeline.yaml_errors or "" if state == "failed" else "",
+        pipeline=kind,
+        run_number=pipeline.iid,
+        branch="" if merge_request else ref,
+        default_branch=project.default_branch or "",
+        revision=pipeline.sha or "",
+        change=merge_request[1] if merge_request else "",
+        repository=repo,
+        url=pipeline.web_url or "",
+        actor=_name(pipeline.user),
+        trigger=pipeline.source or "",
+        started_at=parse_time(pipeline.started_at) or parse_time(pipeline.created_at),
+        updated_at=ended_at,  # while it runs it moves with every job, and would be a change at every poll
+        ended_at=ended_at,
+        approximate=ended_at is not None and finished_at is None,
+    )
+
+
+def deployment_of(source: Source[Any], project: Project, repo: str, deployment: Deployment, tier: str) -> Release:
+    """A deployment.  That it brings back what ran before is nothing that GitLab says."""
+    job = deployment.deployable or Job()
+    environment = deployment.environment or Environment()
+    state, ref, sha = deployment.state, deployment.ref or "", deployment.sha or ""
+    version = ref if job.tag else sha[:8]
+    what = version if job.tag or not ref else f"{ref} ({version})" if version else ref
+    links = {
+        "environment": environment.external_url,
+        "pipeline": job.pipeline.web_url if job.pipeline else None,
+    }
+    page = f"{project.web_url}/-/environments/{environment.id}" if project.web_url and environment.id else ""
+    ended_at = parse_time(job.finished_at) or parse_time(deployment.updated_at) if state in FINISHED else None
+    return Release(
+        key=source.key("release", f"{repo}/-/deployments/{need(deployment.id, 'id')}"),
+        source=source.name,
+        title=" to ".join(filter(None, (what, environment.name))),
+        state=state,
+        raw_state=deployment.status or "",
+        reason=(job.failure_reason or "").replace("_", " ") if state == "failed" else "",
+        environment=environment.name or "",
+        version=version,
+        revision=sha,
+        repository=repo,
+        url=job.web_url or page,
+        links={name: url for name, url in links.items() if url},
+        labels={name: text for name, text in (("tier", tier), ("job", job.name)) if text},
+        actor=_name(job.user) or _name(deployment.user),  # whoever plays a manual job is known to the job alone
+        started_at=parse_time(job.started_at) or parse_time(deployment.created_at),
+        updated_at=ended_at,
+        ended_at=ended_at,
+    )
+
+
+def publication_of(source: Source[Any], repo: str, release: PublishedRelease) -> Release | None:
+    """A published release; None for one that is only announced."""
+    if release.upcoming_release:
+        return None
+    tag = need(release.tag_name, "tag_name")
+    released_at = parse_time(release.released_at)
+    return Release(
+        key=source.key("release", f"{repo}/-/releases/{remote_id(tag)}"),
+        source=source.name,
+        title=release.name or tag,
+        state="success",
+        raw_state="released",
+        type="publication",
+        version=tag,
+        revision=(release.commit.id or "") if release.commit else "",
+        repository=repo,
+        url=(release.links.page or "") if release.links else "",
+        actor=_name(release.author),
+        started_at=released_at,
+        ended_at=released_at,
+    )
+
+
+def ticket_of(source: Source[Any], repo: str, issue: Issue) -> Ticket:
+    """An issue.  One that was moved or is another's duplicate goes on there, and is cancelled here."""
+    number = need(issue.iid, "iid")
+    state = meaning(ISSUE_STATES, issue.state)
+    elsewhere = issue.moved_to_id or (issue.links and issue.links.closed_as_duplicate_of)
+    labels = _labels(issue.labels or ())
+    return Ticket(
+        key=source.key("ticket", f"{repo}/-/issues/{number}"),
+        source=source.name,
+        title=issue.title or f"issue {number}",
+        state="cancelled" if state == "done" and elsewhere else state,
+        raw_state=issue.state or "",
+        priority=labels.get("priority", ""),
+        ticket_id=f"#{number}",
+        assignee=_names(issue.assignees),
+        repository=repo,
+        url=issue.web_url or "",
+        labels=labels,
+        actor=_name(issue.author),
+        started_at=parse_time(issue.created_at),
+        updated_at=parse_time(issue.updated_at),
+        ended_at=parse_time(issue.closed_at),
+    )
+
+
+def incident_of(source: Source[Any], repo: str, issue: Issue, status: str | None) -> Incident:
+    """An issue of type incident, with its escalation status where that is known."""
+    number = need(issue.iid, "iid")
+    state = meaning(INCIDENT_STATES, issue.state)
+    if state == "open" and status:
+        state = meaning(ALERT_STATES, status)
+    return Incident(
+        key=source.key("incident", f"{repo}/-/issues/{number}"),
+        source=source.name,
+        title=issue.title or f"incident {number}",
+        description=issue.description or "",
+        state=state,
+        raw_state="/".join(filter(None, (issue.state, status))),
+        severity=meaning(SEVERITIES, issue.severity),
+        assignee=_names(issue.assignees),
+        repository=repo,
+        url=issue.web_url or "",
+        labels=_labels(issue.labels or ()),
+        actor=_name(issue.author),
+        started_at=parse_time(issue.created_at),
+        ended_at=parse_time(issue.closed_at),
+    )
+
+
+def incident_of_alert(source: Source[Any], repo: str, alert: Alert) -> Incident:
+    """An alert of GitLab's alert management."""
+    number = need(alert.iid, "iid")
+    links = {"runbook": alert.runbook, "incident": alert.issue.web_url if alert.issue else None}
+    labels = {"service": alert.service, "monitoring_tool": alert.monitoring_tool}
+    return Incident(
+        key=source.key("incident", f"{repo}/-/alerts/{remote_id(number)}"),
+        source=source.name,
+        title=alert.title or f"alert {number}",
+        description=alert.description or "",
+        state=meaning(ALERT_STATES, alert.status),
+        raw_state=alert.status or "",
+        severity=meaning(SEVERITIES, alert.severity),
+        assignee=_names(alert.assignees.nodes) if alert.assignees else "",
+        environment=(alert.environment.name or "") if alert.environment else "",
+        repository=repo,
+        url=alert.details_url or "",
+        links={name: url for name, url in links.items() if url},
+        labels={name: text for name, text in labels.items() if text},
+        started_at=parse_time(alert.started_at),
+        ended_at=parse_time(alert.ended_at),
+    )
+
+
+def _reason(jobs: Sequence[str]) -> str:
+    """The jobs that failed, by name as far as that can be read at a glance."""
+    named = ", ".join(jobs[:_JOBS_NAMED])
+    more = len(jobs) - _JOBS_NAMED
+    return f"{named} and {more} more" if more > 0 else named
+
+
+def _labels(labels: Iterable[Label | str]) -> dict[str, str]:
+    """Labels by name; a scoped one (``priority::high``) is a name and a value."""
+    found: dict[str, str] = {}
+    for label in labels:
+        text = label if isinstance(label, str) else label.name or ""
+        name, scoped, value = text.rpartition("::")
+        if scoped and name:
+            found[name] = value
+        elif text:
+            found[text] = ""
+    return found
+
+
+def _name(user: User | None) -> str:
+    return (user.username or "") if user else ""
+
+
+def _names(users: Sequence[User] | None) -> str:
+    return ", ".join(filter(None, map(_name, users or ())))

@@ -1,0 +1,93 @@
+"""What GitLab's list of pipelines leaves out: when each ran, who started it, whether it warned, what failed in it.
+
+That takes a request for each (two for one that failed), made for those that matter, and not again while nothing
+changed.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Sequence
+from datetime import timedelta
+from typing import Any, Final
+
+import msgspec
+
+from sources._gitlab import FINISHED, Job, Pipeline
+from sources._shared.answers import one
+from sources._shared.rows import Rows
+from statusboard.api import BadAnswer, Clock, Http, NotFound, SourceError, parse_time
+
+#: What is older leaves the board as soon as it comes, unless it is the newest of its kind.
+DETAILS_FOR: Final = timedelta(days=2)
+
+
+class Seen(msgspec.Struct, frozen=True):
+    """A pipeline's details as last read, the jobs that made it fail, and what the list said of it then."""
+
+    row: Pipeline
+    details: Pipeline
+    failed_jobs: tuple[str, ...] = ()
+
+    def holds_for(self, row: Pipeline) -> bool:
+        """Whether the list says nothing new.  While a pipeline runs, its ``updated_at`` moves with every job."""
+        same = row.status == self.row.status
+        return same and (row.state not in FINISHED or row.updated_at == self.row.updated_at)
+
+
+class Details:
+    """The details of what is in each scope's window."""
+
+    def __init__(self, clock: Clock) -> None:
+        self._clock = clock
+        self._seen: dict[str, dict[int, Seen]] = {}
+
+    async def of(
+        self, scope: str, project: str, rows: Sequence[Pipeline], http: Http
+    ) -> tuple[dict[int, Seen], SourceError | None]:
+        """The details by id of those rows (newest first) that need them, and why some are missing.
+
+        ``project`` is its path in the API.
+        """
+        known, seen = self._seen.get(scope, {}), {}
+        lines: set[tuple[str, str]] = set()
+        ask: list[Pipeline] = []
+        for row in rows:
+            if not row.id or row.is_dangling or row.id in seen:
+                continue
+            before = known.get(row.id)
+            if before is not None and before.holds_for(row):
+                seen[row.id] = before
+            elif row.line not in lines or self._is_recent(row):
+                ask.append(row)
+            if row.state in FINISHED:
+                lines.add(row.line)
+        self._seen[scope] = seen
+        results = await asyncio.gather(*(read_details(project, row, http) for row in ask), return_exceptions=True)
+        error: SourceError | None = None
+        for result in results:
+            if isinstance(result, Seen):
+                seen[result.row.id or 0] = result
+            elif not isinstance(result, SourceError):
+                raise result
+            elif not isinstance(result, NotFound):  # which was deleted since the list was made
+                error = error or result
+        return seen, error
+
+    def _is_recent(self, row: Pipeline) -> bool:
+        created_at = parse_time(row.created_at)
+        return row.state not in FINISHED or created_at is None or self._clock.now() - created_at < DETAILS_FOR
+
+
+async def read_details(project: str, row: Pipeline, http: Http) -> Seen:
+    """The details of one pipeline, of which only the id need be known."""
+    path = f"{project}/pipelines/{row.id}"
+    details = one(await http.get(path), Pipeline)
+    if details.id != row.id:
+        raise BadAnswer(f"pipeline {row.id}: the answer tells of another")
+    if details.state != "failed":
+        return Seen(row=row, details=details)
+    reply = await http.get(f"{path}/jobs", params={"scope[]": "failed", "per_page": 100})
+    jobs = Rows("job", Job, reply.decode(list[Any])).good
+    names = dict.fromkeys(job.name for job in jobs if job.name and not job.allow_failure)
+    return Seen(row=row, details=details, failed_jobs=tuple(names))

@@ -1,0 +1,440 @@
+"""GitLab (REST v4, GraphQL for what REST lacks): pipelines, deployments, releases, issues, incidents and alerts.
+
+A list of pipelines has neither start nor duration, nor does it tell a success with warnings: that takes a request for
+each, made for those that matter and never twice while nothing changed. It is read newest first by id: ordering by
+``updated_at`` is slow enough to time out (mvisonneau/gitlab-ci-pipelines-exporter#992), and for deployments is to be
+refused without ``updated_after`` (app/finders/deployments_finder.rb). An older pipeline that is retried is therefore
+seen only while it is among the newest.
+
+GitLab makes a deployment for each job that may deploy, also for those that nobody starts: of an environment's waiting
+deployments only the newest is shown. Without permission its alerts are an empty list (alerts_finder.rb), hence the
+look at the permissions that come with the same role.
+
+What GitLab's words mean is in `sources._gitlab`.  Docs: docs.gitlab.com/api (pipelines, deployments, environments,
+releases, issues, rest/authentication, graphql).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from functools import partial
+from typing import Any, Final
+from urllib.parse import quote
+
+import msgspec
+
+from sources._gitlab import (
+    FINISHED,
+    WAITING,
+    Deployment,
+    Environment,
+    Issue,
+    Pipeline,
+    Project,
+    PublishedRelease,
+    build_of,
+    deployment_of,
+    incident_of,
+    incident_of_alert,
+    publication_of,
+    ticket_of,
+)
+from sources._gitlab_graphql import alerts, escalation
+from sources._gitlab_options import GitLabOptions
+from sources._gitlab_pipelines import Details, read_details
+from sources._shared.answers import every, one
+from sources._shared.listing import Listings
+from sources._shared.rows import Rows
+from statusboard.api import (
+    AuthError,
+    BadAnswer,
+    Context,
+    Credentials,
+    Http,
+    Item,
+    ItemKind,
+    LookupUnsupported,
+    NotFound,
+    Part,
+    Scope,
+    Source,
+    SourceError,
+    TooLarge,
+    basic,
+)
+
+PROJECT_KEPT: Final = 3600.0
+GROUP_KEPT: Final = 600.0
+GROUP_PAGES: Final = 2
+ISSUE_PAGES: Final = 10
+#: Environments whose newest deployment is looked for beyond the window.
+RARE_ENVIRONMENTS: Final = 20
+LASTING_TIERS: Final = frozenset({"production", "staging"})
+
+#: The kind of each part of a project or group.
+KINDS: Mapping[str, ItemKind] = {
+    "builds": "build",
+    "deployments": "release",
+    "releases": "release",
+    "tickets": "ticket",
+    "incidents": "incident",
+    "alerts": "incident",
+}
+
+
+class _Place(msgspec.Struct, frozen=True):
+    """What a scope reads: ``owner`` (a project or a group) below ``path`` of the API."""
+
+    what: str
+    path: str
+    owner: str
+    grouped: bool = False
+    branch: str = ""
+    error: SourceError | None = None
+
+    @property
+    def name(self) -> str:
+        owner = f"{self.owner}/*" if self.grouped else self.owner
+        return f"{owner}{f'@{self.branch}' if self.branch else ''} {self.what}"
+
+
+class GitLab(Source[GitLabOptions]):
+    """Builds from pipelines, releases from deployments and releases, tickets from issues, incidents and alerts."""
+
+    type = "gitlab"
+    kinds = frozenset({"build", "release", "ticket", "incident"})
+    Options = GitLabOptions
+    summary = "GitLab pipelines, deployments, releases, issues, incidents and alerts"
+    default_url = "https://gitlab.com"
+    default_interval = 60.0
+    scopes_needed = (
+        "a personal, group or project access token with the scope read_api and the role Reporter (Developer to read "
+        "alerts); none for the builds, releases and issues of public projects"
+    )
+    requests = (1, "project and kind (two for releases and for incidents)")
+    example = """\
+projects: [acme/checkout]   # or groups: [acme]
+token: "keyring:gitlab"
+"""
+    setup = """\
+- Make a token: for a group or project **Settings > Access tokens** (role Reporter), for yourself
+  **Edit profile > Access tokens**. Its only scope: `read_api`. Put it into `token:`.
+- `url:` is the root of your instance (`https://gitlab.example`, with its prefix if it has one); leave it out for
+  gitlab.com.
+- `projects:` are paths as in the browser's address: `acme/checkout` or `acme/shop/checkout`. `groups:` takes all
+  projects of a group and its subgroups (archived ones aside) and finds new ones within ten minutes.
+- Alerts (**Monitor > Alerts**) need the role Developer. Review apps (`review/*`) are left out unless `environments:`
+  names them.
+- A token that may not see a project gets *404 Not Found* from GitLab, not *403*.
+"""
+    verified = "documented"
+
+    def __init__(self, options: GitLabOptions, context: Context) -> None:
+        super().__init__(options, context)
+        self._named: dict[str, str] = {}  # by lower-case path: GitLab does not mind the case
+        for project in options.projects:
+            self._named.setdefault(project.lower(), project)
+        self._projects: dict[str, tuple[Project, float]] = {}
+        self._groups: Listings[str] = Listings(context.clock, GROUP_KEPT)
+        self._details = Details(context.clock)
+        self._newest: dict[str, int] = {}
+        self._environments: dict[str, tuple[dict[str, str], float]] = {}
+        self._rare: dict[str, dict[str, list[Any]]] = {}
+        self._latest: dict[str, dict[str, int]] = {}
+        self._escalation: dict[str, dict[str, str | None]] = {}
+
+    def sign(self, credentials: Credentials) -> Mapping[str, str]:
+        if self.options.auth == "bearer" or not credentials.token:
+            return super().sign(credentials)
+        headers = {"PRIVATE-TOKEN": credentials.token}
+        if credentials.username or credentials.password:
+            headers["Authorization"] = basic(credentials.username, credentials.password)
+        return headers
+
+    # -- what to read --------------------------------------------------------------------------------------------
+
+    async def scopes(self, http: Http) -> Sequence[Scope]:
+        groups = list(dict.fromkeys(self.options.groups))
+        listed = [await self._groups.of(group, partial(self._list, group, http)) for group in groups]
+        grouped = {path: name for group in listed for path, name in group.members.items()}
+        found = [place for name in self._named.values() for place in self._places(name, name.lower() in grouped)]
+        for path, name in grouped.items():
+            if path not in self._named:
+                found += self._places(name, True)
+        for group, known in zip(groups, listed, strict=True):
+            path = f"/api/v4/groups/{quote(group, safe='')}"
+            found += [_Place(what=what, path=path, owner=group, grouped=True) for what in ("tickets", "incidents")]
+            if known.error is not None:
+                found.append(_Place(what="projects", path=path, owner=group, grouped=True, error=known.error))
+        some_kind = min(self.options.kinds or self.kinds)
+        return [
+            Scope(name=place.name, kind=kind, reach="complete" if kind == "incident" else "window", data=place)
+            for place in found
+            if self.wants(kind := KINDS.get(place.what, some_kind))
+        ]
+
+    def _places(self, project: str, grouped: bool) -> list[_Place]:
+        """The parts of one project; where its group is read, that tells of its issues."""
+        path = f"/api/v4/projects/{quote(project, safe='')}"
+        found = [_Place(what="builds", path=path, owner=project, branch=b) for b in self.options.branches or ("",)]
+        found += [_Place(what=what, path=path, owner=project) for what in ("deployments", "releases")]
+        if not grouped:
+            found += [_Place(what=what, path=path, owner=project) for what in ("tickets", "incidents")]
+        alerts = self.options.alerts
+        if alerts or (alerts is None and self.options.token and project.lower() in self._named):
+            found.append(_Place(what="alerts", path=path, owner=project))
+        return found
+
+    async def _list(self, group: str, http: Http) -> tuple[dict[str, str], TooLarge | None]:
+        """The projects of a group by lower-case path."""
+        path = f"/api/v4/groups/{quote(group, safe='')}/projects"
+        params = {"include_subgroups": "true", "archived": "false", "with_shared": "false"}
+        order = {"order_by": "id", "sort": "asc", "per_page": "100"}
+        projects: dict[str, str] = {}
+        error: TooLarge | None = None
+        pages = 0
+        try:
+            async for reply in http.pages(path, params={**params, **order}, limit=GROUP_PAGES):
+                pages += 1
+                for project in every(reply, Project):
+                    name = _path_of(project)
+                    if not self.options.excludes(name):
+                        projects[name.lower()] = name
+                        self._projects[name] = project, self.clock.monotonic()
+        except TooLarge:
+            if pages < GROUP_PAGES:
+                raise
+            error = TooLarge(f"{group} has more than {GROUP_PAGES * 100} projects: name smaller groups, or projects")
+        if not projects:
+            raise NotFound(f"the group {group} has no projects that this credential may see")
+        return projects, error
+
+    async def read(self, scope: Scope, http: Http) -> Part:
+        place: _Place = scope.data
+        if place.error is not None:
+            raise place.error
+        readers: Mapping[str, Callable[[Scope, _Place, Http], Awaitable[Part]]] = {
+            "builds": self._read_pipelines,
+            "deployments": self._read_deployments,
+            "releases": self._read_publications,
+            "tickets": self._read_tickets,
+            "incidents": self._read_incidents,
+            "alerts": self._read_alerts,
+        }
+        return await readers[place.what](scope, place, http)
+
+    async def lookup(self, kind: ItemKind, remote_id: str, http: Http) -> Item | None:
+        repo, _, rest = remote_id.partition("/-/")
+        what, _, number = rest.partition("/")
+        if what == "alerts":
+            raise LookupUnsupported
+        path = f"/api/v4/projects/{quote(repo, safe='')}"
+        if what == "pipelines":
+            project = await self._project(repo, path, http)
+            seen = await read_details(path, Pipeline(id=int(number)), http)
+            return build_of(self, project, repo, seen.details, seen.failed_jobs)
+        reply = await http.get(f"{path}/{what}/{quote(number, safe='')}")
+        match what:
+            case "deployments":
+                deployment = one(reply, Deployment)
+                if self._is_superseded(repo, deployment):
+                    return None
+                project = await self._project(repo, path, http)
+                tiers = await self._tiers(repo, path, http)
+                return deployment_of(self, project, repo, deployment, tiers.get(deployment.place, ""))
+            case "releases":
+                return publication_of(self, repo, one(reply, PublishedRelease))
+            case _:
+                issue = one(reply, Issue)
+                return ticket_of(self, repo, issue) if kind == "ticket" else incident_of(self, repo, issue, None)
+
+    async def _project(self, name: str, path: str, http: Http) -> Project:
+        """What is said of a project itself; asked for hourly."""
+        project, at = self._projects.get(name, (Project(), float("-inf")))
+        now = self.clock.monotonic()
+        if now - at >= PROJECT_KEPT:
+            project = one(await http.get(path), Project)
+            _path_of(project)
+            self._projects[name] = project, now
+        return project
+
+    # -- builds --------------------------------------------------------------------------------------------------
+
+    async def _read_pipelines(self, scope: Scope, place: _Place, http: Http) -> Part:
+        project = await self._project(place.owner, place.path, http)
+        if project.builds_access_level == "disabled":
+            return scope.part((), notes=[f"{place.owner}: CI/CD is turned off"])
+        path, limit = f"{place.path}/pipelines", self.options.pipelines
+        params: dict[str, str | int] = {"per_page": limit, **({"ref": place.branch} if place.branch else {})}
+        reply = await http.get(path, params=params, conditional=True)
+        rows = Rows("pipeline", Pipeline, reply.decode(list[Any]))
+        ids = [row.id for row in rows.good if row.id]
+        if place.branch and not rows.good:
+            await http.get(f"{place.path}/repository/branches/{quote(place.branch, safe='')}")  # it may well not exist
+        missed = len(ids) >= limit and min(ids) > self._newest.get(scope.name, 0)
+        if missed and not place.branch and project.default_branch:
+            # What the default branch's last pipelines said must not be among those between the last poll and now.
+            reply = await http.get(path, params={"ref": project.default_branch, "per_page": 50})
+            rows.add(reply.decode(list[Any]))
+        self._newest[scope.name] = max(ids, default=0)
+        seen, error = await self._details.of(scope.name, place.path, rows.good, http)
+        repo = project.path
+
+        def convert(row: Pipeline) -> Item | None:
+            # Newer servers answer for a branch with the pipelines of its merge requests as well.
+            if place.branch and row.ref != place.branch:
+                return None
+            known = seen.get(row.id or 0)
+            if known is None:
+                return build_of(self, project, repo, row)
+            return build_of(self, project, repo, known.details, known.failed_jobs)
+
+        part = rows.part(scope, convert)
+        return msgspec.structs.replace(part, error=part.error or error)
+
+    # -- releases ------------------------------------------------------------------------------------------------
+
+    async def _read_deployments(self, scope: Scope, place: _Place, http: Http) -> Part:
+        if not self.options.token and not self.options.password:
+            return scope.part((), notes=[f"{place.owner}: GitLab tells of deployments only with a token"])
+        project = await self._project(place.owner, place.path, http)
+        if project.environments_access_level == "disabled":
+            return scope.part((), notes=[f"{place.owner}: environments are turned off"])
+        tiers = await self._tiers(place.owner, place.path, http)
+        wanted = [name for name in tiers if self.options.wants_environment(name)]
+        if self.options.environments and not wanted and place.owner.lower() in self._named:
+            raise NotFound(f"{place.owner} has no environment that `environments` matches")
+        path, limit = f"{place.path}/deployments", self.options.deployments
+        newest_first: dict[str, str | int] = {"order_by": "id", "sort": "desc"}
+        reply = await http.get(path, params={**newest_first, "per_page": limit}, conditional=True)
+        rows = Rows("deployment", Deployment, reply.decode(list[Any]))
+        ids = [row.id for row in rows.good if row.id]
+        if len(ids) >= limit:
+            if min(ids) > self._newest.get(scope.name, 0):
+                self._rare.pop(scope.name, None)  # deployments between the last poll and this window were missed
+            lasting = [name for name in wanted if self.options.environments or tiers[name] in LASTING_TIERS]
+            rare = self._rare.setdefault(scope.name, {})
+            there = {row.place for row in rows.good if row.state not in WAITING}
+            for name in lasting[:RARE_ENVIRONMENTS]:
+                if name in there:
+                    rare[name] = []  # what is stored of it stays
+                elif name not in rare:
+                    reply = await http.get(path, params={**newest_first, "environment": name, "per_page": 5})
+                    rare[name] = [row for row in reply.decode(list[Any]) if _is_finished(row)]
+                rows.add(rare[name])
+        self._newest[scope.name] = max(ids, default=0)
+        repo = project.path
+        latest = self._latest[repo] = {}
+        for row in rows.good:
+            latest[row.place] = max(latest.get(row.place, 0), row.id or 0)
+
+        def convert(row: Deployment) -> Item | None:
+            if (row.place and not self.options.wants_environment(row.place)) or self._is_superseded(repo, row):
+                return None
+            return deployment_of(self, project, repo, row, tiers.get(row.place, ""))
+
+        return rows.part(scope, convert)
+
+    async def _tiers(self, name: str, path: str, http: Http) -> dict[str, str]:
+        """The tiers of a project's environments (of the first hundred) by their names; asked for hourly."""
+        tiers, at = self._environments.get(name, ({}, float("-inf")))
+        now = self.clock.monotonic()
+        if now - at >= PROJECT_KEPT:
+            reply = await http.get(f"{path}/environments", params={"states": "available", "per_page": 100})
+            tiers = {row.name: (row.tier or "").lower() for row in every(reply, Environment) if row.name}
+            self._environments[name] = tiers, now
+        return tiers
+
+    def _is_superseded(self, repo: str, deployment: Deployment) -> bool:
+        """Whether nobody started it, and there is a newer one to the same environment."""
+        latest = self._latest.get(repo, {}).get(deployment.place, 0)
+        return deployment.state in WAITING and (deployment.id or 0) < latest
+
+    async def _read_publications(self, scope: Scope, place: _Place, http: Http) -> Part:
+        project = await self._project(place.owner, place.path, http)
+        if project.releases_access_level == "disabled":
+            return scope.part((), notes=[f"{place.owner}: releases are turned off"])
+        reply = await http.get(f"{place.path}/releases", params={"per_page": 10}, conditional=True)
+        rows = Rows("release", PublishedRelease, reply.decode(list[Any]))
+        return rows.part(scope, lambda row: publication_of(self, project.path, row))
+
+    # -- tickets and incidents -----------------------------------------------------------------------------------
+
+    async def _read_tickets(self, scope: Scope, place: _Place, http: Http) -> Part:
+        params: dict[str, str | int] = {
+            "state": "opened", "scope": "all", "order_by": "updated_at", "sort": "desc", "per_page": 100
+        }  # fmt: skip
+        if self.options.labels:
+            params["labels"] = ",".join(self.options.labels)
+        rows: Rows[Issue] = Rows("issue", Issue)
+        notes: list[str] = []
+        pages = 0
+        try:
+            async for reply in http.pages(f"{place.path}/issues", params=params, conditional=True, limit=ISSUE_PAGES):
+                rows.add(reply.decode(list[Any]))
+                pages += 1
+        except TooLarge:
+            if pages < ISSUE_PAGES:
+                raise
+            notes.append(f"{place.owner}: only the {ISSUE_PAGES * 100} open issues that changed last are read")
+        if not rows.good:
+            for label in self.options.labels:  # a label that does not exist matches nothing as well
+                await http.get(f"{place.path}/labels/{quote(label, safe='')}")
+        incidents = self.wants("incident")
+
+        def convert(issue: Issue) -> Item | None:
+            repo = issue.repository(place.owner)
+            if (incidents and issue.is_incident) or self._leaves_out(place, repo):
+                return None
+            return ticket_of(self, repo, issue)
+
+        return rows.part(scope, convert, notes=notes)
+
+    async def _read_incidents(self, scope: Scope, place: _Place, http: Http) -> Part:
+        params = {"issue_type": "incident", "state": "opened", "scope": "all", "per_page": "100"}
+        rows: Rows[Issue] = Rows("incident", Issue)
+        async for reply in http.pages(f"{place.path}/issues", params=params, limit=ISSUE_PAGES):
+            rows.add(reply.decode(list[Any]))
+        notes: list[str] = []
+        if rows.good:
+            try:
+                owner = place.owner if place.grouped else (await self._project(place.owner, place.path, http)).path
+                self._escalation[scope.name] = await escalation(owner, http, group=place.grouped)
+            except BadAnswer as exc:  # older servers have no such field
+                notes.append(f"{place.owner}: which incidents are acknowledged is not told: {exc}"[:300])
+        statuses = self._escalation.get(scope.name, {})
+
+        def convert(issue: Issue) -> Item | None:
+            repo = issue.repository(place.owner)
+            # Servers before 13.12 do not know the parameter and answer with all issues.
+            if (issue.issue_type and not issue.is_incident) or self._leaves_out(place, repo):
+                return None
+            return incident_of(self, repo, issue, statuses.get(f"gid://gitlab/Issue/{issue.id}"))
+
+        return rows.part(scope, convert, notes=notes)
+
+    def _leaves_out(self, place: _Place, repo: str) -> bool:
+        """Whether an issue of a group belongs to a project that is not read."""
+        return place.grouped and repo.lower() not in self._groups[place.owner]
+
+    async def _read_alerts(self, scope: Scope, place: _Place, http: Http) -> Part:
+        repo = (await self._project(place.owner, place.path, http)).path
+        rows, permitted = await alerts(repo, http)
+        notes: list[str] = []
+        if not permitted:
+            text = f"{place.owner}: alerts are only shown to the role Developer"
+            if self.options.alerts:
+                raise AuthError(text)
+            notes.append(text)
+        return rows.part(scope, lambda alert: incident_of_alert(self, repo, alert), notes=notes)
+
+
+def _path_of(project: Project) -> str:
+    if not project.path:
+        raise BadAnswer("a project has no path")
+    return project.path
+
+
+def _is_finished(row: object) -> bool:
+    """Whether what a row says will not change: what is kept of it is not read again."""
+    return any(deployment.state in FINISHED for deployment in Rows("deployment", Deployment, [row]).good)
