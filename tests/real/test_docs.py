@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import re
 import shlex
 from collections.abc import Iterator
@@ -71,7 +72,7 @@ def command_lines(text: str) -> Iterator[tuple[list[str], bool]]:
         for line in block.splitlines():
             words = shlex.split(re.sub(r"^ExecStart=\S*/", "", line.strip().removeprefix("$ ")), comments=True)
             if words[:1] == ["statusboard"]:
-                yield words[1:], True
+                yield list(itertools.takewhile(lambda word: word not in ("|", ">"), words[1:])), True
     for span in spans(text):
         if span == "statusboard" or span.startswith("statusboard "):
             yield span.split()[1:], False
