@@ -43,6 +43,7 @@ from sources._gitlab_graphql import alerts, escalation
 from sources._gitlab_options import GitLabOptions
 from sources._gitlab_pipelines import Details, read_details
 from sources._shared.answers import every, one
+from sources._shared.decoding import as_documented
 from sources._shared.listing import Listings
 from sources._shared.rows import Rows
 from statusboard.api import (
@@ -267,7 +268,7 @@ token: "keyring:gitlab"
         path, limit = f"{place.path}/pipelines", self.options.pipelines
         params: dict[str, str | int] = {"per_page": limit, **({"ref": place.branch} if place.branch else {})}
         reply = await http.get(path, params=params, conditional=True)
-        rows = Rows("pipeline", Pipeline, reply.decode(list[Any]))
+        rows = Rows("pipeline", Pipeline, as_documented(reply, list[Pipeline], list[Any]))
         ids = [row.id for row in rows.good if row.id]
         if place.branch and not rows.good:
             await http.get(f"{place.path}/repository/branches/{quote(place.branch, safe='')}")  # it may well not exist
@@ -275,7 +276,7 @@ token: "keyring:gitlab"
         if missed and not place.branch and project.default_branch:
             # What the default branch's last pipelines said must not be among those between the last poll and now.
             reply = await http.get(path, params={"ref": project.default_branch, "per_page": 50})
-            rows.add(reply.decode(list[Any]))
+            rows.add(as_documented(reply, list[Pipeline], list[Any]))
         self._newest[scope.name] = max(ids, default=0)
         seen, error = await self._details.of(scope.name, place.path, rows.good, http)
         repo = project.path
@@ -307,7 +308,7 @@ token: "keyring:gitlab"
         path, limit = f"{place.path}/deployments", self.options.deployments
         newest_first: dict[str, str | int] = {"order_by": "id", "sort": "desc"}
         reply = await http.get(path, params={**newest_first, "per_page": limit}, conditional=True)
-        rows = Rows("deployment", Deployment, reply.decode(list[Any]))
+        rows = Rows("deployment", Deployment, as_documented(reply, list[Deployment], list[Any]))
         ids = [row.id for row in rows.good if row.id]
         if len(ids) >= limit:
             if min(ids) > self._newest.get(scope.name, 0):
@@ -355,7 +356,7 @@ token: "keyring:gitlab"
         if project.releases_access_level == "disabled":
             return scope.part((), notes=[f"{place.owner}: releases are turned off"])
         reply = await http.get(f"{place.path}/releases", params={"per_page": 10}, conditional=True)
-        rows = Rows("release", PublishedRelease, reply.decode(list[Any]))
+        rows = Rows("release", PublishedRelease, as_documented(reply, list[PublishedRelease], list[Any]))
         return rows.part(scope, lambda row: publication_of(self, project.path, row))
 
     # -- tickets and incidents -----------------------------------------------------------------------------------
@@ -371,7 +372,7 @@ token: "keyring:gitlab"
         pages = 0
         try:
             async for reply in http.pages(f"{place.path}/issues", params=params, conditional=True, limit=ISSUE_PAGES):
-                rows.add(reply.decode(list[Any]))
+                rows.add(as_documented(reply, list[Issue], list[Any]))
                 pages += 1
         except TooLarge:
             if pages < ISSUE_PAGES:
@@ -394,7 +395,7 @@ token: "keyring:gitlab"
         params = {"issue_type": "incident", "state": "opened", "scope": "all", "per_page": "100"}
         rows: Rows[Issue] = Rows("incident", Issue)
         async for reply in http.pages(f"{place.path}/issues", params=params, limit=ISSUE_PAGES):
-            rows.add(reply.decode(list[Any]))
+            rows.add(as_documented(reply, list[Issue], list[Any]))
         notes: list[str] = []
         if rows.good:
             try:
