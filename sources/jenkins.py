@@ -14,6 +14,7 @@ ranges in jenkinsci/stapler, NamedPathPruner (from the first, up to but without 
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Mapping, Sequence
 from functools import partial
 from typing import Annotated, Any, Final
@@ -45,6 +46,8 @@ from statusboard.api import (
 
 FOLDERS_KEPT: Final = 300.0
 MOST_FOLDERS: Final = 200
+#: Jobs at a time, before others get their turn.
+SLICE: Final = 50
 #: Running builds behind newer ones that one poll reads by themselves.
 MOST_LOOKS: Final = 20
 
@@ -148,12 +151,17 @@ class Jenkins(Source[JenkinsOptions]):
         ]
 
     async def read(self, scope: Scope, http: Http) -> Part:
-        reads: dict[str, Read] = {}
+        jobs: dict[str, tuple[str, str, Job]] = {}
         parts: list[Part] = []
         for project, rows in await self._projects(scope.data, http):
             default = primary_branch(rows.good) or self.options.default_branch
-            parts.append(rows.part(scope, partial(self._waiting, project, default, reads)))
-        parts += [self._builds(scope, read, read.builds) for read in reads.values()]
+            parts.append(rows.part(scope, partial(self._waiting, project, default, jobs)))
+        reads: dict[str, Read] = {}
+        for index, (name, job) in enumerate(jobs.items()):
+            if index % SLICE == 0:
+                await asyncio.sleep(0)  # thousands of jobs must not hold up the screen
+            reads[name] = _read_of(*job)
+            parts.append(self._builds(scope, reads[name], reads[name].builds))
         parts += await self._pushed_out(scope, reads, http)
         items: dict[str, Item] = {}
         for item in (item for part in parts for item in part.items):
@@ -239,15 +247,13 @@ class Jenkins(Source[JenkinsOptions]):
                 return name, Rows("job", Job, job.jobs)
         return "", rows
 
-    def _waiting(self, project: str, default: str, reads: dict[str, Read], job: Job) -> Build | None:
-        """The build of a job that waits, if there is one; the job goes to ``reads`` with those that began."""
+    def _waiting(self, project: str, default: str, jobs: dict[str, tuple[str, str, Job]], job: Job) -> Build | None:
+        """The build of a job that waits, if there is one; the job goes to ``jobs``, for those that began."""
         if not job.is_job() or job.is_off(branch=bool(project)):
             return None
-        name = need(job.full_name, "fullName")
-        builds = Rows("build", BuildRow, need(job.builds, "builds"))
-        line = branch_line(project, job, builds.good, default) if project else job_line(job, builds.good, default)
-        reads.setdefault(name, Read(job, line, builds))
-        return waiting_of(self, job, line, job.queue_item) if job.queue_item else None
+        need(job.builds, "builds")
+        jobs.setdefault(need(job.full_name, "fullName"), (project, default, job))
+        return waiting_of(self, job, _read_of(project, default, job).line, job.queue_item) if job.queue_item else None
 
     def _builds(self, scope: Scope, read: Read, builds: Rows[BuildRow]) -> Part:
         part = builds.part(scope, lambda row: build_of(self, read.job, read.line, row, self.options.parameters))
@@ -272,3 +278,9 @@ class Jenkins(Source[JenkinsOptions]):
         except NotFound:
             return Rows("build", BuildRow)
         return Rows("build", BuildRow, [reply.decode(dict[str, Any])])
+
+
+def _read_of(project: str, default: str, job: Job) -> Read:
+    builds = Rows("build", BuildRow, job.builds or ())
+    line = branch_line(project, job, builds.good, default) if project else job_line(job, builds.good, default)
+    return Read(job, line, builds)
