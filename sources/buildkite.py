@@ -105,7 +105,7 @@ token: "keyring:buildkite"
 """
     setup = """\
 - *Personal Settings > API Access Tokens > New API Access Token*: choose the organization under *Organization Access*
-  and tick *Read Builds* (`read_builds`), nothing else.
+  and under *REST API Scopes* tick *Read* for *Builds* (`read_builds`), nothing else.
 - Store it with `statusboard login buildkite`; it is shown only once. Then `token: "keyring:buildkite"`.
 - `organization` and `pipelines` are the names in the address of a pipeline's page: `buildkite.com/acme/checkout`.
 - Without `pipelines` the newest 100 builds of the organization are read in one request; in a busy organization name

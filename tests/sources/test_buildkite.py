@@ -113,18 +113,13 @@ class Server:
 
 class TestContract(SourceContract):
     source = Buildkite
-    options: ClassVar = {"organization": "acme", "pipelines": ["checkout"]}
+    options: ClassVar = {"organization": "acme"}
     state_fields = ("state", "blocked")
     time_fields = ("created_at", "started_at", "failing_at", "finished_at")
-    id_fields: ClassVar[tuple[str, ...]] = ("number",)
+    id_fields = ("number", "slug", "pipeline")
 
     def vendor(self, call: Call) -> Answer:
         return Server()(call)
-
-
-class TestOrganization(TestContract):
-    options: ClassVar = {"organization": "acme"}
-    id_fields = ("number", "slug", "pipeline")
 
 
 async def read(server: Server, **options: Any) -> Any:
