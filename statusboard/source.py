@@ -179,18 +179,26 @@ class Scope(Struct, frozen=True, kw_only=True):
         beats: Iterable[str] = (),
         notes: Iterable[str] = (),
     ) -> Part:
-        """What was read, as a `Part`."""
+        """What was read, as a `Part`; of items with the same key the first counts, as on pages that overlap."""
         assert self.started_at is not None, "the framework sets started_at before it calls read"
         return Part(
             scope=self.name,
             kind=self.kind,
             reach=reach or self.reach,
             started_at=self.started_at,
-            items=tuple(items),
+            items=_told_apart(items),
             retire_only=retire_only,
             beats=frozenset(beats),
             notes=tuple(notes),
         )
+
+
+def _told_apart(items: Iterable[Item]) -> tuple[Item, ...]:
+    kept: dict[object, Item] = {}
+    for item in items:
+        # What a source really gave may be anything at all; ingest says what is wrong with it.
+        kept.setdefault(getattr(item, "key", None) or id(item), item)
+    return tuple(kept.values())
 
 
 class Context(Struct, frozen=True, kw_only=True):

@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+import shutil
+import subprocess
+import sys
 from collections.abc import Generator
 from contextlib import contextmanager
+from pathlib import Path
 
 import pytest
 
@@ -22,6 +26,32 @@ def _skip_or_fail() -> Generator[None]:
                 f"{missing} (servers are required here: CI or STATUSBOARD_REQUIRE_SERVERS is set)", pytrace=False
             )
         pytest.skip(str(missing))
+
+
+def build_wheel(project: Path, out: Path) -> Path:
+    """A project's wheel, built with what this environment has: nothing is fetched."""
+    done = subprocess.run(
+        [sys.executable, "-m", "build", "--wheel", "--no-isolation", "--outdir", str(out), str(project)],
+        cwd=project,
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
+    (built,) = out.glob("*.whl")
+    return built
+
+
+@pytest.fixture(scope="session")
+def wheel(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Our wheel, built from a copy so that nothing is left in the tree."""
+    root, copy = Path(__file__).parents[1], tmp_path_factory.mktemp("project")
+    for name in ("pyproject.toml", "README.md", "LICENSE"):
+        shutil.copy(root / name, copy)
+    for name in ("statusboard", "widgets", "sources", "tests"):
+        shutil.copytree(root / name, copy / name, ignore=shutil.ignore_patterns("__pycache__"))
+    return build_wheel(copy, copy / "out")
 
 
 @pytest.fixture(autouse=True)

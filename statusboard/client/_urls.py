@@ -11,7 +11,7 @@ import httpx
 from msgspec import Struct
 
 from statusboard.errors import Refused
-from statusboard.text import redact_url
+from statusboard.text import clean, redact_url
 
 Params: TypeAlias = Mapping[str, str | int | Sequence[str]]
 
@@ -99,13 +99,13 @@ def checked(url: str | httpx.URL) -> httpx.URL:
     try:
         parsed = httpx.URL(url)
     except (httpx.InvalidURL, ValueError, TypeError):
-        raise Refused(f"not a URL: {redact_url(str(url))}") from None
+        raise Refused(f"not a URL: {_shown(url)}") from None
     if parsed.scheme not in ("http", "https"):
         raise Refused(f"only http and https are asked, not {parsed.scheme or 'a URL without a scheme'}")
     if not parsed.host or (parsed.port or 0) > 65_535:
-        raise Refused(f"a URL without a host, or with an impossible port: {redact_url(str(url))}")
+        raise Refused(f"a URL without a host, or with an impossible port: {_shown(url)}")
     if parsed.userinfo:
-        raise Refused(f"a user name or password in the URL {redact_url(str(url))}: use username: and password:")
+        raise Refused(f"a user name or password in the URL {_shown(url)}: use username: and password:")
     return parsed.copy_with(fragment=None) if parsed.fragment else parsed
 
 
@@ -132,3 +132,8 @@ def next_link(header: str, url: str) -> str:
                 target = target.copy_with(scheme="https")
             return str(target)
     return ""
+
+
+def _shown(url: object) -> str:
+    """A URL in an error: without what is nobody's business, and short; a vendor's id may have got into it."""
+    return clean(redact_url(str(url)), 200)

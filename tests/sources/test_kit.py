@@ -6,6 +6,7 @@ import logging
 from collections.abc import Callable
 from typing import Any, ClassVar
 
+import msgspec
 import pytest
 
 from statusboard.api import Http, Part, Scope, Source, SourceError, Ticket, parse_time
@@ -124,7 +125,8 @@ class Repeating(Careful):
     """Gives an item as often as it comes."""
 
     async def read(self, scope: Scope, http: Http) -> Part:
-        return scope.part(map(self.ticket, (await http.get("/tickets")).decode(list[Any])))
+        tickets = map(self.ticket, (await http.get("/tickets")).decode(list[Any]))
+        return msgspec.structs.replace(scope.part([]), items=tuple(tickets))
 
 
 class Endless(Careful):
