@@ -1,0 +1,134 @@
+"""Spinnaker, through Gate: executions of an application's pipelines as releases.
+
+The list has the newest executions of each pipeline, also of those that seldom run, and without ``expand`` no more of
+their stages than how these went.  Where a pipeline deploys to (account and region) is read from its configuration,
+hourly.  Gate answers with an empty list for an application that does not exist, so that is asked for then.
+
+Routes from spinnaker/gate (ApplicationController, PipelineController) and spinnaker/orca (TaskController).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from fnmatch import fnmatchcase
+from typing import Annotated, Any, Final
+from urllib.parse import quote, urlsplit
+
+import msgspec
+
+from sources._shared.rows import Rows
+from sources._spinnaker import Execution, PipelineConfig, Place, places_of, release_of
+from statusboard.api import (
+    Context,
+    Http,
+    Item,
+    ItemKind,
+    NotFound,
+    Part,
+    Release,
+    Scope,
+    Source,
+    SourceOptions,
+    clean,
+    option,
+)
+
+#: How long the configurations of pipelines are kept (seconds) ...
+CONFIGS_KEPT: Final = 3600.0
+#: ... and how soon they are read again when one is not among them.
+CONFIGS_RENEWED: Final = 300.0
+
+
+class SpinnakerOptions(SourceOptions, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """Options of ``type: spinnaker``."""
+
+    applications: Annotated[tuple[str, ...], option("names of the applications to read")]
+    pipelines: Annotated[
+        tuple[str, ...], option("only pipelines with these names; * and ? match anything; by default all")
+    ] = ()
+    executions: Annotated[int, msgspec.Meta(ge=1, le=25), option("how many executions of each pipeline to read")] = 5
+    ui_url: Annotated[str, option("address of Spinnaker's web interface (Deck), for links to executions")] = ""
+
+    def __post_init__(self) -> None:
+        if not self.applications or not all(self.applications):
+            raise ValueError("`applications` is empty; name at least one application")
+        deck = urlsplit(self.ui_url)
+        if self.ui_url and (deck.scheme not in ("http", "https") or not deck.netloc):
+            raise ValueError("`ui_url` must be an address, such as https://spinnaker.example")
+
+
+class Spinnaker(Source[SpinnakerOptions]):
+    """Releases from the executions of pipelines."""
+
+    type = "spinnaker"
+    kinds = frozenset({"release"})
+    Options = SpinnakerOptions
+    summary = "Executions of Spinnaker's pipelines as releases"
+    default_interval = 30.0
+    requests = (1, "application")
+    scopes_needed = "an account with READ permission for the applications"
+    example = """\
+url: https://gate.spinnaker.example
+token: keyring:spinnaker
+applications: [checkout]
+ui_url: https://spinnaker.example
+"""
+    setup = """\
+1. `url` is the address of Gate (the API, often port 8084), `ui_url` that of the web interface; links need the latter.
+2. How Gate lets programs in is up to your installation: an OAuth access token as `token`, `username` and `password`
+   for basic authentication and LDAP, or an X.509 client certificate in `tls: {cert: ..., key: ...}` for its API port.
+3. Give that account READ permission for the applications (Fiat), and no more.
+4. All pipelines count as releases; name those that deploy in `pipelines`, such as `["Deploy *"]`.
+5. A pipeline's account is its environment, and its regions are the target, as far as its configuration says so.
+"""
+    verified = "documented"
+
+    def __init__(self, options: SpinnakerOptions, context: Context) -> None:
+        super().__init__(options, context)
+        self._places: dict[str, tuple[Mapping[str, Place], float]] = {}
+
+    async def scopes(self, http: Http) -> Sequence[Scope]:
+        return [
+            Scope(name=f"{application} release", kind="release", reach="window", data=application)
+            for application in dict.fromkeys(self.options.applications)
+        ]
+
+    async def read(self, scope: Scope, http: Http) -> Part:
+        application: str = scope.data
+        params: dict[str, str | int] = {"limit": self.options.executions, "expand": "false"}
+        reply = await http.get(f"/applications/{quote(application, safe='')}/pipelines", params=params)
+        rows = Rows("execution", Execution, reply.decode(list[Any]))
+        if not rows.good:
+            # Else an application with a slip in its name would look as one that never deployed.
+            await http.get(f"/applications/{quote(application, safe='')}", params={"expand": "false"})
+        places = await self._places_of(application, rows.good, http)
+        part = rows.part(scope, lambda row: self._release(application, places, row))
+        names = {row.name or "" for row in rows.good} | {place.pipeline for place in places.values()}
+        missing = [w for w in self.options.pipelines if not any(fnmatchcase(name, w) for name in names)]
+        if not missing or part.error:
+            return part
+        error = NotFound(f"{application} has no pipeline {clean(', '.join(missing), 200)}")
+        return msgspec.structs.replace(part, error=error)
+
+    async def lookup(self, kind: ItemKind, remote_id: str, http: Http) -> Item | None:
+        application, _, number = remote_id.rpartition("/")
+        row = (await http.get(f"/pipelines/{quote(number, safe='')}")).decode(Execution)
+        return self._release(application, await self._places_of(application, [row], http), row)
+
+    def _release(self, application: str, places: Mapping[str, Place], row: Execution) -> Release | None:
+        if self.options.pipelines and not any(fnmatchcase(row.name or "", name) for name in self.options.pipelines):
+            return None
+        page = f"{self.options.ui_url.rstrip('/')}/#/applications/{quote(application, safe='')}"
+        place = places.get(row.pipeline_config_id or "")
+        return release_of(self, page if self.options.ui_url else "", application, place, row)
+
+    async def _places_of(self, application: str, rows: Sequence[Execution], http: Http) -> Mapping[str, Place]:
+        """Where the pipelines of an application deploy to, by their ids."""
+        known, read_at = self._places.get(application, ({}, float("-inf")))
+        now = self.clock.monotonic()
+        complete = all(row.pipeline_config_id in known for row in rows if row.pipeline_config_id)
+        if now - read_at >= (CONFIGS_KEPT if complete else CONFIGS_RENEWED):
+            reply = await http.get(f"/applications/{quote(application, safe='')}/pipelineConfigs")
+            known = places_of(Rows("pipeline", PipelineConfig, reply.decode(list[Any])).good)
+            self._places[application] = known, now
+        return known
