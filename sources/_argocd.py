@@ -255,7 +255,12 @@ def deploys_of(app: Application, limit: int) -> list[Deploy]:
     if state is not None and not app.is_dry_run:
         deploy = _from_operation(app, state)
         twin = next((known for known in found if _same(known.started_at, state.started_at)), None)
-        if twin is None and history and history[-1].deploy_started_at is None and deploy.phase == found[0].phase:
+        if (
+            twin is None
+            and history
+            and history[-1].deploy_started_at is None
+            and meaning(PHASES, deploy.phase) == "success"
+        ):
             twin = deploy = found[0]  # an old server, which does not say when the syncs of its history began
         if twin is not None:
             found.remove(twin)

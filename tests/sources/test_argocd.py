@@ -12,7 +12,7 @@ import pytest
 from sources.argocd import DETAILS_AT_ONCE, ArgoCD
 from statusboard.errors import AuthError, BadAnswer, NotFound, ServerError
 from statusboard.model import Incident, Release
-from statusboard.source import Source
+from statusboard.source import Credentials, Source
 from statusboard.testing import Answer, Call, FakeHttp, SourceContract, make_source, read_all
 
 URL = "https://argocd.example/cd"
@@ -502,6 +502,10 @@ async def test_the_answer_for_another_application_is_not_taken() -> None:
 
     with pytest.raises(BadAnswer, match="another application"):
         await part_of(vendor, "release")
+
+
+def test_how_the_token_is_sent() -> None:
+    assert argocd().sign(Credentials(token="x")) == {"Authorization": "Bearer x"}
 
 
 @pytest.mark.parametrize("options", [{"projects": [""]}, {"applications": [""]}, {"history": 0}, {"app": "x"}])
