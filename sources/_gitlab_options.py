@@ -53,7 +53,9 @@ class GitLabOptions(SourceOptions, frozen=True, kw_only=True, forbid_unknown_fie
             if not _GROUP.fullmatch(group):
                 raise ValueError(f"`groups`: {group[:80]!r} is not of the form group or group/subgroup")
             if inside := [other for other in self.groups if group.lower().startswith(f"{other.lower()}/")]:
-                raise ValueError(f"`groups`: {group} is part of {inside[0]}, which is read with its subgroups; leave it out")
+                raise ValueError(
+                    f"`groups`: {group} is part of {inside[0]}, which is read with its subgroups; leave it out"
+                )
         for branch in self.branches:
             if not branch.strip() or not branch.isprintable() or "*" in branch or len(branch) > 255:
                 raise ValueError(f"`branches`: {branch[:80]!r} is no branch's name; * is not understood here")

@@ -115,7 +115,7 @@ class Gitea(Source[GiteaOptions]):
     scopes_needed = (
         "a token with read access to repository and issue (and organization for `orgs`); none for public repositories"
     )
-    requests = (1, "repository and kind")
+    requests = (3, "repository")
     example = """\
 url: https://git.example.com
 repos: [acme/checkout]   # or orgs: [acme]

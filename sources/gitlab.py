@@ -112,7 +112,7 @@ class GitLab(Source[GitLabOptions]):
         "a personal, group or project access token with the scope read_api and the role Reporter (Developer to read "
         "alerts); none for the builds, releases and issues of public projects"
     )
-    requests = (1, "project and kind (two for releases and for incidents)")
+    requests = (6, "project")
     example = """\
 projects: [acme/checkout]   # or groups: [acme]
 token: "keyring:gitlab"
