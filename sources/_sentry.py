@@ -13,6 +13,7 @@ from urllib.parse import quote, urlsplit
 import msgspec
 
 from sources._shared.rows import need, remote_id
+from sources._shared.versions import is_prerelease
 from sources._shared.words import meaning
 from statusboard.api import Incident, IncidentState, Release, ReleaseState, Severity, Source, parse_time
 
@@ -196,6 +197,7 @@ def publication_of(source: Source[Any], row: Version, page: str) -> Release:
         raw_state=row.status or "",
         type="publication",
         version=version,
+        prerelease=is_prerelease(version),
         revision=row.ref or commit.id or "",
         commits=row.commit_count,
         services=tuple(project.slug for project in row.projects or () if project.slug),

@@ -27,9 +27,9 @@ from sources._datadog import (
     page_of,
     state_of,
 )
+from sources._shared.answers import one
 from sources._shared.rows import Rows, need
 from statusboard.api import (
-    BadAnswer,
     Context,
     Credentials,
     Http,
@@ -166,10 +166,7 @@ tags: [team:payments]
         if what != "incident":
             raise LookupUnsupported
         reply = await http.get(f"/api/v2/incidents/{quote(number, safe='')}")
-        rows = Rows("incident", IncidentRow, [reply.json()])
-        if not rows.good or rows.good[0].data is None:
-            raise BadAnswer("the incident cannot be read")
-        return declared_incident(self, rows.good[0].data, self._page)
+        return declared_incident(self, need(one(reply, IncidentRow).data, "data"), self._page)
 
     # -- monitors ------------------------------------------------------------------------------------------------
 

@@ -17,9 +17,9 @@ from urllib.parse import quote
 import msgspec
 
 from sources._incident_io import Rank, Row, incident_of, is_unreal, severities_of
+from sources._shared.answers import one
 from sources._shared.rows import Rows
 from statusboard.api import (
-    BadAnswer,
     Context,
     Http,
     Incident,
@@ -56,7 +56,7 @@ class Incidents(msgspec.Struct, frozen=True):
 
 
 class OneIncident(msgspec.Struct, frozen=True):
-    incident: Any
+    incident: Row
 
 
 class Severities(msgspec.Struct, frozen=True):
@@ -116,11 +116,9 @@ token: "keyring:incident-io"
 
     async def lookup(self, kind: ItemKind, remote_id: str, http: Http) -> Item | None:
         reply = await http.get(f"/v2/incidents/{quote(remote_id, safe='')}")
-        rows = Rows("incident", Row, [reply.decode(OneIncident).incident])
-        if not rows.good:
-            raise BadAnswer("the incident cannot be read")
-        await self._read_severities(rows.good, http)
-        return self._incident(rows.good[0])
+        incident = one(reply, OneIncident).incident
+        await self._read_severities([incident], http)
+        return self._incident(incident)
 
     def _incident(self, row: Row) -> Incident:
         return incident_of(self, row, self._severities)

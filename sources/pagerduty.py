@@ -21,6 +21,7 @@ from urllib.parse import quote
 import msgspec
 
 from sources._pagerduty import NOBODY, Reference, Row, incident_of
+from sources._shared.answers import one
 from sources._shared.rows import Rows
 from statusboard.api import (
     BadAnswer,
@@ -78,7 +79,7 @@ class Incidents(msgspec.Struct, frozen=True):
 
 
 class OneIncident(msgspec.Struct, frozen=True):
-    incident: Any
+    incident: Row
 
 
 class OnCalls(msgspec.Struct, frozen=True):
@@ -169,10 +170,7 @@ services: [Checkout, Ledger]
 
     async def lookup(self, kind: ItemKind, remote_id: str, http: Http) -> Item | None:
         reply = await http.get(f"/incidents/{quote(remote_id, safe='')}", params={"time_zone": "UTC"})
-        rows = Rows("incident", Row, [reply.decode(OneIncident).incident])
-        if not rows.good:
-            raise BadAnswer("the incident cannot be read")
-        return self._incident(rows.good[0])
+        return self._incident(one(reply, OneIncident).incident)
 
     def _incident(self, row: Row) -> Incident:
         policy = row.escalation_policy or NOBODY

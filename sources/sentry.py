@@ -20,9 +20,9 @@ from urllib.parse import quote
 import msgspec
 
 from sources._sentry import Deploy, Issue, Version, deployment_of, incident_of, page_of, publication_of
+from sources._shared.answers import one
 from sources._shared.rows import Rows, need
 from statusboard.api import (
-    BadAnswer,
     Context,
     Duration,
     Http,
@@ -136,10 +136,7 @@ query: "is:unresolved issue.priority:high"
         if kind != "incident":
             raise LookupUnsupported
         reply = await http.get(f"{self._path}/issues/{quote(remote_id, safe='')}/")
-        rows = Rows("issue", Issue, [reply.json()])
-        if not rows.good:
-            raise BadAnswer("the issue cannot be read")
-        issue = rows.good[0]
+        issue = one(reply, Issue)
         incident = self._incident(issue)
         merged = str(issue.id) != remote_id
         archived = incident.state == "suppressed" and incident.suppressed_until is None

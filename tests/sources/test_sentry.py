@@ -395,6 +395,12 @@ async def test_states_of_releases(status: str, state: str) -> None:
     assert found.state == state
 
 
+async def test_a_prerelease_says_so() -> None:
+    server = Server()
+    server.releases = [release("web@1.4.0-rc.1"), release("web@1.3")]
+    assert [r.prerelease for r in await releases(sentry(kinds=["release"]), FakeHttp(server, API))] == [True, False]
+
+
 async def test_deploys_are_asked_for_where_the_list_does_not_tell() -> None:
     server = Server()
     server.releases = [release("web@1.2", *server.deploys["web@1.2"]), release("web@1.1", deploy(4, "production"))]
