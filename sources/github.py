@@ -37,6 +37,7 @@ class GitHub(Source[GitHubOptions]):
     kinds = frozenset({"build", "release", "ticket"})
     Options = GitHubOptions
     summary = "GitHub Actions runs, deployments, releases and issues"
+    version = 2
     default_url = "https://api.github.com"
     default_interval = 60.0
     concurrency = 1  # GitHub asks for it: its secondary limits count requests at once
@@ -44,26 +45,27 @@ class GitHub(Source[GitHubOptions]):
         "a fine-grained token with read access to Actions, Deployments, Contents, Issues and Metadata of the "
         "repositories; none for public ones (60 requests an hour)"
     )
-    requests = (1, "repository and kind")
-    example = """\
-token: "keyring:github"
-repos: [acme/checkout, acme/shop]    # or, for all of an organisation: org: acme
-branches: [main]
-"""
-    setup = """\
-- On GitHub: your picture > Settings > Developer settings > Personal access tokens > Fine-grained tokens > Generate new
-  token. Resource owner: the organisation. Repository access: those to be shown. Repository permissions, all read-only:
-  Actions, Contents, Deployments, Issues (Metadata comes with them).
-- Store it with `statusboard login github` and set `token: "keyring:github"`. Without a token only public repositories
-  can be read, and GitHub allows 60 requests an hour.
-- GitHub Enterprise Server: `url: https://github.example.com/api/v3`; GHE.com: `url: https://api.SUBDOMAIN.ghe.com`.
-- `org` reads the repositories that were pushed to last (`org_repos`, 50 unless you say otherwise) and looks for new
-  ones every 10 minutes. Archived ones are left out.
-- `query` is what you would type into GitHub's search for issues, such as `label:incident`. It is searched for in `org`
-  and `repos` unless it names a place itself; GitHub allows 30 searches a minute.
-- With a token, one request to GraphQL tells how the deployments of a repository went; without, it takes one for each.
-- Unchanged lists cost nothing of the 5,000 requests an hour. When the quota runs low, the board asks less often.
-"""
+    requests = (4, "repository")
+    example = """
+        token: "keyring:github"
+        repos: [acme/checkout, acme/shop]    # or all of an organisation: org: acme
+        branches: [main]
+    """
+    setup = """
+        - Make a fine-grained token: on GitHub your picture, Settings, Developer settings, Personal access tokens,
+          Fine-grained tokens. Choose the organisation and the repositories to be shown, and as repository permissions,
+          all read-only: Actions, Contents, Deployments, Issues.
+        - Store it with `statusboard login github` and set `token: "keyring:github"`. Without a token only public
+          repositories can be read, in 60 requests an hour.
+        - GitHub Enterprise Server: `url: https://github.example.com/api/v3`. GHE.com:
+          `url: https://api.SUBDOMAIN.ghe.com`.
+        - `org` reads the repositories that were pushed to last, 50 unless `org_repos` says otherwise, and looks for new
+          ones every 10 minutes.
+        - `query` is what you would type into GitHub's search for issues, such as `label:incident`; it searches `org` and
+          `repos` unless it names a place itself. GitHub allows 30 searches a minute.
+        - What has not changed costs nothing of the 5,000 requests an hour that a token has. When they run low, the board
+          asks less often.
+    """
     verified = "documented"
 
     #: How long the other parts wait for the first one's answer (seconds), lest one that hangs holds them all up.
