@@ -30,11 +30,30 @@ DISTRIBUTION = "statusboard"
 #: The built-in types where no metadata of this package is installed (a bare checkout); a test holds it to pyproject.
 BUILT_IN: Mapping[str, str] = {
     "alertmanager": "sources.alertmanager:Alertmanager",
+    "argocd": "sources.argocd:ArgoCD",
+    "azure-devops": "sources.azure_devops:AzureDevOps",
     "buildbot": "sources.buildbot:Buildbot",
+    "buildkite": "sources.buildkite:Buildkite",
+    "circleci": "sources.circleci:CircleCI",
+    "datadog": "sources.datadog:Datadog",
     "deploy-log": "sources.deploy_log:DeployLog",
+    "drone": "sources.drone:Drone",
+    "exec": "sources.exec:Exec",
+    "gitea": "sources.gitea:Gitea",
     "github": "sources.github:GitHub",
+    "gitlab": "sources.gitlab:GitLab",
     "http-json": "sources.http_json:HttpJson",
+    "incident-io": "sources.incident_io:IncidentIo",
+    "jira": "sources.jira:Jira",
+    "linear": "sources.linear:Linear",
+    "octopus": "sources.octopus:Octopus",
+    "pagerduty": "sources.pagerduty:PagerDuty",
+    "redmine": "sources.redmine:Redmine",
     "roundup": "sources.roundup:Roundup",
+    "sentry": "sources.sentry:Sentry",
+    "spinnaker": "sources.spinnaker:Spinnaker",
+    "statuspage": "sources.statuspage:Statuspage",
+    "woodpecker": "sources.woodpecker:Woodpecker",
 }
 
 #: Descriptions of the options that every source takes, in the order in which they are shown.

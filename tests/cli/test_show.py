@@ -178,7 +178,7 @@ async def test_a_source_that_hangs_is_told_at_the_deadline_and_never_green(home:
 
 
 def test_a_broken_configuration_tells_all_its_problems(home: Home) -> None:
-    home.config.write_text("sources:\n  - {type: nope, name: a}\n  - {type: github, name: a, frob: 1}\n")
+    home.config.write_text("sources:\n  - {type: nope, name: a}\n  - {type: roundup, name: a, frob: 1}\n")
     result = home.run("show", "--json")
     assert result.code == 2 and not result.out
     assert result.err.count("config: ") >= 4 and f"{home.config}:3" in result.err

@@ -19,6 +19,8 @@ from statusboard.query import parse
 from statusboard.registry import Registry
 
 ROOT = Path(__file__).parents[2]
+#: A walk-through of its own test (tests/test_plugins.py): its types are there only when it has been followed.
+FOLLOWED = ROOT / "docs" / "plugins.md"
 DOCUMENTS = sorted([*ROOT.glob("*.md"), *(ROOT / "docs").glob("**/*.md")])
 LINK = re.compile(r"!?\[[^\]]*\]\(([^)\s]+)\)")
 SPAN = re.compile(r"(?<!`)`([^`\n]+)`(?!`)")
@@ -133,10 +135,13 @@ def configurations(text: str) -> Iterator[str]:
 
 
 def test_every_configuration_loads(document: Path, tmp_path: Path) -> None:
-    for number, text in enumerate(configurations(document.read_text(encoding="utf-8"))):
+    found = configurations(document.read_text(encoding="utf-8")) if document != FOLLOWED else ()
+    for number, text in enumerate(found):
         path = tmp_path / f"{number}.yaml"
         path.write_text(text, encoding="utf-8")
-        config = load_config(path, registry=Registry.installed(), check_filter=parse, env={})
+        names = set(re.findall(r"\benv:(\w+)", text))
+        env = dict.fromkeys(names, "x")
+        config = load_config(path, registry=Registry.installed(), check_filter=parse, env=env)
         assert config.warnings == ()
 
 
