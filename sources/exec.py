@@ -10,16 +10,13 @@ prints too much, it is ended with all that it started.
 
 from __future__ import annotations
 
-import asyncio
-import contextlib
-import os
-import signal
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Annotated, Final, Literal
 
 import msgspec
 
+from sources._shared.commands import Output, run
 from sources._shared.lines import KINDS, Lines, entry_of
 from statusboard.api import (
     BadAnswer,
@@ -28,25 +25,19 @@ from statusboard.api import (
     Incident,
     IncidentState,
     ItemKind,
-    NotFound,
     Part,
-    Refused,
     Scope,
     Severity,
     Source,
     SourceOptions,
-    Timeout,
     TooLarge,
     clean,
     option,
 )
 
-MAX_OUTPUT: Final = 4 << 20
-"""Bytes; of what is printed as errors only the end is kept."""
-MAX_ERRORS: Final = 4096
+MAX_OUTPUT: Final = 4_000_000
+"""Bytes."""
 MAX_ITEMS: Final = 2000
-DRAIN_LIMIT: Final = 1.0
-"""Seconds."""
 
 #: Exit codes of a check.
 CHECKS: Mapping[int, tuple[str, IncidentState, Severity]] = {
@@ -78,20 +69,6 @@ class ExecOptions(SourceOptions, frozen=True, kw_only=True, forbid_unknown_field
             raise ValueError("`command` holds a NUL character, which no argument can")
         if self.format == "nagios" and set(self.kinds) - {"incident"}:
             raise ValueError("`kinds`: a check tells of incidents only")
-
-
-class Output(msgspec.Struct, frozen=True):
-    """What a command printed, and how it ended (negative: by that signal)."""
-
-    code: int
-    out: bytes
-    errors: bytes
-
-    def said(self) -> str:
-        """How it ended, with the end of what it said of its troubles."""
-        how = f"ended by signal {-self.code}" if self.code < 0 else f"exit code {self.code}"
-        words = clean((self.errors or self.out[-MAX_ERRORS:]).decode("utf-8", "replace")[-300:], 200)
-        return f"{how}: {words}" if words else how
 
 
 class Told(msgspec.Struct, frozen=True):
@@ -137,7 +114,12 @@ class Exec(Source[ExecOptions]):
         self._name = options.title or Path(options.command[0]).name
 
     async def scopes(self, http: Http) -> Sequence[Scope]:
-        output = await run(self.options.command, self.options.directory, float(self.options.timeout))
+        output = await run(
+            self.options.command,
+            limit=float(self.options.timeout),
+            most=MAX_OUTPUT,
+            directory=self.options.directory,
+        )
         if self.options.format == "nagios":
             return [Scope(name=self._name, kind="incident", reach="complete", data=output)]
         if output.code:
@@ -190,68 +172,3 @@ class Exec(Source[ExecOptions]):
             severity=severity,
             raw_state=word,
         )
-
-
-async def run(command: Sequence[str], directory: str, limit: float) -> Output:
-    """Run a command to its end.  `NotFound`, `Refused`, `Timeout`, `TooLarge` as `SourceError`s."""
-    name = Path(command[0]).name
-    try:
-        process = await asyncio.create_subprocess_exec(
-            *command,
-            stdin=asyncio.subprocess.DEVNULL,
-            stdout=asyncio.subprocess.PIPE,
-            stderr=asyncio.subprocess.PIPE,
-            cwd=directory or None,
-            start_new_session=True,  # what it starts is ended with it
-        )
-    except FileNotFoundError as exc:
-        what = f"the folder {directory}" if directory and exc.filename == directory else f"the program {command[0]}"
-        raise NotFound(f"{what} is not there") from None
-    except (OSError, ValueError) as exc:
-        reason = exc.strerror if isinstance(exc, OSError) and exc.strerror else type(exc).__name__
-        raise Refused(f"{command[0]} cannot be run: {reason.lower()}") from None
-    assert process.stdout is not None
-    assert process.stderr is not None
-    reading = [asyncio.ensure_future(_all(process.stdout, name)), asyncio.ensure_future(_end(process.stderr))]
-    try:
-        async with asyncio.timeout(limit):
-            out, errors = await asyncio.gather(*reading)
-            return Output(await process.wait(), out, errors)
-    except TimeoutError:
-        raise Timeout(f"{name}: did not end within {limit:g} s") from None
-    finally:
-        for task in reading:
-            task.cancel()
-        await asyncio.gather(*reading, return_exceptions=True)
-        await _stop(process)
-
-
-async def _all(stream: asyncio.StreamReader, name: str) -> bytes:
-    chunks, size = [], 0
-    while chunk := await stream.read(1 << 16):
-        size += len(chunk)
-        if size > MAX_OUTPUT:
-            raise TooLarge(f"{name}: prints more than {MAX_OUTPUT >> 20} MB")
-        chunks.append(chunk)
-    return b"".join(chunks)
-
-
-async def _end(stream: asyncio.StreamReader) -> bytes:
-    end = b""
-    while chunk := await stream.read(1 << 16):
-        end = (end + chunk)[-MAX_ERRORS:]
-    return end
-
-
-async def _stop(process: asyncio.subprocess.Process) -> None:
-    """End the command and whatever it left running, also when we are being cancelled ourselves."""
-    with contextlib.suppress(ProcessLookupError, PermissionError):
-        os.killpg(process.pid, signal.SIGKILL)
-    # What is left in the pipes keeps them open, and a process counts as ended only when they are closed.  Something that
-    # took a session of its own may hold them for longer than anybody waits.
-    with contextlib.suppress(TimeoutError):
-        async with asyncio.timeout(DRAIN_LIMIT):
-            for stream in (process.stdout, process.stderr):
-                while stream is not None and await stream.read(1 << 16):
-                    pass
-            await process.wait()

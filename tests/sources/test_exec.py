@@ -191,7 +191,7 @@ async def test_being_given_up_ends_it_too(script: Any, tmp_path: Path) -> None:
 
 async def test_one_that_prints_without_end_is_ended() -> None:
     error = await error_of(made("yes", timeout=30))
-    assert isinstance(error, TooLarge) and f"more than {MAX_OUTPUT >> 20} MB" in str(error)
+    assert isinstance(error, TooLarge) and f"more than {MAX_OUTPUT // 1_000_000} MB" in str(error)
 
 
 async def test_what_cannot_be_run(tmp_path: Path) -> None:
