@@ -221,8 +221,9 @@ class Object(Struct, frozen=True):
 class Told(msgspec.Struct, frozen=True, kw_only=True):
     """What an object's controller says of its newest rollout, before it is a `Release`.
 
-    ``number`` tells it from the rollouts before it, where the vendor counts them and gives them times.  ``again``: what
-    was applied already is looked at once more, as Flux does at every interval.
+    ``number`` tells it from the rollouts before it, where the vendor counts them and gives them times; while it is
+    ``early``, the number may still be that of the rollout before.  ``again``: what was applied already is looked at once
+    more, as Flux does at every interval.
     """
 
     state: ReleaseState
@@ -234,6 +235,7 @@ class Told(msgspec.Struct, frozen=True, kw_only=True):
     previous_version: str = ""
     started_at: datetime | None = None
     ended_at: datetime | None = None
+    early: bool = False
     again: bool = False
 
 
@@ -259,7 +261,7 @@ def _deployment(thing: Object) -> Told:
     number = thing.meta.annotation(*REVISIONS)
     told = Told(state="running", raw_state="not observed yet", number=number, version=version, revision=revision)
     if not thing.observed:
-        return told
+        return msgspec.structs.replace(told, early=True)
     status, progress = thing.told, thing.condition("Progressing")
     updated = status.updated_replicas or 0
     old = (status.replicas or 0) > updated
@@ -283,6 +285,7 @@ def _deployment(thing: Object) -> Told:
         raw_state=f"Progressing={progress.words}",
         reason=(progress.message or progress.reason or "") if state in ("failed", "blocked", "unknown") else "",
         ended_at=parse_time(ended) if progress.reason != "DeploymentPaused" else None,
+        early=state == "blocked" and not updated,  # paused before it began
     )
 
 
@@ -291,7 +294,7 @@ def _argo(thing: Object) -> Told:
     number = thing.meta.annotation(*REVISIONS)
     told = Told(state="running", raw_state="not observed yet", number=number, version=version, revision=revision)
     if not thing.observed:
-        return told
+        return msgspec.structs.replace(told, early=True)
     status = thing.told
     state = meaning(PHASES, status.phase)
     if state == "failed" and status.abort:
@@ -345,7 +348,8 @@ def _kustomization(thing: Object) -> Told:
     state, raw, reason = _ready(thing)
     version, revision = _flux_revision(status.last_attempted_revision or status.last_applied_revision or "")
     newest = next(iter(status.history or ()), None)
-    at = parse_time(newest.first_reconciled) if newest and state in ("success", "failed") else None
+    same = newest is not None and (newest.metadata or {}).get("revision") == status.last_attempted_revision
+    at = parse_time(newest.first_reconciled) if newest and same and state in ("success", "failed") else None
     again = _again(thing, state, status.last_applied_revision)
     return Told(state=state, raw_state=raw, reason=reason, version=version, revision=revision, ended_at=at, again=again)
 
@@ -403,24 +407,35 @@ def _of_now(thing: Object, condition: Condition) -> bool:
 
 
 def version_of(thing: Object) -> tuple[str, str]:
-    """Version and revision: the recommended label, else the tag or digest of the first container's image."""
-    template = thing.spec.template if thing.spec else None
-    image = image_of(thing)
-    name, _, digest = image.partition("@")
+    """Version and revision: of the pods' recommended label, else the tag of their image.
+
+    The object's own label comes last but for a digest: it is easily forgotten when the image is changed.
+    """
+    name, _, digest = image_of(thing).partition("@")
     tag = name.rpartition("/")[2].partition(":")[2]
     revision = tag.removeprefix("sha-")
-    labels = (thing.meta.labels, template.metadata.labels if template and template.metadata else None)
-    label = next((text for found in labels if found and (text := found.get("app.kubernetes.io/version"))), "")
-    short = digest.rpartition(":")[2][:12]
-    version = label or (tag if tag != "latest" else "") or short or tag
-    return version, revision if _COMMIT.fullmatch(revision) else ""
+    template = thing.spec.template if thing.spec else None
+    pods = template.metadata if template else None
+    versions = (
+        _label(pods, "app.kubernetes.io/version"),
+        tag if tag != "latest" else "",
+        _label(thing.metadata, "app.kubernetes.io/version"),
+        digest.rpartition(":")[2][:12],
+        tag,
+    )
+    return next(filter(None, versions), ""), revision if _COMMIT.fullmatch(revision) else ""
 
 
 def image_of(thing: Object) -> str:
-    """The image of the first container, ``""`` where the pods are described elsewhere."""
+    """The image of the container that is named like the object, else of the first; ``""`` where none is described."""
     template = thing.spec.template if thing.spec else None
-    containers = (template.spec.containers if template and template.spec else None) or ()
-    return next((container.image for container in containers if container.image), "")
+    containers = (template.spec.containers if template and template.spec else None) or []
+    images = [c.image for c in sorted(containers, key=lambda c: c.name != thing.name) if c.image]
+    return next(iter(images), "")
+
+
+def _label(meta: Metadata | None, name: str) -> str:
+    return ((meta.labels if meta else None) or {}).get(name) or ""
 
 
 def _flux_revision(text: str) -> tuple[str, str]:

@@ -136,8 +136,7 @@ class Memory:
         if told.again and known and (known[0].key, known[0].state) == (newest.key, "success"):
             newest = known[0]  # what was applied well is looked at once more
         before = [_replaced(old, newest) for old in known if old.key != newest.key][:PAST]
-        # What a controller has not seen yet may have another number soon: it leaves no trace.
-        self._next[name] = known if known and told.raw_state == "not observed yet" else [newest, *before]
+        self._next[name] = known if told.early else [newest, *before]
         if resource == "helmreleases":
             before = [release_of(place, resource, thing, told) for told in past_of(thing)]
         return [newest, *before] if resource in REMEMBERED or resource == "helmreleases" else [newest]

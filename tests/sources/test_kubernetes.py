@@ -106,7 +106,7 @@ def kustomization(ready: dict[str, Any] | None, revision: str = "main@sha1:" + "
         "conditions": [ready] if ready else [],
         "lastAttemptedRevision": revision,
         "lastAppliedRevision": more.pop("applied", revision),
-        "history": [{"digest": "x", "firstReconciled": T2, "lastReconciled": T3, "lastReconciledStatus": "x"}],
+        "history": [{"digest": "x", "firstReconciled": T2, "lastReconciled": T3, "metadata": {"revision": revision}}],
         **more.pop("status", {}),
     }
     return thing("apps", {"path": "./apps", **more}, status)
@@ -323,25 +323,33 @@ async def test_without_a_deadline_there_is_no_condition_and_pods_are_counted() -
 
 
 @pytest.mark.parametrize(
-    "image,label,version,revision",
+    "image,pods_label,own_label,version,revision",
     [
-        ("r.example:5000/shop/web:1.4.2", "", "1.4.2", ""),
-        ("r.example:5000/shop/web", "", "", ""),
-        ("web:1.4.2@sha256:" + "ab" * 32, "", "1.4.2", ""),
-        ("web@sha256:" + "ab" * 32, "", "abababababab", ""),
-        ("web:latest", "", "latest", ""),
-        ("web:latest@sha256:" + "ab" * 32, "", "abababababab", ""),
-        ("web:" + "a" * 40, "", "a" * 40, "a" * 40),
-        ("web:sha-" + "a" * 40, "", "sha-" + "a" * 40, "a" * 40),
-        ("web:1.4.2", "7.1", "7.1", ""),
+        ("r.example:5000/shop/web:1.4.2", "", "", "1.4.2", ""),
+        ("r.example:5000/shop/web", "", "", "", ""),
+        ("web:1.4.2@sha256:" + "ab" * 32, "", "", "1.4.2", ""),
+        ("web@sha256:" + "ab" * 32, "", "", "abababababab", ""),
+        ("web@sha256:" + "ab" * 32, "", "7.1", "7.1", ""),
+        ("web:latest", "", "", "latest", ""),
+        ("web:latest", "", "7.1", "7.1", ""),
+        ("web:" + "a" * 40, "", "", "a" * 40, "a" * 40),
+        ("web:sha-" + "a" * 40, "", "", "sha-" + "a" * 40, "a" * 40),
+        ("web:1.4.2", "7.1", "", "7.1", ""),
+        ("web:1.4.2", "", "7.1", "1.4.2", ""),  # `kubectl set image` leaves the label as it was
     ],
 )
-async def test_versions(image: str, label: str, version: str, revision: str) -> None:
+async def test_versions(image: str, pods_label: str, own_label: str, version: str, revision: str) -> None:
     row = deployment("x", DONE, template=pods(image))
-    if label:
-        row["spec"]["template"]["metadata"]["labels"]["app.kubernetes.io/version"] = label
+    row["spec"]["template"]["metadata"]["labels"]["app.kubernetes.io/version"] = pods_label
+    row["metadata"]["labels"]["app.kubernetes.io/version"] = own_label
     found = await release(row)
     assert (found.version, found.revision) == (version, revision)
+
+
+async def test_the_container_named_like_the_workload_tells_its_version() -> None:
+    row = deployment("side", DONE)
+    row["spec"]["template"]["spec"]["containers"][1]["name"] = "side"
+    assert (await release(row)).version == "1"
 
 
 async def test_a_rollout_began_when_its_replicaset_was_born() -> None:
@@ -398,6 +406,13 @@ async def test_what_was_rolled_out_before_stands_beside_the_newest() -> None:
     assert await states(deployment("x", DONE, revision="3")) == {"x@3": "success", "x@2": "cancelled", "x@1": "failed"}
     assert await states(deployment("x", DONE, revision="4")) == {"x@4": "success", "x@3": "success", "x@2": "cancelled"}
     assert await states() == {}
+    paused = condition("Progressing", "Unknown", "DeploymentPaused")
+    assert await states(deployment("y", DONE, revision="1")) == {"y@1": "success"}
+    assert await states(deployment("y", paused, revision="1", counts={"updatedReplicas": 0})) == {"y@1": "blocked"}
+    assert await states(deployment("y", MOVING, revision="2")) == {"y@2": "running", "y@1": "success"}
+    newborn = deployment("x", None, revision="")
+    newborn["status"] = {}
+    assert await states(newborn) == {"x": "running"}
     assert await states(deployment("x", DONE, revision="1")) == {"x@1": "success"}
 
 
@@ -497,6 +512,12 @@ async def test_states_of_kustomizations(
     found = await release(kustomization(ready, **more), "kustomizations")
     assert (found.state, found.reason) == (state, reason)
     assert found.ended_at == (at(T2) if state in ("success", "failed") else None)
+
+
+async def test_the_time_of_another_revision_is_none_of_this() -> None:
+    row = kustomization(READY)
+    row["status"]["history"][0]["metadata"]["revision"] = "main@sha1:" + "9" * 40
+    assert (await release(row, "kustomizations")).ended_at is None
 
 
 async def test_a_stalled_object_has_failed() -> None:
