@@ -36,7 +36,8 @@ def slot_of(fact: Fact) -> Slot | None:
     """The slot that this fact competes for; ``None`` for annotations and health."""
     match fact:
         case Build():
-            line = f"#{fact.change}" if fact.change else fact.branch
+            # One that failed before it had checked anything out knows no branch: the next on the default one mends it.
+            line = f"#{fact.change}" if fact.change else fact.branch or fact.default_branch
             return ("build", fact.source, fact.repository, fact.pipeline or fact.title, line, fact.fork)
         case Release():
             owner = fact.service or fact.repository or fact.source

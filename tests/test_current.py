@@ -185,3 +185,10 @@ def test_what_may_leave(fact, current, leaves):
 @given(st.lists(ITEMS, max_size=12).map(unique))
 def test_outdated_is_what_a_board_of_these_items_alone_would_let_go(items):
     assert outdated(items, now=NOW, keep=KEEP) == frozenset(board_of(*items).leaving(NOW, KEEP))
+
+
+def test_a_build_that_knows_no_branch_is_mended_by_the_next_on_the_default_one():
+    lost = build(1, "failed", branch="", default_branch="main")
+    mended = build(2, "success", branch="main", default_branch="main")
+    assert slot_of(lost) == slot_of(mended) != slot_of(build(3, "success", branch="topic", default_branch="main"))
+    assert slot_of(build(4, "failed", branch="", default_branch="")) != slot_of(mended)

@@ -63,9 +63,9 @@ def _with_options(function: click.Command) -> click.Command:
 def command(kind: str, to: str | None, from_env: bool, label: tuple[str, ...], **said: str | None) -> int:
     """Write one line into a deploy log, which a board reads with a `deploy-log` source.
 
-    A release, build, incident or ticket is told in one line. It is appended whole, however many write at once, and holds only what a board can read. With `-` instead of a kind
-    it takes lines from standard input (all of them or none): the other end of an ssh key that may do nothing else;
-    docs/emit.md shows how.
+    A release, build, incident or ticket is told in one line. It is appended whole, however many write at once, and
+    holds only what a board can read. With `-` instead of a kind it takes lines from standard input (all of them or
+    none): the other end of an ssh key that may do nothing else; docs/emit.md shows how.
 
     \b
     Examples:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import shutil
 import textwrap
 from textwrap import dedent
@@ -17,6 +18,7 @@ if TYPE_CHECKING:
     from statusboard.registry import OptionInfo, Registry
 
 _WIDEST = 24
+_ITEM = re.compile(r"[-*] |\d+\. ")
 
 
 @click.command("sources")
@@ -95,14 +97,32 @@ def one(known: Registry, type: str, width: int) -> str:
 
 
 def _prose(text: str, width: int) -> list[str]:
-    """Markdown for a terminal: paragraphs and list items wrapped, what stands in code left as it is."""
+    """Markdown for a terminal: paragraphs and list items wrapped anew, what stands in code left as it is."""
     lines: list[str] = []
+    piece: list[str] = []
+
+    def end() -> None:
+        if piece:
+            whole = " ".join(line.strip() for line in piece)
+            mark = _ITEM.match(whole)
+            hang = " " * (2 + (len(mark[0]) if mark else 0))
+            lines.extend(
+                textwrap.wrap(whole, width, initial_indent="  ", subsequent_indent=hang, break_on_hyphens=False)
+            )
+            piece.clear()
+
     for line in dedent(text).strip().splitlines():
-        if line.startswith("    ") or len(line) + 2 <= width:
+        if line.startswith("    ") and not (piece and _ITEM.match(piece[0])):
+            end()
             lines.append(f"  {line}".rstrip())
             continue
-        hang = "  " if line.lstrip().startswith(("- ", "* ")) else ""
-        lines += textwrap.wrap(line, width, initial_indent="  ", subsequent_indent="  " + hang, break_on_hyphens=False)
+        if not line.strip() or _ITEM.match(line):
+            end()
+        if line.strip():
+            piece.append(line)
+        else:
+            lines.append("")
+    end()
     return lines
 
 
