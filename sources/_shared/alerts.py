@@ -1,15 +1,75 @@
-"""What alert servers have in common: text that quotes measured values, and a memory that a restart wipes."""
+"""What alert servers have in common: labels and annotations, text that quotes measured values, a memory that a restart
+wipes, and alerts that always fire."""
 
 from __future__ import annotations
 
 import re
-from datetime import datetime
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from email.utils import parsedate_to_datetime
+from typing import Final
 
 import msgspec
+
+from statusboard.api import Clock, Reply, Severity
 
 #: Text that differs in nothing but its numbers is renewed this seldom (seconds).
 TEXT_HOLD = 300.0
 _NUMBER = re.compile(r"[-+]?\d[\d.,]*(?:e[-+]?\d+)?")
+
+#: The alert that always fires in most setups.
+WATCHDOG: Final = "Watchdog"
+#: Severity is only a convention: other words are left for the catalog, which reads them from the labels.
+SEVERITIES: Mapping[str, Severity] = {
+    "critical": "critical",
+    "high": "high",
+    "medium": "medium",
+    "low": "low",
+    "info": "info",
+}
+LINKS: Mapping[str, tuple[str, ...]] = {
+    "runbook": ("runbook_url", "runbook"),
+    "dashboard": ("dashboard_url", "dashboard"),
+}
+
+
+class Labelled(msgspec.Struct, frozen=True):
+    """An alert, as far as its labels and annotations tell."""
+
+    labels: dict[str, str | None] | None = None
+    annotations: dict[str, str | None] | None = None
+
+    def label(self, name: str) -> str:
+        return (self.labels or {}).get(name) or ""
+
+    def annotation(self, *names: str) -> str:
+        """The first of these annotations that says anything."""
+        annotations = self.annotations or {}
+        return next((text for name in names if (text := annotations.get(name))), "")
+
+    @property
+    def is_machinery(self) -> bool:
+        """Whether it tells of no fault: its severity is ``none``, by Prometheus' own convention."""
+        return self.label("severity").lower() == "none"
+
+    @property
+    def severity(self) -> Severity:
+        return SEVERITIES.get(self.label("severity").lower(), "unknown")
+
+    def title(self, name: str = "") -> str:
+        """Its name (``name`` where it has none), and in a few words what it is about."""
+        summary = self.annotation("summary", "message", "title")
+        return ": ".join(filter(None, (self.label("alertname") or name, summary)))
+
+    @property
+    def links(self) -> dict[str, str]:
+        """The pages that its annotations name."""
+        return {what: url for what, names in LINKS.items() if (url := self.annotation(*names))}
+
+    @property
+    def shown_labels(self) -> dict[str, str]:
+        """The labels that have a value."""
+        return {name: value for name, value in (self.labels or {}).items() if value}
 
 
 class SteadyText(msgspec.Struct, frozen=True):
@@ -27,6 +87,23 @@ class SteadyText(msgspec.Struct, frozen=True):
 
     def _words(self) -> tuple[str, str]:
         return _NUMBER.sub("#", self.title), _NUMBER.sub("#", self.description)
+
+
+class SteadyTexts:
+    """What each alert last said of itself, so that new numbers are no news."""
+
+    def __init__(self) -> None:
+        self._shown: dict[str, SteadyText] = {}
+
+    def steady(self, key: str, title: str, description: str, now: float) -> SteadyText:
+        """The text to show for ``key`` at ``now`` (monotonic)."""
+        text = SteadyText(title=title, description=description, at=now)
+        text = self._shown[key] = text.steady(self._shown.get(key))
+        return text
+
+    def keep(self, keys: frozenset[str]) -> None:
+        """Forget all others: they are over."""
+        self._shown = {key: text for key, text in self._shown.items() if key in keys}
 
 
 class ServerMemory:
@@ -59,3 +136,16 @@ class ServerMemory:
             return None
         self._seen |= present
         return frozenset(self._seen)
+
+
+def served_at(reply: Reply, clock: Clock) -> datetime:
+    """The server's own time: its start and its doings are told by its own clock."""
+    try:
+        return parsedate_to_datetime(reply.headers.get("date", "")).astimezone(UTC)
+    except (TypeError, ValueError):
+        return clock.now()
+
+
+def words(value: str | tuple[str, ...]) -> tuple[str, ...]:
+    """An option that may be one word or several."""
+    return (value,) if isinstance(value, str) else value
