@@ -56,6 +56,7 @@ ATTRS: Final = (
     "acknowledgement_last_change",
     "downtime_depth",
     "flapping",
+    "enable_notifications",
     "last_state_change",
     "last_hard_state_change",
     "last_check_result",
@@ -104,6 +105,9 @@ class Attrs(msgspec.Struct, frozen=True):
     acknowledgement_last_change: Number = None
     downtime_depth: Number = None
     flapping: bool | Number = None
+    enable_notifications: bool | Number = None
+    last_state_up: Number = None
+    last_state_ok: Number = None
     last_state_change: Number = None
     last_hard_state_change: Number = None
     last_check_result: Result | None = None
@@ -180,7 +184,7 @@ web_url: https://icinga.example.com/icingaweb2
 - Soft states are pending, acknowledged problems acknowledged, those in a downtime suppressed until it ends.
 - Without Comment and Downtime the board cannot say who acknowledged, nor until when a downtime lasts.
 """
-    verified = "documented"
+    verified = "real"
 
     def __init__(self, options: Icinga2Options, context: Context) -> None:
         super().__init__(options, context)
@@ -195,7 +199,7 @@ web_url: https://icinga.example.com/icingaweb2
     async def read(self, scope: Scope, http: Http) -> Part:
         service = scope.name == "services"
         wanted = f"{'service' if service else 'host'}.problem"
-        attrs = [*ATTRS, "host_name"] if service else [*ATTRS]
+        attrs = [*ATTRS, *(("host_name", "last_state_ok") if service else ("last_state_up",))]
         more = {"joins": JOINS} if service else {}
         rows = Rows("problem", Row, await self._query(scope.name, http, attrs, wanted, **more))
         noun = scope.name.removesuffix("s")
@@ -306,7 +310,8 @@ web_url: https://icinga.example.com/icingaweb2
             soft=number(attrs.state_type) == SOFT,
             output=output,
             details=details,
-            since=parse_time(attrs.last_state_change),
+            since=parse_time(attrs.last_state_ok if service else attrs.last_state_up)
+            or parse_time(attrs.last_state_change),
             changed=changed,
             acknowledged=bool(number(attrs.acknowledgement)),
             acknowledgement=remark,
@@ -316,7 +321,10 @@ web_url: https://icinga.example.com/icingaweb2
             host_state=host_state,
             url=self._page(host, place[1]) or links.get("action", "") or links.get("notes", ""),
             links=links,
-            labels={"hostgroups": ", ".join(groups or ())},
+            labels={
+                "hostgroups": ", ".join(groups or ()),
+                "notifications": "off" if attrs.enable_notifications in (False, 0) else "",
+            },
         )
 
     def _page(self, host: str, service: str) -> str:

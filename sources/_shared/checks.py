@@ -51,7 +51,9 @@ class Check(msgspec.Struct, frozen=True, kw_only=True):
 
     ``host`` and ``service`` tell it apart; ``host_title`` and ``title`` are what people call it. ``state`` is a word of
     the tables above, ``""`` where the vendor's (``raw``) is not known. ``host_state`` is that of a service's host,
-    ``""`` while it is well. ``downtimes`` are those in effect; ``in_downtime`` may be known without them.
+    ``""`` while it is well. ``since`` is when it was last well: this stays the same while a warning becomes critical
+    and a soft state hard, for one fault is one incident. ``downtimes`` are those in effect; ``in_downtime`` may be
+    known without them.
     """
 
     host: str

@@ -29,6 +29,7 @@ def host(name: str, **more: Any) -> dict[str, Any]:
         "acknowledgement_last_change": 0,
         "downtime_depth": 0,
         "flapping": False,
+        "last_state_up": NOW - 900,
         "last_state_change": NOW - 600.25,
         "last_hard_state_change": NOW - 500,
         "last_check_result": {"output": "PING CRITICAL|rta=5ms\nlost 100%|x", "command": ["ping", "secret"]},
@@ -40,7 +41,7 @@ def host(name: str, **more: Any) -> dict[str, Any]:
 
 
 def service(host_name: str, name: str, **more: Any) -> dict[str, Any]:
-    return host(name, **{"host_name": host_name, "state": 2, "groups": [], **more})
+    return host(name, **{"host_name": host_name, "last_state_ok": NOW - 60, "state": 2, "groups": [], **more})
 
 
 class Server:
@@ -78,7 +79,15 @@ class TestContract(SourceContract):
     source = Icinga2
     options: ClassVar = {"url": URL, "web_url": "https://icinga.example/icingaweb2"}
     state_fields = ("state",)
-    time_fields = ("last_state_change", "last_hard_state_change", "entry_time", "start_time", "end_time")
+    time_fields = (
+        "last_state_up",
+        "last_state_ok",
+        "last_state_change",
+        "last_hard_state_change",
+        "entry_time",
+        "start_time",
+        "end_time",
+    )
     id_fields = ("name", "host_name")
 
     def vendor(self, call: Call) -> Answer:
@@ -120,7 +129,7 @@ async def test_a_host_that_is_down() -> None:
         url="https://icinga.example/icingaweb2/icingadb/host?name=web01",
         links={"notes": "https://wiki.example/web"},
         labels={"host": "web01", "hostgroups": "web"},
-        started_at=datetime(2026, 1, 2, 2, 54, 5, 250000, tzinfo=UTC),
+        started_at=datetime(2026, 1, 2, 2, 49, 5, 500000, tzinfo=UTC),
         updated_at=datetime(2026, 1, 2, 2, 55, 45, 500000, tzinfo=UTC),
     )
     assert parts["hosts"].reach == "complete"
@@ -136,6 +145,14 @@ async def test_a_service() -> None:
     assert (disk.raw_state, disk.severity) == ("CRITICAL", "critical")
     assert disk.url == "https://i.example/icingadb/service?name=disk&host.name=db01"
     assert disk.labels == {"host": "db01", "check": "disk", "hostgroups": "web"}
+    assert disk.started_at == datetime(2026, 1, 2, 3, 3, 5, 500000, tzinfo=UTC)
+
+
+async def test_what_was_never_well_counts_from_its_last_change() -> None:
+    server = Server()
+    server.hosts[0]["last_state_up"] = 0
+    _, _, parts = await read(server)
+    assert only(parts["hosts"]).started_at == datetime(2026, 1, 2, 2, 54, 5, 250000, tzinfo=UTC)
 
 
 @pytest.mark.parametrize("state,word", [(1, "WARNING"), (2.0, "CRITICAL"), ("3", "UNKNOWN"), ("2.0", "CRITICAL")])
@@ -155,11 +172,12 @@ async def test_a_state_of_next_year_is_unknown_and_ok_is_none() -> None:
 
 async def test_soft_states_are_pending() -> None:
     server = Server()
-    server.services = [service("db01", "disk", state_type=0.0, flapping=True)]
+    server.services = [service("db01", "disk", state_type=0.0, flapping=True, enable_notifications=False)]
     _, _, parts = await read(server)
     disk = only(parts["services"])
     assert (disk.state, disk.raw_state) == ("pending", "CRITICAL (soft)")
     assert (disk.labels["flapping"], disk.labels["state_type"]) == ("yes", "soft")
+    assert disk.labels["notifications"] == "off"
 
 
 async def test_services_of_a_host_that_is_down_say_so() -> None:
