@@ -2,7 +2,11 @@
 
 Header forms: GitHub, Jira, Azure DevOps and Datadog send ``X-RateLimit-Limit/-Remaining/-Reset``, GitLab, Buildkite and
 PagerDuty the same without ``X-``, Linear and Sentry with a word of their own in between.  ``Reset`` is a Unix time in
-seconds or milliseconds, seconds left, or an ISO time; which of them is told by its size.
+seconds or milliseconds, seconds left, or an ISO time; which of them is told by its size.  Gateways such as Kong send
+``X-RateLimit-Remaining-Minute`` (``-Hour``, ``-Day``), whose windows are those of the clock.
+
+Whatever form it has, what a vendor asks for is kept as a moment of the monotonic clock: a wall clock that is set back
+must not make a minute's pause last an hour.
 """
 
 from __future__ import annotations
@@ -15,7 +19,7 @@ from functools import lru_cache
 
 from msgspec import Struct
 
-from statusboard.clock import parse_time
+from statusboard.clock import Clock, parse_time
 
 LONGEST_WAIT = 86_400.0
 """Seconds; a header that asks for more is taken for a mistake and cut to this."""
@@ -28,16 +32,23 @@ _FAMILIES = (
     "ratelimit-user-",
     "x-sentry-rate-limit-",
 )
+#: Windows in seconds.  One of a second is over before anybody could mind it.
+_WINDOWS = {"minute": 60, "hour": 3_600, "day": 86_400}
+_COSTS = {"x-ratelimit-complexity-": "x-complexity"}
 _NUMBER = re.compile(r"\s*(\d{1,15})(?:\.\d*)?\s*(?:[,;].*)?", re.ASCII | re.DOTALL)
 
 
 class Quota(Struct, frozen=True, gc=False):
-    """What one answer says of one quota; ``reset`` is in seconds from that answer."""
+    """What one answer says of one quota.
+
+    ``reset`` is in seconds from that answer; ``cost`` is what the answer itself cost, in the quota's own unit.
+    """
 
     name: str
     limit: int | None
     remaining: int | None
     reset: float | None
+    cost: int = 1
 
 
 class Budget(Struct, frozen=True, kw_only=True, gc=False):
@@ -76,7 +87,13 @@ def quotas(headers: Mapping[str, str], now: datetime) -> Iterator[Quota]:
             _number(headers.get(f"{family}limit")),
             remaining,
             seconds_until(headers.get(f"{family}reset"), now),
+            _number(headers.get(_COSTS.get(family, ""))) or 1,
         )
+    for window, seconds in _WINDOWS.items():
+        remaining = _number(headers.get(f"x-ratelimit-remaining-{window}"))
+        if remaining is not None:
+            limit = _number(headers.get(f"x-ratelimit-limit-{window}"))
+            yield Quota(window, limit, remaining, seconds - now.timestamp() % seconds)
 
 
 def seconds_until(value: str | None, now: datetime) -> float | None:
@@ -112,22 +129,23 @@ def _number(value: str | None) -> int | None:
 
 
 class _Bucket:
-    """One quota as last told, and who spends it."""
+    """One quota as last told, and who spends it.  ``reset_at`` is by the monotonic clock."""
 
     def __init__(self) -> None:
         self.limit: int | None = None
         self.remaining: int | None = None
-        self.reset_at: datetime | None = None
+        self.reset_at: float | None = None
         self.spent: dict[str, int] = {}
         self.last_round: dict[str, int] = {}
 
-    def budget(self, source: str, now: datetime) -> Budget:
-        over = self.reset_at is not None and self.reset_at <= now
+    def budget(self, source: str, clock: Clock) -> Budget:
+        left = None if self.reset_at is None else self.reset_at - clock.monotonic()
+        over = left is not None and left <= 0
         others = sum(self.per_round(other) for other in self.spent.keys() | self.last_round.keys() if other != source)
         return Budget(
             limit=self.limit,
             remaining=self.limit if over else self.remaining,
-            reset_at=None if over else self.reset_at,
+            reset_at=None if left is None or over else clock.now() + timedelta(seconds=left),
             others=others,
         )
 
@@ -138,47 +156,49 @@ class _Bucket:
 class Ledger:
     """The quotas of one origin and credential, shared by all sources that use them."""
 
-    def __init__(self) -> None:
+    def __init__(self, clock: Clock) -> None:
+        self._clock = clock
         self._buckets: dict[str, _Bucket] = {}
         self._used_by: dict[str, tuple[str, ...]] = {}
-        self._blocked_until: datetime | None = None
+        self._blocked_until: float | None = None
 
-    def refused_for(self, area: str, now: datetime) -> float:
+    def refused_for(self, area: str) -> float:
         """Seconds for which no request should be sent; 0 where one may.
 
         ``area`` is the first segment of the path: a vendor may have several quotas (GitHub's search has its own).
         """
+        now = self._clock.monotonic()
         if self._blocked_until is not None:
             if self._blocked_until > now:
-                return (self._blocked_until - now).total_seconds()
+                return self._blocked_until - now
             self._blocked_until = None
         for name in self._used_by.get(area, ()):
             bucket = self._buckets[name]
             if bucket.remaining == 0 and bucket.reset_at is not None and bucket.reset_at > now:
-                return (bucket.reset_at - now).total_seconds()
+                return bucket.reset_at - now
         return 0.0
 
-    def learn(self, source: str, area: str, headers: Mapping[str, str], status: int, now: datetime) -> None:
-        """Take note of what an answer says."""
+    def learn(self, source: str, area: str, headers: Mapping[str, str], status: int) -> None:
+        """Take note of what an answer says that came just now."""
         names = []
-        for quota in quotas(headers, http_date(headers.get("date", "")) or now):
+        for quota in quotas(headers, http_date(headers.get("date", "")) or self._clock.now()):
             bucket = self._buckets.setdefault(quota.name, _Bucket()) if len(self._buckets) < 64 else None
             if bucket is None:
                 continue
             # A 304 is free with some vendors: then what remains has not become less.
             free = status == 304 and bucket.remaining is not None and (quota.remaining or 0) >= bucket.remaining
             if not free:
-                bucket.spent[source] = bucket.spent.get(source, 0) + 1
+                bucket.spent[source] = bucket.spent.get(source, 0) + quota.cost
             bucket.limit = quota.limit
             bucket.remaining = quota.remaining
-            bucket.reset_at = None if quota.reset is None else now + timedelta(seconds=quota.reset)
+            bucket.reset_at = None if quota.reset is None else self._clock.monotonic() + quota.reset
             names.append(quota.name)
         if names and (area in self._used_by or len(self._used_by) < 256):
             self._used_by[area] = tuple(names)
 
-    def block(self, seconds: float, now: datetime) -> None:
+    def block(self, seconds: float) -> None:
         """The vendor asked us to stay away."""
-        until = now + timedelta(seconds=min(max(seconds, 0.0), LONGEST_WAIT))
+        until = self._clock.monotonic() + min(max(seconds, 0.0), LONGEST_WAIT)
         if self._blocked_until is None or until > self._blocked_until:
             self._blocked_until = until
 
@@ -193,16 +213,17 @@ class Ledger:
             bucket.spent.pop(source, None)
             bucket.last_round.pop(source, None)
 
-    def budget(self, source: str, now: datetime) -> Budget:
+    def budget(self, source: str) -> Budget:
         """The quota that binds ``source`` most; an empty one where the vendor names none."""
-        return max(self._budgets(source, now), default=(0.0, 0.0, Budget()), key=lambda entry: entry[:2])[2]
+        return max(self._budgets(source), default=(0.0, 0.0, Budget()), key=lambda entry: entry[:2])[2]
 
-    def pause(self, source: str, now: datetime) -> float:
+    def pause(self, source: str) -> float:
         """The least interval, in seconds, at which every quota lasts, by what the last round cost."""
-        return max((pause for pause, _, _ in self._budgets(source, now)), default=0.0)
+        return max((pause for pause, _, _ in self._budgets(source)), default=0.0)
 
-    def _budgets(self, source: str, now: datetime) -> Iterator[tuple[float, float, Budget]]:
+    def _budgets(self, source: str) -> Iterator[tuple[float, float, Budget]]:
+        now = self._clock.now()
         for bucket in self._buckets.values():
-            budget = bucket.budget(source, now)
+            budget = bucket.budget(source, self._clock)
             used = 1 - budget.remaining / budget.limit if budget.remaining is not None and budget.limit else 0.0
             yield budget.pause_for(bucket.per_round(source), now), used, budget

@@ -114,7 +114,7 @@ class Exchange:
         if slot is None:
             slot = await lane.queue.wait(self._name, call.scope)
         try:
-            if target.home and (wait := lane.ledger.refused_for(target.area, self._clock.now())):
+            if target.home and (wait := lane.ledger.refused_for(target.area)):
                 raise RateLimited(f"{where}: not sent, the quota is used up for {wait:.0f} s more", retry_after=wait)
             headers = self._headers(call, target, signature)
             async with asyncio.timeout(self._timeout * WHOLE_REQUEST):
@@ -190,7 +190,7 @@ class Exchange:
         headers = Headers(response.headers.raw)
         now = self._clock.now()
         if target.home:
-            lane.ledger.learn(self._name, target.area, headers.lower, status, now)
+            lane.ledger.learn(self._name, target.area, headers.lower, status)
             self._compare_clocks(headers.lower, now)
         body = b""
         if 200 <= status < 300 and status != 206:
@@ -205,7 +205,7 @@ class Exchange:
             if self._explains and target.home:
                 fault = self._source.fault(Answer(status, target.text, headers, error_body, where=where), fault)
             if isinstance(fault, RateLimited) and target.home:
-                lane.ledger.block(_UNEXPLAINED_PAUSE if fault.retry_after is None else fault.retry_after, now)
+                lane.ledger.block(_UNEXPLAINED_PAUSE if fault.retry_after is None else fault.retry_after)
             raise self._advised(fault, call, target, signature) if isinstance(fault, AuthError) else fault
         return Answer(status, target.text, headers, body, where=where, redirected=call.redirected)
 

@@ -42,9 +42,9 @@ class Lane:
 
     __slots__ = ("ledger", "queue")
 
-    def __init__(self, queue: FairQueue) -> None:
+    def __init__(self, queue: FairQueue, clock: Clock) -> None:
         self.queue = queue
-        self.ledger = Ledger()
+        self.ledger = Ledger(clock)
 
 
 class Transports:
@@ -131,7 +131,8 @@ class Shared:
         if lane is None:
             if len(self._lanes) >= _MOST_LANES:  # credentials that change by the hour leave one behind each
                 self._lanes = {key: lane for key, lane in self._lanes.items() if lane.queue.busy or lane.queue.outside}
-            lane = Lane(FairQueue(concurrency, self.clock, patience=self._patience, outside=OUTSIDE))
+            queue = FairQueue(concurrency, self.clock, patience=self._patience, outside=OUTSIDE)
+            lane = Lane(queue, self.clock)
             self._lanes[origin, fingerprint] = lane
         else:
             lane.queue.limit = min(lane.queue.limit, concurrency)

@@ -48,7 +48,7 @@ class SourceClient:
         self._signer = Signer(source, options, keychain, shared.salt)
         self._exchange = Exchange(shared, source, options, self._targets, self._signer)
         self._signature: Signature | None = None
-        self._ledger = Ledger()  # of nobody, until the credential is known
+        self._ledger = Ledger(shared.clock)  # of nobody, until the credential is known
         self._changed = False
         self._chains: dict[tuple[str, str], tuple[str, ...]] = {}
 
@@ -75,7 +75,7 @@ class SourceClient:
     @property
     def budget(self) -> Budget:
         """The quota that binds this source most; an empty one where the vendor names none."""
-        return self._ledger.budget(self.name, self._clock.now())
+        return self._ledger.budget(self.name)
 
     def budget_view(self) -> tuple[int | None, int | None, float | None]:
         """Requests left, their limit, and seconds until the reset, as far as the vendor says."""
@@ -88,7 +88,7 @@ class SourceClient:
 
         What a poll costs is counted here, quota by quota: answers that a vendor does not charge (304) cost nothing.
         """
-        return self._ledger.pause(self.name, self._clock.now()) if requests_per_poll > 0 else 0.0
+        return self._ledger.pause(self.name) if requests_per_poll > 0 else 0.0
 
     def commit(self, validators: Iterable[Validator]) -> None:
         """The changes that these vouch for are stored: ask with them from now on."""

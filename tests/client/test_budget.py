@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 
 from statusboard.client import Budget
 from statusboard.client._budget import LONGEST_WAIT, Ledger, http_date, quotas, seconds_until
+from statusboard.clock import FakeClock
 
 NOW = datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC)
 EPOCH = int(NOW.timestamp())
@@ -55,17 +56,23 @@ def test_no_header_is_an_error(value: str, now: datetime):
     st.dictionaries(
         st.sampled_from(
             [f"{family}{name}" for family in ("x-ratelimit-", "ratelimit-") for name in ("limit", "remaining", "reset")]
-            + ["x-ratelimit-resource", "retry-after", "date"]
+            + [
+                "x-ratelimit-resource",
+                "retry-after",
+                "date",
+                "x-ratelimit-remaining-minute",
+                "x-ratelimit-limit-minute",
+            ]
         ),
         st.text() | st.integers().map(str) | st.just("0"),
     )
 )
 def test_a_ledger_learns_from_anything(headers: dict[str, str]):
-    ledger = Ledger()
-    ledger.learn("a", "repos", headers, 200, NOW)
-    assert ledger.refused_for("repos", NOW) >= 0
-    assert ledger.pause("a", NOW) >= 0
-    ledger.budget("a", NOW)
+    ledger = Ledger(FakeClock(NOW))
+    ledger.learn("a", "repos", headers, 200)
+    assert ledger.refused_for("repos") >= 0
+    assert ledger.pause("a") >= 0
+    ledger.budget("a")
 
 
 @pytest.mark.parametrize(
@@ -140,71 +147,139 @@ def github(remaining: int, *, limit: int = 5000, reset: int = 3600, resource: st
 
 
 def test_a_used_up_quota_is_kept_to_until_its_reset():
-    ledger = Ledger()
-    ledger.learn("a", "repos", github(1), 200, NOW)
-    assert ledger.refused_for("repos", NOW) == 0
-    ledger.learn("a", "repos", github(0), 200, NOW)
-    assert ledger.refused_for("repos", NOW) == 3600
-    assert ledger.refused_for("repos", NOW + timedelta(seconds=3600)) == 0
-    after = ledger.budget("a", NOW + timedelta(seconds=3600))
+    ledger = Ledger(clock := FakeClock(NOW))
+    ledger.learn("a", "repos", github(1), 200)
+    assert ledger.refused_for("repos") == 0
+    ledger.learn("a", "repos", github(0), 200)
+    assert ledger.refused_for("repos") == 3600
+    clock.advance(3600)
+    assert ledger.refused_for("repos") == 0
+    after = ledger.budget("a")
     assert (after.remaining, after.reset_at) == (5000, None)
 
 
 def test_each_quota_of_a_vendor_is_kept_to_by_itself():
-    ledger = Ledger()
-    ledger.learn("a", "repos", github(4000), 200, NOW)
-    ledger.learn("a", "search", github(0, limit=30, reset=60, resource="search"), 200, NOW)
-    assert ledger.refused_for("search", NOW) == 60
-    assert ledger.refused_for("repos", NOW) == 0
-    assert ledger.refused_for("anything", NOW) == 0
-    assert ledger.budget("a", NOW).limit == 30
+    ledger = Ledger(FakeClock(NOW))
+    ledger.learn("a", "repos", github(4000), 200)
+    ledger.learn("a", "search", github(0, limit=30, reset=60, resource="search"), 200)
+    assert ledger.refused_for("search") == 60
+    assert ledger.refused_for("repos") == 0
+    assert ledger.refused_for("anything") == 0
+    assert ledger.budget("a").limit == 30
 
 
 def test_a_free_answer_costs_nothing():
-    ledger = Ledger()
-    ledger.learn("a", "repos", github(4000), 200, NOW)
+    ledger = Ledger(FakeClock(NOW))
+    ledger.learn("a", "repos", github(4000), 200)
     ledger.start_round("a")
     for _ in range(100):
-        ledger.learn("a", "repos", github(4000), 304, NOW)
+        ledger.learn("a", "repos", github(4000), 304)
     ledger.start_round("a")
-    assert ledger.pause("a", NOW) == 0
+    assert ledger.pause("a") == 0
     for remaining in range(3999, 3899, -1):
-        ledger.learn("a", "repos", github(remaining), 304, NOW)
-    assert ledger.pause("a", NOW) == pytest.approx(3600 * 100 / 3900)
+        ledger.learn("a", "repos", github(remaining), 304)
+    assert ledger.pause("a") == pytest.approx(3600 * 100 / 3900)
 
 
 def test_sources_that_share_a_credential_share_its_quota():
-    ledger = Ledger()
+    ledger = Ledger(FakeClock(NOW))
     for remaining in range(1000, 990, -1):
-        ledger.learn("a", "repos", github(remaining), 200, NOW)
-    alone = ledger.pause("a", NOW)
+        ledger.learn("a", "repos", github(remaining), 200)
+    alone = ledger.pause("a")
     for remaining in range(990, 960, -1):
-        ledger.learn("b", "repos", github(remaining), 200, NOW)
-    assert ledger.budget("a", NOW).others == 30
-    assert ledger.pause("a", NOW) == ledger.pause("b", NOW) == pytest.approx(3600 * 40 / 961)
-    assert ledger.pause("a", NOW) > alone
+        ledger.learn("b", "repos", github(remaining), 200)
+    assert ledger.budget("a").others == 30
+    assert ledger.pause("a") == ledger.pause("b") == pytest.approx(3600 * 40 / 961)
+    assert ledger.pause("a") > alone
     ledger.forget("b")
-    assert ledger.budget("a", NOW).others == 0
+    assert ledger.budget("a").others == 0
 
 
 def test_a_block_is_kept_to():
-    ledger = Ledger()
-    ledger.block(60, NOW)
-    ledger.block(5, NOW)
-    assert ledger.refused_for("anything", NOW) == 60
-    assert ledger.refused_for("anything", NOW + timedelta(seconds=60)) == 0
+    ledger = Ledger(clock := FakeClock(NOW))
+    ledger.block(60)
+    ledger.block(5)
+    assert ledger.refused_for("anything") == 60
+    clock.advance(60)
+    assert ledger.refused_for("anything") == 0
+
+
+class Set(FakeClock):
+    """A clock whose wall time a person sets."""
+
+    ahead = timedelta()
+
+    def now(self) -> datetime:
+        return super().now() + self.ahead
+
+
+@pytest.mark.parametrize("ahead", [timedelta(days=-30), timedelta(hours=-1), timedelta(hours=1)])
+def test_a_clock_that_is_set_changes_no_pause(ahead: timedelta):
+    ledger = Ledger(clock := Set(NOW))
+    ledger.learn("a", "repos", github(0, reset=90), 200)
+    ledger.block(60)
+    clock.ahead = ahead
+    assert ledger.refused_for("search") == 60
+    assert ledger.pause("a") == 90
+    assert ledger.budget("a").reset_at == NOW + ahead + timedelta(seconds=90)
+    clock.advance(60)
+    assert ledger.refused_for("search") == 0
+    assert ledger.refused_for("repos") == 30
+    clock.advance(30)
+    assert ledger.refused_for("repos") == 0
+    assert ledger.budget("a").remaining == 5000
+
+
+def test_what_queries_cost_counts_where_the_vendor_says_so():
+    """Linear counts requests and points of complexity; either may be the first to run out."""
+    ledger = Ledger(FakeClock(NOW))
+    reset = str((EPOCH + 3600) * 1000)
+    for left in (90_000, 80_000):
+        headers = {
+            "x-complexity": "10000",
+            "x-ratelimit-requests-limit": "1500",
+            "x-ratelimit-requests-remaining": "1400",
+            "x-ratelimit-requests-reset": reset,
+            "x-ratelimit-complexity-limit": "100000",
+            "x-ratelimit-complexity-remaining": str(left),
+            "x-ratelimit-complexity-reset": reset,
+        }
+        ledger.learn("a", "graphql", headers, 200)
+    assert ledger.budget("a").remaining == 80_000
+    assert ledger.pause("a") == pytest.approx(3600 * 20_000 / 80_000)
+
+
+def test_windows_of_the_clock():
+    """As gateways count: five seconds after the full minute, the window lasts 55 more."""
+    headers = {
+        "x-ratelimit-limit-second": "5",
+        "x-ratelimit-remaining-second": "0",
+        "x-ratelimit-limit-minute": "300",
+        "x-ratelimit-remaining-minute": "299",
+        "x-ratelimit-limit-day": "10000",
+        "x-ratelimit-remaining-day": "0",
+    }
+    assert [(q.limit, q.remaining, q.reset) for q in quotas(headers, NOW)] == [
+        (300, 299, 55),
+        (10_000, 0, 86_400 - 3 * 3600 - 4 * 60 - 5),
+    ]
+    ledger = Ledger(clock := FakeClock(NOW))
+    ledger.learn("a", "x", {"x-ratelimit-remaining-minute": "0"}, 200)
+    assert ledger.refused_for("x") == 55
+    clock.advance(55)
+    assert ledger.refused_for("x") == 0
 
 
 def test_the_vendors_clock_counts_for_its_own_times():
-    ledger = Ledger()
+    ledger = Ledger(FakeClock(NOW))
     headers = {**github(0, reset=0), "date": "Fri, 02 Jan 2026 03:03:05 GMT"}  # a minute behind ours
-    ledger.learn("a", "repos", headers, 200, NOW)
-    assert ledger.refused_for("repos", NOW) == 60
+    ledger.learn("a", "repos", headers, 200)
+    assert ledger.refused_for("repos") == 60
 
 
 def test_odd_vendors_cannot_grow_it_without_end():
-    ledger = Ledger()
+    ledger = Ledger(FakeClock(NOW))
     for number in range(1000):
-        ledger.learn("a", f"area{number}", github(5, resource=f"r{number}"), 200, NOW)
+        ledger.learn("a", f"area{number}", github(5, resource=f"r{number}"), 200)
     assert len(ledger._buckets) <= 64
     assert len(ledger._used_by) <= 256
