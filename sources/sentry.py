@@ -5,11 +5,15 @@ gone quiet is over for a board, and one that comes back shows again. Sentry send
 ``results="false"`` when there is nothing on it, which the client looks at. Its list of releases names the last deploy
 only; where there were more they are read once, and again when there is a further one.
 
+Queries take projects by their numeric ids alone, and without any mean those that the token's owner has joined; -1 means
+all that the token may see (getsentry/sentry, api/bases/organization.py).
+
 What Sentry's words mean is in `sources._sentry`.  Docs: docs.sentry.io/api; getsentry/sentry-api-schema.
 """
 
 from __future__ import annotations
 
+import asyncio
 import re
 from collections.abc import Mapping, Sequence
 from datetime import timedelta
@@ -44,6 +48,7 @@ from statusboard.api import (
 
 ISSUE_PAGES: Final = 5
 PAGE: Final = 100
+ALL_PROJECTS: Final = "-1"
 LONGEST_VERSION: Final = 250  # for Sentry
 _SLUG: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]*")
 
@@ -69,6 +74,10 @@ class SentryOptions(SourceOptions, frozen=True, kw_only=True, forbid_unknown_fie
             raise ValueError("`period` is at least 1m")
 
 
+class _Project(msgspec.Struct, frozen=True):
+    id: str | int | None = None
+
+
 class _Deploys(msgspec.Struct, frozen=True):
     """The deploys of one version as last read, and how many there were then."""
 
@@ -87,7 +96,7 @@ class Sentry(Source[SentryOptions]):
     default_url = "https://sentry.io"
     default_interval = 60.0
     concurrency = 1  # some quotas are for a single second
-    scopes_needed = "event:read, and project:read for releases"
+    scopes_needed = "event:read and project:read"
     requests = (1, "project and kind")
     example = """\
 token: "keyring:sentry"
@@ -97,10 +106,11 @@ query: "is:unresolved issue.priority:high"
 """
     setup = """\
 - *Settings > Custom Integrations > Create New Integration > Internal Integration*; managers and owners may.
-- Permissions: *Issue & Event: Read*, and *Project: Read* for releases. Copy its token, at the bottom of the page.
+- Permissions: *Issue & Event: Read* and *Project: Read*. Copy its token, at the bottom of the page.
 - Store it with `statusboard login sentry`. Then `token: "keyring:sentry"`. Organization tokens (`sntrys_`) cannot read.
 - Self-hosted: `url` is your server's address. Data kept in the EU: `url: https://de.sentry.io`.
-- `projects` and `organization` are slugs, as in the address of their pages. Without `projects` all are read.
+- `projects` and `organization` are slugs, as in the address of their pages. Without
+  `projects` all that the token may see are read.
 - All that was seen in the last 24 hours and is unresolved is an open incident. If that is too much, narrow `query`.
 - Up to 500 issues of each project are read; with more, the source counts as partly read.
 - For issues alone write `kinds: [incident]`.
@@ -111,6 +121,8 @@ query: "is:unresolved issue.priority:high"
         super().__init__(options, context)
         self._path = f"/api/0/organizations/{options.organization}"
         self._deploys: dict[str, dict[str, _Deploys]] = {}
+        self._ids: dict[str, str] = {}
+        self._lock = asyncio.Lock()
 
     async def scopes(self, http: Http) -> Sequence[Scope]:
         kinds: tuple[tuple[ItemKind, str], ...] = (("incident", "issues"), ("release", "releases"))
@@ -122,14 +134,22 @@ query: "is:unresolved issue.priority:high"
         ]
 
     async def read(self, scope: Scope, http: Http) -> Part:
-        narrowed: dict[str, str | int | Sequence[str]] = {}
-        if scope.data:
-            narrowed["project"] = scope.data
+        narrowed: dict[str, str | int | Sequence[str]] = {"project": await self._id_of(scope.data, http)}
         if self.options.environments:
             narrowed["environment"] = self.options.environments
         if scope.kind == "release":
             return await self._read_releases(scope, narrowed, http)
         return await self._read_issues(scope, narrowed, http)
+
+    async def _id_of(self, project: str, http: Http) -> str:
+        """The id of a project, which stays its own; what becomes of the project is told by each answer."""
+        if not project:
+            return ALL_PROJECTS
+        async with self._lock:  # both parts of a project ask
+            if project not in self._ids:
+                reply = await http.get(f"/api/0/projects/{self.options.organization}/{project}/")
+                self._ids[project] = str(need(one(reply, _Project).id, "id of the project"))
+            return self._ids[project]
 
     async def lookup(self, kind: ItemKind, remote_id: str, http: Http) -> Item | None:
         """An issue that has left the list.  One that is quiet, merged, or archived for good, is no longer there."""

@@ -85,14 +85,23 @@ class Server:
         self.releases = [release("web@1.3"), release("web@1.2", *self.deploys["web@1.2"])]
 
     def __call__(self, call: Call) -> Answer:
+        if call.path.startswith("/api/0/projects/"):
+            known = call.path == "/api/0/projects/acme/web/"
+            return Answer.of({"id": "2", "slug": "web", "name": "Web"}) if known else self.missing()
+        project = call.param("project")
         match call.path.removeprefix(f"{ROOT}/").rstrip("/").split("/"):
+            case ["issues" | "releases"] if not project.lstrip("-").isdecimal():
+                # Without any it would mean those that the token's owner has joined, none of an integration's.
+                if not project:
+                    return Answer.of([])
+                return Answer.of({"detail": "Invalid project parameter. Values must be numbers."}, 400)
+            case ["issues" | "releases"] if project not in ("2", "-1"):
+                return Answer.of({"detail": "You do not have permission to perform this action."}, 403)
             case ["issues"]:
-                if call.param("project") not in ("web", ""):
-                    return Answer.of({"detail": "You do not have permission to perform this action."}, 403)
                 rows = [i for i in self.issues if i["status"].lower() == "unresolved"]
                 start, size = int(call.param("cursor", "0")), int(call.param("limit"))
                 more = str(len(rows) > start + size).lower()
-                query = f"project=web&limit={size}&cursor={start + size}"
+                query = f"project={project}&limit={size}&cursor={start + size}"
                 link = f'<{API}{ROOT}/issues/?{query}>; rel="next"; results="{more}"; cursor="{start + size}"'
                 return Answer.of(rows[start : start + size], link=link)
             case ["issues", number]:
@@ -194,7 +203,12 @@ async def test_an_issue_is_an_incident() -> None:
 )
 async def test_states_of_issues(status: str | None, state: str) -> None:
     source = sentry(kinds=["incident"])
-    http = FakeHttp(lambda call: Answer.of([issue(1) | {"status": status}]), API)
+    server = Server()
+
+    def vendor(call: Call) -> Answer:
+        return Answer.of([issue(1) | {"status": status}]) if call.path.endswith("/issues/") else server(call)
+
+    http = FakeHttp(vendor, API)
     (part,) = (await read_all(source, http)).parts
     assert [item.state for item in part.items] == [state]
 
@@ -245,7 +259,8 @@ async def test_only_what_was_seen_lately_is_asked_for_and_shown() -> None:
     asked: list[Call] = []
 
     def vendor(call: Call) -> Answer:
-        asked.append(call)
+        if call.path.endswith("/issues/"):
+            asked.append(call)
         return server(call)
 
     (part,) = await poll(sentry(kinds=["incident"], environments=["production"], period=86_400), vendor)
@@ -256,7 +271,7 @@ async def test_only_what_was_seen_lately_is_asked_for_and_shown() -> None:
         "1440m",
         "date",
         "production",
-        "web",
+        "2",
     ]
 
 
@@ -444,11 +459,27 @@ async def test_the_page_of_a_release(url: str, page: str) -> None:
 async def test_one_part_a_project_and_kind() -> None:
     parts = await poll(sentry(projects=["web", "gone", "web"]), Server())
     assert [part.scope for part in parts] == ["gone issues", "gone releases", "web issues", "web releases"]
-    assert isinstance(parts[0].error, AuthError)
+    assert isinstance(parts[0].error, NotFound)
+    assert isinstance(parts[1].error, NotFound)
     assert parts[2].error is None
     assert len(parts[2].items) == 2
     parts = await poll(sentry(projects=[]), Server())
-    assert [part.scope for part in parts] == ["acme issues", "acme releases"]
+    assert [(part.scope, len(part.items)) for part in parts] == [("acme issues", 2), ("acme releases", 4)]
+
+
+async def test_the_id_of_a_project_is_asked_for_once() -> None:
+    server, asked = Server(), list[str]()
+
+    def vendor(call: Call) -> Answer:
+        asked.append(call.path.rstrip("/").rpartition("/")[2])
+        return server(call)
+
+    source = sentry()
+    await poll(source, vendor)
+    assert asked.count("web") == 1
+    asked.clear()
+    await poll(source, vendor)
+    assert sorted(asked) == ["issues", "releases"]
 
 
 @pytest.mark.parametrize(
