@@ -1,7 +1,8 @@
 """PagerDuty (REST API v2): triggered and acknowledged incidents, and who is on call for them.
 
 The list is asked for with ``date_range=all``: without it PagerDuty leaves out what was triggered over a month ago. It
-holds open incidents only; one that has left it is read by its id, which tells when and by whom it was resolved.
+holds open incidents only; one that has left it is read by its id, which tells when and by whom it was resolved.  Where
+many have left at once (the end of a storm), the list of what was resolved last tells it of a hundred in one answer.
 
 A priority's name is the account's own. It becomes the label ``severity``, which the catalog reads (the config's
 ``severities:`` first, then the usual words, P1 among them); without a priority the urgency counts.  A snooze and an
@@ -44,6 +45,9 @@ from statusboard.api import (
 
 PAGE: Final = 100
 PAGES: Final = 10
+#: Of more than so many that have left at once the list of resolved ones is asked, and so many pages of it.
+FEW: Final = 5
+ENDED_PAGES: Final = 5
 #: How seldom it is read again who is on call, and which ids the names in the options stand for (seconds).
 ON_CALL_KEPT: Final = 300.0
 IDS_KEPT: Final = 3600.0
@@ -124,6 +128,7 @@ services: [Checkout, Ledger]
     def __init__(self, options: PagerDutyOptions, context: Context) -> None:
         super().__init__(options, context)
         self._filter: tuple[float, _Filter] | None = None
+        self._open: set[str] = set()
         self._on_call: dict[str, tuple[float, str]] = {}
         self._on_call_fault = ""
 
@@ -165,12 +170,33 @@ services: [Checkout, Ledger]
                 raise BadAnswer("a page of incidents is empty, and there are said to be more")
         if self.options.on_call:
             await self._read_on_call(rows.good, http)
+        is_open = {row.id for row in rows.good if row.id}
+        if fault is None:
+            rows.good += await self._ended(self._open - is_open, params, http)
+        self._open = is_open
         part = rows.part(scope, self._incident, notes=filter(None, [self._on_call_fault]))
         return msgspec.structs.replace(part, error=part.error or fault)
 
     async def lookup(self, kind: ItemKind, remote_id: str, http: Http) -> Item | None:
         reply = await http.get(f"/incidents/{quote(remote_id, safe='')}", params={"time_zone": "UTC"})
         return self._incident(one(reply, OneIncident).incident)
+
+    async def _ended(self, left: set[str], params: Mapping[str, Any], http: Http) -> list[Row]:
+        """How those ended that were open at the last poll, where they are many.  What is not found is looked up."""
+        ended: dict[str, Row] = {}
+        if len(left) <= FEW:
+            return []
+        params = {**params, "statuses[]": "resolved", "sort_by": "resolved_at:desc"}
+        try:
+            for page in range(ENDED_PAGES):
+                answer = (await http.get("/incidents", params={**params, "offset": page * PAGE})).decode(Incidents)
+                found = Rows("incident", Row, answer.incidents).good
+                ended |= {row.id: row for row in found if row.id in left}
+                if len(ended) == len(left) or len(answer.incidents) < PAGE:
+                    break
+        except SourceError as exc:
+            self.log.info("source %s: what was resolved last cannot be read: %s", self.name, exc)
+        return list(ended.values())
 
     def _incident(self, row: Row) -> Incident:
         policy = row.escalation_policy or NOBODY

@@ -241,6 +241,39 @@ async def test_what_has_left_the_list_is_read_by_its_id() -> None:
         await source.lookup("incident", "Q99", FakeHttp(server, API))
 
 
+async def test_of_many_that_end_at_once_the_list_tells() -> None:
+    server = Server()
+    server.incidents = [incident(n) for n in range(300)]
+    http = FakeHttp(server, API)
+    source = make_source(PagerDuty, {"on_call": False})
+    await read_one(source, http)
+    older = [incident(n, "resolved", resolved_at="2026-01-02T01:00:00Z") for n in range(300, 999)]
+    server.incidents = [incident(n, "resolved", resolved_at="2026-01-02T03:00:00Z") for n in range(1, 300)]
+    server.incidents += [incident(0), *older]
+    http.calls.clear()
+    part = await read_one(source, http)
+    assert len(http.calls) == 4
+    assert http.calls[-1].param("sort_by") == "resolved_at:desc"
+    assert sum(item.state == "resolved" for item in part.items) == 299
+    assert {item.key for item in part.items} == {f"pagerduty:incident:Q{n}" for n in range(300)}
+    http.calls.clear()
+    assert len((await read_one(source, http)).items) == 1
+    assert len(http.calls) == 1
+
+
+async def test_how_many_ended_is_asked_in_vain_without_harm() -> None:
+    server = Server()
+    server.incidents = [incident(n) for n in range(10)]
+    source = make_source(PagerDuty, {"on_call": False})
+    await read_one(source, FakeHttp(server, API))
+    server.incidents = [incident(0)]
+
+    def vendor(call: Call) -> Answer:
+        return Answer.of({}, 500) if call.param("statuses[]") == "resolved" else server(call)
+
+    assert [item.key for item in (await read_one(source, FakeHttp(vendor, API))).items] == ["pagerduty:incident:Q0"]
+
+
 # -- paging ------------------------------------------------------------------------------------------------------------
 
 

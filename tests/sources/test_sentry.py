@@ -11,7 +11,7 @@ import pytest
 
 from sources.sentry import Sentry
 from statusboard.client import ClientPool
-from statusboard.errors import AuthError, BadAnswer, NotFound, TooLarge
+from statusboard.errors import BadAnswer, NotFound, TooLarge
 from statusboard.model import Incident, Part, Release
 from statusboard.source import LookupUnsupported, Source
 from statusboard.testing import Answer, Call, FakeHttp, SourceContract, make_source, read_all
