@@ -8,7 +8,8 @@ Both answer who is not signed in with 200 and fewer issues, Cloud even where a t
 credential is proved by /rest/api/2/myself, at first, after each failure and now and then; in between, each answer's
 ``X-Seraph-LoginReason`` and ``X-AUSERNAME`` (Data Center) tell.
 
-What leaves a search is read by its id: Cloud's index is behind its issues, and absence alone ends nothing.
+What leaves a search is read by its id: Cloud's index is behind its issues, and absence alone ends nothing.  What is not
+found then is gone only where the credential has just been proved.
 """
 
 from __future__ import annotations
@@ -62,7 +63,9 @@ DEFAULT_JQL: Final = "statusCategory != Done AND updated >= -30d ORDER BY update
 FLAVORS: Mapping[str, Flavor] = {"cloud": "cloud", "server": "datacenter", "data center": "datacenter"}
 #: Where scoped API tokens are taken: behind the gateway issues have no pages.
 GATEWAY: Final = "api.atlassian.com"
+#: How long a proof of the credential is good, and how long where an issue is said to be gone (seconds).
 PROOF_KEPT: Final = 600.0
+GONE_PROOF_KEPT: Final = 20.0
 PAGE: Final = 100
 #: Cloud may fill its pages with less than was asked for.
 MOST_PAGES: Final = 20
@@ -199,7 +202,11 @@ incident_jql: project = OPS AND issuetype = Incident
         if not remote_id.isdecimal():
             return None
         await self._introduce(http)
-        reply = await self._get(f"{self._api}/issue/{remote_id}", {"fields": FIELDS}, http)
+        try:
+            reply = await self._get(f"{self._api}/issue/{remote_id}", {"fields": FIELDS}, http)
+        except NotFound:
+            await self._introduce(http, GONE_PROOF_KEPT)  # who is not signed in is told the same
+            raise
         issue = reply.decode(Issue)
         item: Item
         if kind == "incident":
@@ -221,8 +228,8 @@ incident_jql: project = OPS AND issuetype = Incident
     def _api(self) -> str:
         return "/rest/api/3" if self._flavor == "cloud" else "/rest/api/2"
 
-    async def _introduce(self, http: Http) -> None:
-        """Find out which Jira this is, and see that it knows us."""
+    async def _introduce(self, http: Http, proof_kept: float = PROOF_KEPT) -> None:
+        """Find out which Jira this is, and see that it knows us, as it did ``proof_kept`` seconds ago."""
         if self._flavor is None or not self._site:
             try:
                 info = (await self._get("/rest/api/2/serverInfo", {}, http)).decode(ServerInfo)
@@ -234,7 +241,7 @@ incident_jql: project = OPS AND issuetype = Incident
                 raise BadAnswer("Jira does not say whether it is Cloud or Data Center; say so with flavor:")
             self._flavor = flavor
         now = self.clock.monotonic()
-        if self._signs and now - self._proved_at >= PROOF_KEPT:
+        if self._signs and now - self._proved_at >= proof_kept:
             me = (await self._get("/rest/api/2/myself", {}, http)).decode(Me)
             if not (me.account_id or me.name or me.key):
                 raise AuthError("Jira does not say whose the credential is; it may be ignored")

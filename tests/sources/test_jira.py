@@ -512,6 +512,21 @@ async def test_what_was_done_is_read_by_its_id() -> None:
         await source.lookup("ticket", "99999", http)
 
 
+async def test_what_is_not_found_is_gone_only_for_who_is_signed_in() -> None:
+    server = Server(issue(1), issue(2, kind="Incident"))
+    source, http = make(server, incident_jql=INCIDENTS)
+    await read_all(source, http)
+    server.issues, server.me = [], {}  # Cloud with a token that has expired: all is as for anybody
+    source.clock.advance(60)
+    with pytest.raises(AuthError):
+        await source.lookup("incident", "10002", http)
+    server.me = {"accountId": "x1"}
+    for _ in range(3):
+        with pytest.raises(NotFound):
+            await source.lookup("incident", "10002", http)
+    assert [call.path for call in http.calls].count("/rest/api/2/myself") == 3
+
+
 async def test_what_the_query_no_longer_means_is_gone() -> None:
     server = Server(issue(1), issue(2))
     source, http, _ = await read(server, projects=["SHOP"])
