@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import re
 import ssl
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from datetime import datetime
 from http import HTTPStatus
 
@@ -28,6 +29,26 @@ ERROR_BYTES = 65_536
 """How much of an error's body is read, in bytes."""
 
 _SECONDARY_LIMIT = 60.0  # GitHub asks for a minute where it names no other time
+#: Codes, without what is no letter, by which a 400 says that it asks us to come back later: Linear's and other GraphQL,
+#: and those that AWS's own clients try again after.  Words for people are no codes: "the rate limit must be a number".
+_LIMIT_CODES = frozenset(
+    {
+        "ratelimited",
+        "ratelimitexceeded",
+        "requestlimitexceeded",
+        "requestthrottled",
+        "requestthrottledexception",
+        "slowdown",
+        "throttledexception",
+        "throttling",
+        "throttlingexception",
+        "toomanyrequests",
+        "toomanyrequestsexception",
+    }
+)
+_CODE = ("code", "Code", "type", "__type")
+_XML_CODE = re.compile(rb"<Code>([A-Za-z.]{1,80})</Code>")
+_NO_LETTER = re.compile(r"[^a-z]")
 _SAID = ("message", "error", "error_description", "detail", "title", "errorMessages", "errors", "reason", "description")
 
 
@@ -37,7 +58,8 @@ def fault_of(status: int, headers: Mapping[str, str], body: bytes, where: str, n
     retry_after = seconds_until(headers.get("retry-after"), vendor_now)
     said = vendors_message(headers, body)
     text = f"{where}: {status} {_phrase(status)}".rstrip() + (f": {said}" if said else "")
-    if status == 429 or (status == 403 and _limited(headers, said)):
+    limited = (status == 403 and _limited(headers, said)) or (status == 400 and _asks_to_wait(headers, body))
+    if status == 429 or limited:
         if retry_after is None:
             retry_after = _until_reset(headers, vendor_now)
         if retry_after is None and status == 403:
@@ -107,6 +129,35 @@ def _limited(headers: Mapping[str, str], said: str) -> bool:
     if "retry-after" in headers or "rate limit" in said.lower():
         return True
     return any(headers.get(f"{family}remaining", "").strip() == "0" for family in ("x-ratelimit-", "ratelimit-"))
+
+
+def _asks_to_wait(headers: Mapping[str, str], body: bytes) -> bool:
+    """Whether a 400 is none: some vendors have no other status for a limit."""
+    if "retry-after" in headers:
+        return True
+    codes = [headers.get("x-amzn-errortype", "").partition(":")[0], *_codes(body)]
+    return any(_NO_LETTER.sub("", code.rpartition("#")[2].lower()) in _LIMIT_CODES for code in codes)
+
+
+def _codes(body: bytes) -> Iterator[str]:
+    """The codes of an error, in JSON (``{"errors": [{"extensions": {"code": …}}]}``, ``{"__type": …}``) or XML."""
+    if body[:1] == b"<":
+        for match in _XML_CODE.finditer(body[:4_096]):
+            yield match[1].decode("ascii")
+        return
+    try:
+        said = msgspec.json.decode(body)
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+        return
+    if not isinstance(said, dict):
+        return
+    errors = said.get("errors")
+    for error in (said, said.get("error"), *(errors[:20] if isinstance(errors, list) else ())):
+        if not isinstance(error, dict):
+            continue
+        extensions = error.get("extensions")
+        for place in (error, extensions if isinstance(extensions, dict) else {}):
+            yield from (code for code in map(place.get, _CODE) if isinstance(code, str))
 
 
 def _until_reset(headers: Mapping[str, str], now: datetime) -> float | None:

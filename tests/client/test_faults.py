@@ -83,6 +83,60 @@ def test_rate_limits(status: int, headers: dict[str, str], body: bytes, wait: fl
     assert found.retry_after == wait
 
 
+@pytest.mark.parametrize(
+    "headers,body,wait",
+    [
+        (  # Linear: the quota that is used up is the one to wait for
+            {
+                "x_ratelimit_requests_remaining": "0",
+                "x_ratelimit_requests_reset": str((EPOCH + 40) * 1000),
+                "x_ratelimit_complexity_remaining": "9000",
+                "x_ratelimit_complexity_reset": str((EPOCH + 3000) * 1000),
+            },
+            b'{"errors": [{"message": "Rate limit exceeded", "extensions": {"code": "RATELIMITED", "type": "x"}}]}',
+            40,
+        ),
+        ({}, b'{"errors": [{"extensions": {"code": "OTHER"}}, {"extensions": {"type": "ratelimited"}}]}', None),
+        ({}, b'{"errors": [{"type": "RATE_LIMITED", "message": "API rate limit exceeded"}]}', None),
+        ({}, b'{"error": {"code": "rate_limit_exceeded"}}', None),
+        ({}, b'{"__type": "ThrottlingException", "message": "Rate exceeded"}', None),
+        ({}, b'{"__type": "com.amazonaws.codebuild#TooManyRequestsException"}', None),
+        ({"x_amzn_errortype": "ThrottlingException:http://internal.amazon.com/coral/"}, b"{}", None),
+        ({}, b"<ErrorResponse><Error><Type>Sender</Type><Code>Throttling</Code></Error></ErrorResponse>", None),
+        ({"retry_after": "7"}, b"", 7),
+        ({"retry_after": "Fri, 02 Jan 2026 03:05:05 GMT"}, b"[]", 60),
+    ],
+)
+def test_a_400_that_asks_us_to_come_back_later(headers: dict[str, str], body: bytes, wait: float | None):
+    found = fault(400, body, **headers)
+    assert isinstance(found, RateLimited)
+    assert (found.status, found.retry_after) == (400, wait)
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        b'{"message": "the rate limit must be a number"}',
+        b'{"errors": [{"message": "ratelimited", "extensions": {"code": "GRAPHQL_VALIDATION_FAILED"}}]}',
+        b'{"errors": {"code": "RATELIMITED"}}',
+        b'{"errors": ["RATELIMITED", null, [], {"extensions": "RATELIMITED", "code": ["RATELIMITED"]}]}',
+        b'{"__type": "ValidationException", "message": "throttling"}',
+        b'["ThrottlingException"]',
+        b"<Error><Code>InvalidParameterValue</Code></Error>",
+        b'{"errors": ' + b"[" * 100_000,
+        b"",
+    ],
+)
+def test_a_400_that_is_one(body: bytes):
+    assert type(fault(400, body, x_ratelimit_remaining="0", x_ratelimit_reset=str(EPOCH + 30))) is BadAnswer
+
+
+def test_the_code_of_a_limit_counts_in_a_400_only():
+    body = b'{"__type": "ThrottlingException"}'
+    assert type(fault(401, body)) is AuthError
+    assert type(fault(500, body)) is ServerError
+
+
 def test_a_403_that_is_about_rights_is_no_rate_limit():
     assert isinstance(fault(403, b'{"message": "Forbidden"}', x_ratelimit_remaining="4999"), AuthError)
 

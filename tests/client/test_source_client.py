@@ -663,9 +663,16 @@ async def test_a_rate_limit_holds_for_all_who_share_the_credential():
     assert await get(two, "/y") == [1]
 
 
-async def test_a_rate_limit_without_a_time_gives_the_vendor_a_rest():
+@pytest.mark.parametrize(
+    "answer",
+    [
+        httpx.Response(429),
+        httpx.Response(400, json={"errors": [{"message": "slow down", "extensions": {"code": "RATELIMITED"}}]}),
+    ],
+)
+async def test_a_rate_limit_without_a_time_gives_the_vendor_a_rest(answer: httpx.Response):
     clock = FakeClock()
-    vendor = Vendor({"/x": httpx.Response(429), "/y": ok([1])})
+    vendor = Vendor({"/x": answer, "/y": ok([1])})
     client = client_of(vendor, clock=clock)
     with pytest.raises(RateLimited):
         await get(client)
