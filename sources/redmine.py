@@ -203,7 +203,12 @@ projects: [shop, billing]
     async def lookup(self, kind: ItemKind, number: str, http: Http) -> Item | None:
         if not number.isdecimal():
             return None
-        issue = (await http.get(f"/issues/{number}.json")).decode(OneIssue).issue
+        try:
+            issue = (await http.get(f"/issues/{number}.json")).decode(OneIssue).issue
+        except AuthError as exc:
+            if exc.status != 403:
+                raise
+            return None  # the key counts, as this poll has proved: the issue is where it may not look
         await self._know_statuses([issue], http)
         ticket = self._ticket(issue)
         # An open one left because it no longer belongs to what is read, unless more was there than we read.

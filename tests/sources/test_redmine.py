@@ -343,6 +343,18 @@ async def test_what_moved_elsewhere_is_gone() -> None:
     assert await source.lookup("ticket", "1", http) is None
 
 
+async def test_what_went_where_the_key_may_not_look_is_gone() -> None:
+    server = Server(issue(1), issue(2))
+    source, _, _ = await read(server)
+
+    def vendor(call: Call) -> Answer:
+        return Answer(status=403) if call.path.endswith("/issues/1.json") else server(call)
+
+    assert await source.lookup("ticket", "1", FakeHttp(vendor, URL)) is None
+    with pytest.raises(AuthError):
+        await source.lookup("ticket", "1", FakeHttp(lambda call: Answer(status=401), URL))
+
+
 async def test_what_is_only_beyond_the_limit_is_still_there() -> None:
     source, http, _ = await read(Server(issue(1), issue(2)), limit=1)
     beyond = await source.lookup("ticket", "2", http)
