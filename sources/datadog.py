@@ -56,6 +56,8 @@ PAGE: Final = 100
 PAGES: Final = 10
 #: How soon downtimes that could not be read are asked for again (seconds).
 DOWNTIMES_HELD: Final = 300.0
+#: How long those that were read last mute anything meanwhile: they may have been ended since.
+DOWNTIMES_TRUSTED: Final = 900.0
 #: Only Datadog's own: whoever may choose the site must not choose where the keys go.
 Site = Literal[
     "datadoghq.com",
@@ -146,6 +148,7 @@ tags: [team:payments]
         self._open: dict[str, Incident] = {}
         self._downtimes: list[Downtime] = []
         self._downtimes_at = float("-inf")
+        self._downtimes_read_at = float("-inf")
         self._downtimes_fault = ""
 
     def sign(self, credentials: Credentials) -> Mapping[str, str]:
@@ -211,8 +214,10 @@ tags: [team:payments]
         return msgspec.structs.replace(incident, started_at=before.started_at, ended_at=ended_at)
 
     async def _read_downtimes(self, http: Http) -> None:
-        """Read the downtimes that are on now.  Where that fails, those known before stay, with a note."""
+        """Read the downtimes that are on now.  Where that fails, those known before stay for a while, with a note."""
         now = self.clock.monotonic()
+        if now - self._downtimes_read_at > DOWNTIMES_TRUSTED:
+            self._downtimes = []
         if self._downtimes_fault and now - self._downtimes_at < DOWNTIMES_HELD:
             return
         rows: Rows[Downtime] = Rows("downtime", Downtime)
@@ -228,7 +233,7 @@ tags: [team:payments]
         except SourceError as exc:
             self._downtimes_fault = clean(f"downtimes cannot be read, so muted monitors may show as open: {exc}", 300)
         else:
-            self._downtimes, self._downtimes_fault = rows.good, ""
+            self._downtimes, self._downtimes_fault, self._downtimes_read_at = rows.good, "", now
 
     # -- incidents -----------------------------------------------------------------------------------------------
 

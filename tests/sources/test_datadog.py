@@ -391,6 +391,18 @@ async def test_without_the_right_to_see_downtimes() -> None:
     assert (await read_one(source, http)).notes == ()
 
 
+async def test_a_downtime_without_end_is_not_trusted_for_ever() -> None:
+    server = Server()
+    server.downtimes = [downtime("*")]
+    source, http = datadog(), FakeHttp(server, API)
+    assert {item.state for item in (await read_one(source, http)).items} == {"suppressed"}
+    server.downtimes_status = 403
+    source.clock.advance(600)  # type: ignore[attr-defined]
+    assert {item.state for item in (await read_one(source, http)).items} == {"suppressed"}
+    source.clock.advance(400)  # type: ignore[attr-defined]
+    assert {item.state for item in (await read_one(source, http)).items} == {"open"}
+
+
 # -- incidents ---------------------------------------------------------------------------------------------------------
 
 
