@@ -118,11 +118,19 @@ class BoardApp(App[None]):
             settings, engine = await asyncio.to_thread(self._load_all)
             self._engine = engine
             engine.subscribe(self._hear)
-            await engine.start()
+            await engine.open()
         except StatusboardError as error:
             self.leave(2, told(error))
             return
         await self._go_live(engine, settings)
+        self.run_worker(self._take_part(engine), name="join")
+
+    async def _take_part(self, engine: Engine) -> None:
+        """Poll, if nobody else does: what the store has is on the screen already."""
+        try:
+            await engine.join()
+        except StatusboardError as error:
+            self.leave(2, told(error))
 
     def _load_all(self) -> tuple[Settings, Engine]:
         """In a thread: what takes long to import, and the configuration."""

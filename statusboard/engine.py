@@ -120,28 +120,45 @@ class Engine:
     # -- life ----------------------------------------------------------------------------------------------------
 
     async def start(self) -> None:
-        """Open the store, load what is live, follow its changes, and poll if nobody else does.
+        """Open the store, load what is live, follow its changes, and poll if nobody else does: `open`, then `join`."""
+        await self.open()
+        await self.join()
 
-        Raises `NewerSchema` and `ConfigError`; a store that cannot be used becomes one in memory, with a `notice`.
+    async def open(self) -> None:
+        """Open the store, load what is live, and follow its changes.
+
+        Raises `NewerSchema`; a store that cannot be used becomes one in memory, with a `notice`.
         """
         if self._path is None:
             self.store = MemoryStore(clock=self.clock)
             await self.store.open()
         else:
             self.store, self.notice = await open_store(self._path, read_only=self._read_only, clock=self.clock)
+        store = self.store
         if self._read_only:
             self.role = "reading"
             await self._load()
         else:
-            store = self.store
             try:
                 await self._load()
-                await self._try_lease()
             except StoreError as error:
                 await self._failed(error, store)
         self._spawn(self._follow(), "feed")
         self._spawn(self._watch_statuses(), "statuses")
+
+    async def join(self) -> None:
+        """Take part: poll if nobody else does, now or later.  Apart from `open` so that a screen can be filled first.
+
+        Raises `ConfigError` where another process polls the same store with other options.
+        """
         if not self._read_only:
+            store = self.store
+            try:
+                await self._try_lease()
+            except StoreError as error:
+                await self._failed(error, store)
+            if self.poller is not None:  # what is stored of a source says more than a poll that has not been
+                self.statuses = {name: p.status for name, p in self.poller.polled.items()} | self.statuses
             await self._refuse_other_options()
             self._spawn(self._hold(), "lease")
         self.ready.set()

@@ -71,6 +71,7 @@ async def board(
     try:
         async with app.run_test(size=size, notifications=True) as pilot:
             await until(pilot, lambda: isinstance(app.screen, BoardScreen))
+            await until(pilot, engine.ready.is_set)
             await until(pilot, lambda: all(engine.board.state_of(s.name) != "starting" for s in sources))
             await settled(app, pilot)
             yield app, pilot

@@ -165,7 +165,7 @@ def _keys(board: PtyProgram, bare: PtyProgram) -> list[Row]:
             board.gesture("escape")
         else:
             assert bare_key is not None
-            ours, theirs = _painted(board, [key] * 20), _painted(bare, [bare_key] * 20)
+            ours, theirs = _painted(board, [key] * 60), _painted(bare, [bare_key] * 60)
         p50, p95, beside = percentile(ours, 0.5), percentile(ours, 0.95), percentile(theirs, 0.95)
         found += [
             Row(f"{name}: key to painted, p50", p50 * 1000, 50, "ms"),
