@@ -199,6 +199,17 @@ class Application(msgspec.Struct, frozen=True):
         return "/".join(filter(None, (cluster, to.namespace)))
 
     @property
+    def target(self) -> str:
+        """Where it goes, and its own name if that says something else.
+
+        Neighbours in one place may be of one service: a good sync of the one must not stand for a failed one of the
+        other.
+        """
+        where = self.destination
+        named = where.rpartition("/")[2] == self.name
+        return where if named else "/".join(filter(None, (where, self.name)))
+
+    @property
     def health(self) -> Health:
         return self.status.health or Health()
 

@@ -26,7 +26,7 @@ from statusboard.api import Incident, Release, ReleaseState, Source, parse_time
 _SHA = re.compile(r"[0-9a-f]{40}|[0-9a-f]{64}")
 
 
-def release_of(source: Source[Any], root: str, target: str, deploy: Deploy) -> Release:
+def release_of(source: Source[Any], root: str, deploy: Deploy) -> Release:
     """A sync as a release."""
     app = deploy.app
     started_at = parse_time(deploy.started_at)
@@ -52,7 +52,7 @@ def release_of(source: Source[Any], root: str, target: str, deploy: Deploy) -> R
         state=state,
         raw_state=deploy.phase,
         reason=reason,
-        target=target,
+        target=app.target,
         version=version,
         revision=next(iter(deploy.revisions), ""),
         previous_version=deploy.previous,
@@ -68,7 +68,7 @@ def release_of(source: Source[Any], root: str, target: str, deploy: Deploy) -> R
     )
 
 
-def health_incident_of(source: Source[Any], root: str, target: str, app: Application) -> Incident | None:
+def health_incident_of(source: Source[Any], root: str, app: Application) -> Incident | None:
     """What is wrong with an application's health; None where nothing is.
 
     Missing is none before the first sync and after the order to delete, and may pass while a sync runs.
@@ -85,7 +85,6 @@ def health_incident_of(source: Source[Any], root: str, target: str, app: Applica
     return _incident(
         source,
         root,
-        target,
         app,
         what="health",
         title=f"{app.name} is {word}" if state != "unknown" else f"{app.name}: its health is unknown",
@@ -97,9 +96,7 @@ def health_incident_of(source: Source[Any], root: str, target: str, app: Applica
     )
 
 
-def sync_incident_of(
-    source: Source[Any], root: str, target: str, app: Application, before: Incident | None
-) -> Incident | None:
+def sync_incident_of(source: Source[Any], root: str, app: Application, before: Incident | None) -> Incident | None:
     """A failed sync, or a wanted state that could not be worked out; None where the last sync was good.
 
     ``before`` is what this said last time: it holds while a further operation has not said anything yet.
@@ -114,7 +111,6 @@ def sync_incident_of(
         return _incident(
             source,
             root,
-            target,
             app,
             what="sync",
             title=f"{app.name}: sync failed" if says == "open" else f"{app.name}: how its sync went is unknown",
@@ -129,7 +125,6 @@ def sync_incident_of(
     return _incident(
         source,
         root,
-        target,
         app,
         what="sync",
         title=f"{app.name}: whether it is in sync is unknown",
@@ -141,12 +136,12 @@ def sync_incident_of(
     )
 
 
-def _incident(source: Source[Any], root: str, target: str, app: Application, *, what: str, **more: Any) -> Incident:
+def _incident(source: Source[Any], root: str, app: Application, *, what: str, **more: Any) -> Incident:
     return Incident(
         key=source.key("incident", remote_id(f"{app.place}/{what}")),
         source=source.name,
         fingerprint=f"{app.place}/{what}",
-        target=target,
+        target=app.target,
         repository=_repository(app.spec.sources or ((app.spec.source,) if app.spec.source else ())),
         url=_page(root, app),
         labels=_labels(app) | _now(app),

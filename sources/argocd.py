@@ -12,7 +12,6 @@ The server answers 200 and an empty list to who names a project that does not ex
 from __future__ import annotations
 
 import asyncio
-from collections import Counter
 from collections.abc import Sequence
 from fnmatch import fnmatchcase
 from typing import Annotated, Any, Final
@@ -36,6 +35,7 @@ from statusboard.api import (
     Part,
     Scope,
     Source,
+    SourceError,
     SourceOptions,
     clean,
     option,
@@ -44,7 +44,9 @@ from statusboard.api import (
 
 #: How many applications are read by themselves at one poll ...
 DETAILS_AT_ONCE: Final = 30
-#: ... and how often one that something is wrong with (seconds).
+#: ... but no more when so many could not be ...
+FAILURES_AT_ONCE: Final = 3
+#: ... and how often one that something is wrong with, or that could not be read (seconds).
 TROUBLE_KEPT: Final = 300.0
 
 
@@ -83,12 +85,22 @@ class _Detail(msgspec.Struct, frozen=True):
 
 
 class _Reading(msgspec.Struct, frozen=True):
-    """What one round read of some projects: the applications that are asked for, by place, and where they go."""
+    """What one round read of some projects: the applications that are asked for, by place.
+
+    ``fault`` is why some of them could not be read by themselves.
+    """
 
     rows: Rows[Application]
     apps: dict[str, Application]
-    targets: dict[str, str]
     missing: tuple[str, ...]
+    fault: SourceError | None
+
+
+class _Refusal(msgspec.Struct, frozen=True):
+    """Why an application could not be read by itself, and when."""
+
+    error: SourceError
+    at: float
 
 
 class ArgoCD(Source[ArgoCDOptions]):
@@ -123,6 +135,7 @@ projects: [payments]
         self._round: dict[tuple[str, ...], _Reading] = {}
         self._locks: dict[tuple[str, ...], asyncio.Lock] = {}
         self._details: dict[tuple[str, ...], dict[str, _Detail]] = {}
+        self._refused: dict[tuple[str, ...], dict[str, _Refusal]] = {}
         self._failed: dict[str, dict[str, Incident]] = {}
         self._projects: dict[str, str] = {}
 
@@ -133,7 +146,7 @@ projects: [payments]
         groups = [projects] if self.options.applications or not projects else [(name,) for name in projects]
         return [
             Scope(
-                name=f"{', '.join(group) or 'all projects'} {kind}",
+                name=f"{', '.join(group) or 'all projects'} {kind}s",
                 kind=kind,
                 reach="window" if kind == "release" else "complete",
                 data=group,
@@ -152,33 +165,33 @@ projects: [payments]
         part = self._releases(scope, reading) if scope.kind == "release" else self._incidents(scope, reading)
         missing = clean(", ".join(reading.missing), 200)
         gone = NotFound(f"there is no application {missing}") if missing else None
-        return msgspec.structs.replace(part, error=unreadable or part.error or gone)
+        # The list alone tells of incidents: those of an application that could not be read only lack words.
+        fault = reading.fault if scope.kind == "release" else None
+        return msgspec.structs.replace(part, error=unreadable or part.error or gone or fault)
 
     async def lookup(self, kind: ItemKind, remote_id: str, http: Http) -> Item | None:
         place = remote_id.rpartition("/")[0]
         app = await self._application(place, http)
-        target = next((r.targets[place] for r in self._round.values() if place in r.targets), app.destination)
-        found = (release_of(self, self._root, target, deploy) for deploy in deploys_of(app, 100))
+        found = (release_of(self, self._root, deploy) for deploy in deploys_of(app, 100))
         return next((release for release in found if release.key == self.key(kind, remote_id)), None)
 
     def _releases(self, scope: Scope, reading: _Reading) -> Part:
         deploys: Rows[Deploy] = Rows("sync", Deploy)
         for app in reading.apps.values():
             deploys.good += deploys_of(app, self.options.history)
-        return deploys.part(scope, lambda d: release_of(self, self._root, reading.targets[d.app.place], d))
+        return deploys.part(scope, lambda d: release_of(self, self._root, d))
 
     def _incidents(self, scope: Scope, reading: _Reading) -> Part:
         before, failed = self._failed.get(scope.name, {}), {}
         items: list[Incident] = []
         for place, app in reading.apps.items():
-            target = reading.targets[place]
-            unhealthy = health_incident_of(self, self._root, target, app)
-            unsynced = sync_incident_of(self, self._root, target, app, before.get(place))
+            unhealthy = health_incident_of(self, self._root, app)
+            unsynced = sync_incident_of(self, self._root, app, before.get(place))
             items += filter(None, (unhealthy, unsynced))
             if unsynced is not None:
                 failed[place] = unsynced
         self._failed[scope.name] = failed
-        return scope.part(items)
+        return scope.part(items, notes=[str(reading.fault)] if reading.fault else [])
 
     # -- reading -------------------------------------------------------------------------------------------------
 
@@ -199,15 +212,9 @@ projects: [payments]
         apps = {p: app for p, app in listed.items() if not wanted or any(_is(app, w) for w in wanted)}
         for place, app in apps.items():
             self._projects[place] = clean(app.spec.project or "default", 253)
-        # An application with its name where it shares its place with others: else a good sync of one would stand for
-        # a failed one of its neighbour, where both are of one service.
-        shared = Counter(app.destination for app in apps.values())
-        targets = {
-            place: f"{app.destination}/{app.name}" if shared[app.destination] > 1 else app.destination
-            for place, app in apps.items()
-        }
         apps = await self._with_details(projects, apps, http)
-        return _Reading(rows=rows, apps=apps, targets=targets, missing=missing)
+        refused = [refusal.error for refusal in self._refused[projects].values()]
+        return _Reading(rows=rows, apps=apps, missing=missing, fault=refused[-1] if refused else None)
 
     async def _prove_empty(self, projects: tuple[str, ...], http: Http) -> None:
         """Raise unless the server says that the projects are there and that we may see what is in them."""
@@ -227,14 +234,26 @@ projects: [payments]
         """The applications with what only the answer for each of them tells, as far as it was read."""
         known = {place: d for place, d in self._details.get(projects, {}).items() if place in apps}
         now = self.clock.monotonic()
-        due = [app for place, app in apps.items() if _is_due(app, known.get(place), now)]
+        refused = {
+            place: refusal
+            for place, refusal in self._refused.get(projects, {}).items()
+            if place in apps and now - refusal.at < TROUBLE_KEPT
+        }
+        due = [app for place, app in apps.items() if place not in refused and _is_due(app, known.get(place), now)]
         if not self.wants("release"):
             due = [app for app in due if _is_troubled(app)]
+        failures = 0
         for app in sorted(due, key=_urgency)[:DETAILS_AT_ONCE]:
             try:
                 status = (await self._application(app.place, http)).status
             except NotFound:  # deleted since the list was made
                 del apps[app.place]
+                continue
+            except SourceError as exc:
+                refused[app.place] = _Refusal(type(exc)(f"{app.place}: {exc}", status=exc.status), now)
+                failures += 1
+                if failures == FAILURES_AT_ONCE:
+                    break
                 continue
             status = msgspec.structs.replace(
                 status,
@@ -242,7 +261,7 @@ projects: [payments]
                 resources=status.resources if _is_troubled(app) else None,
             )
             known[app.place] = _Detail(status=status, at=now, operation=_operation(app), health=_health(app))
-        self._details[projects] = known
+        self._details[projects], self._refused[projects] = known, refused
         return {place: _combined(app, known[place]) if place in known else app for place, app in apps.items()}
 
     async def _application(self, place: str, http: Http) -> Application:

@@ -9,7 +9,7 @@ from typing import Any, ClassVar
 import msgspec
 import pytest
 
-from sources.argocd import DETAILS_AT_ONCE, ArgoCD
+from sources.argocd import DETAILS_AT_ONCE, FAILURES_AT_ONCE, ArgoCD
 from statusboard.errors import AuthError, BadAnswer, NotFound, ServerError
 from statusboard.model import Incident, Release
 from statusboard.source import Credentials, Source
@@ -250,14 +250,16 @@ async def test_where_it_goes() -> None:
     two["spec"]["destination"] = {"name": "us", "namespace": "shop"}
     three["spec"]["destination"] = {"name": "in-cluster"}
     releases = {r.labels["application"]: r.target for r in await items("release", one, two, three)}
-    assert releases == {"one": "eu.example:6443/shop", "two": "us/shop", "three": ""}
+    assert releases == {"one": "eu.example:6443/shop/one", "two": "us/shop/two", "three": "three"}
 
 
 async def test_neighbours_in_one_place_are_told_apart() -> None:
     """Both may be of one service: then a good sync of the one must not stand for the failed one of the other."""
     one, two = app("one"), app("two")
-    two["spec"]["destination"] = one["spec"]["destination"]
-    assert {r.target for r in await items("release", one, two)} == {"one/one", "one/two"}
+    two["spec"] = {**two["spec"], "destination": one["spec"]["destination"], "project": "others"}
+    alone = {r.target for r in await items("release", one)}
+    assert alone == {"one"}
+    assert {r.target for r in await items("release", one, two)} == {*alone, "one/two"}  # and none of them moves
 
 
 async def test_dry_runs_are_no_releases_and_partial_syncs_are_marked() -> None:
@@ -425,12 +427,16 @@ async def test_incidents_alone_read_only_what_is_troubled() -> None:
 async def test_one_part_a_project_and_kind() -> None:
     http = FakeHttp(Server(), URL)
     scopes = await argocd(projects=["payments", "empty"]).scopes(http)
-    assert [scope.name for scope in scopes] == ["payments release", "payments incident", "empty release",
-                                                "empty incident"]  # fmt: skip
+    assert [scope.name for scope in scopes] == [
+        "payments releases",
+        "payments incidents",
+        "empty releases",
+        "empty incidents",
+    ]
     assert [scope.reach for scope in scopes[:2]] == ["window", "complete"]
     scopes = await argocd(projects=["payments", "empty"], applications=["till"], kinds=["release"]).scopes(http)
-    assert [scope.name for scope in scopes] == ["payments, empty release"]
-    assert [scope.name for scope in await argocd().scopes(http)] == ["all projects release", "all projects incident"]
+    assert [scope.name for scope in scopes] == ["payments, empty releases"]
+    assert [scope.name for scope in await argocd().scopes(http)] == ["all projects releases", "all projects incidents"]
 
 
 async def test_applications_by_name() -> None:
@@ -474,13 +480,37 @@ async def test_an_application_deleted_meanwhile_is_no_fault() -> None:
     assert {item.labels["application"] for item in part.items} == {"checkout", "ledger"}
 
 
-async def test_a_failing_detail_fails_the_parts() -> None:
-    def vendor(call: Call) -> Answer:
-        return Answer(status=500) if call.path.endswith("/applications/till") else Server()(call)
+async def test_an_application_that_cannot_be_read_harms_no_other() -> None:
+    server, source = Server(), argocd()
 
-    for kind in ("release", "incident"):
-        with pytest.raises(ServerError):
-            await part_of(vendor, kind)
+    def vendor(call: Call) -> Answer:
+        return Answer(status=500) if call.path.endswith("/applications/ledger") else server(call)
+
+    http = FakeHttp(vendor, URL)
+    incidents, releases = (await read_all(source, http)).parts
+    assert isinstance(releases.error, ServerError)
+    assert "argocd/ledger" in str(releases.error)
+    assert len(releases.items) == 6  # of ledger the newest alone, as the list tells
+    assert incidents.error is None  # the list says what is wrong, and all that is
+    assert sorted(item.key[16:] for item in incidents.items) == ["argocd/ledger/health", "argocd/ledger/sync"]
+    assert "argocd/ledger" in incidents.notes[0]
+    http.calls.clear()
+    assert (await read_all(source, http)).parts[1].error == releases.error
+    assert details(http) == []  # it is not asked for at every poll
+    source.clock.advance(301)  # type: ignore[attr-defined]
+    http.handler = server
+    assert [part.error for part in (await read_all(source, http)).parts] == [None, None]
+
+
+async def test_where_nothing_can_be_read_not_all_is_tried() -> None:
+    def vendor(call: Call) -> Answer:
+        return Answer(status=500) if "/applications/" in call.path else server(call)
+
+    server = Server()
+    server.apps = [app(f"app-{n}") for n in range(9)]
+    http = FakeHttp(vendor, URL)
+    await read_all(argocd(), http)
+    assert len(details(http)) == FAILURES_AT_ONCE
 
 
 async def test_a_sync_is_read_again_by_its_application() -> None:
