@@ -14,7 +14,7 @@ import msgspec
 
 from statusboard import schedule
 from statusboard.clock import Clock
-from statusboard.errors import LeaseLost, NotFound, RateLimited, SourceBug, SourceError, StoreError, Timeout
+from statusboard.errors import AuthError, LeaseLost, NotFound, RateLimited, SourceBug, SourceError, StoreError, Timeout
 from statusboard.health import Tracker, describe
 from statusboard.ingest import Ingest, Taken
 from statusboard.model import Item, ItemKind, Part, Status, Validator, remote_id
@@ -251,6 +251,8 @@ class Poller:
             error = exc
             if tracker.failed_whole(exc):
                 log.warning("source %s cannot be read: %s", source.name, describe(exc))
+        if not read and any(isinstance(exc, AuthError) for exc in (error, *failed.values())):
+            client.retry_credentials()  # the client sees a 401, but not a 200 in which the source found a refusal
         if polled.last_error is not None and error is None:
             log.info("source %s is read again", source.name)
         polled.last_error = error
@@ -359,6 +361,8 @@ class Poller:
             polled.insist = False
             polled.held = {}
         now = self.clock.monotonic()
+        if any(isinstance(held.error, AuthError) and held.until <= now for held in polled.held.values()):
+            polled.client.retry_credentials()
         return {scope: held.error for scope, held in polled.held.items() if held.until > now}
 
     def _hold(self, polled: Polled, failed: Mapping[str, SourceError], asked_not: Collection[str]) -> None:

@@ -350,6 +350,73 @@ async def test_a_part_that_fails_alone_is_left_alone_for_longer_and_longer(
     await p.stop()
 
 
+class Counting(NoClient):
+    """Keeps when it was told to read the secrets anew."""
+
+    def __init__(self, clock: FakeClock) -> None:
+        super().__init__()
+        self.clock = clock
+        self.anew: list[float] = []
+
+    def retry_credentials(self) -> None:
+        self.anew.append(self.clock.monotonic())
+
+
+async def test_what_a_source_was_refused_is_asked_again_with_its_secrets_read_anew(
+    ingest: Ingest, clock: FakeClock
+) -> None:
+    """Also where the refusal came in a 200, which the client takes for a good answer."""
+    asked: list[float] = []
+
+    def refuse() -> list[Item]:
+        asked.append(clock.monotonic())
+        raise AuthError("200, and an error inside")
+
+    source = Scripted("ci", [ALERTS, BUILDS], {"alerts": refuse, "builds": refuse}, clock)
+    work = polled(source, clock)
+    work.client = client = Counting(clock)
+    p = poller(ingest, clock, work)
+    p.start()
+    await clock.run_for(1_200)
+    times = sorted(set(asked))
+    assert len(times) == 3 and len(asked) == 6, "at once, after 5 minutes, after 10 more"
+    assert client.anew == times, "once for both parts, and before they are asked again"
+    await p.stop()
+
+
+async def test_a_part_that_was_refused_alone_is_asked_again_with_the_secrets_read_anew(
+    ingest: Ingest, clock: FakeClock
+) -> None:
+    asked: list[float] = []
+
+    def refuse() -> list[Item]:
+        asked.append(clock.monotonic())
+        raise AuthError("403")
+
+    source = Scripted("ci", [ALERTS, BUILDS], {"alerts": [], "builds": refuse}, clock)
+    work = polled(source, clock)
+    work.client = client = Counting(clock)
+    p = poller(ingest, clock, work)
+    p.start()
+    await clock.run_for(1_000)
+    assert work.polls > 50 and len(asked) == 3
+    assert client.anew == asked[1:], "not at each of the polls in between"
+    await p.stop()
+
+
+async def test_other_errors_have_no_secret_read_anew(ingest: Ingest, clock: FakeClock) -> None:
+    source = Scripted("ci", [ALERTS, BUILDS], {"alerts": [], "builds": ServerError("502")}, clock)
+    work = polled(source, clock)
+    work.client = client = Counting(clock)
+    p = poller(ingest, clock, work)
+    p.start()
+    await clock.run_for(1_000)
+    source.script["alerts"] = BadAnswer("no")
+    await clock.run_for(1_000)
+    assert client.anew == []
+    await p.stop()
+
+
 async def test_one_failure_of_a_part_delays_nothing(ingest: Ingest, store: MemoryStore, clock: FakeClock) -> None:
     source = Scripted("ci", [ALERTS, BUILDS], {"alerts": [], "builds": ServerError("502")}, clock)
     p = poller(ingest, clock, work := polled(source, clock))
