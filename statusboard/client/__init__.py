@@ -19,6 +19,7 @@ from statusboard.client._queue import OUTSIDE, PATIENCE, FairQueue
 from statusboard.client._reading import MAX_BYTES
 from statusboard.client._shared import KEEP_ALIVE
 from statusboard.client._source import MAX_PAGES, ScopedHttp, SourceClient
+from statusboard.client._urls import next_link
 from statusboard.client._validators import ValidatorCache
 
 __all__ = [
@@ -36,4 +37,5 @@ __all__ = [
     "SourceClient",
     "ValidatorCache",
     "mock",
+    "next_link",
 ]

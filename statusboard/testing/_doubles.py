@@ -5,10 +5,11 @@ from __future__ import annotations
 import logging
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from typing import Any, TypeAlias, TypeVar
-from urllib.parse import parse_qs, urlencode, urljoin, urlsplit
+from urllib.parse import parse_qs, urlencode, urlsplit
 
 import msgspec
 
+from statusboard.client import next_link
 from statusboard.clock import Clock, FakeClock, duration_dec_hook
 from statusboard.errors import AuthError, BadAnswer, NotFound, RateLimited, ServerError, SourceError, TooLarge
 from statusboard.model import Part, Snapshot, Validator
@@ -78,11 +79,7 @@ class FakeReply:
 
     @property
     def next_url(self) -> str:
-        for link in self.headers.get("link", "").split(","):
-            target, _, attributes = link.partition(">")
-            if 'rel="next"' in attributes:
-                return urljoin(self.url, target.strip().removeprefix("<"))
-        return ""
+        return next_link(self.headers.get("link", ""), self.url)
 
     def decode(self, type: type[T]) -> T:
         try:

@@ -271,6 +271,19 @@ async def test_fake_http_follows_pages() -> None:
         [reply async for reply in http.pages("x", limit=2)]
 
 
+@pytest.mark.parametrize(
+    "link,following",
+    [
+        ('<https://a.example/x?cursor=1>; rel="next"; results="true"', "https://a.example/x?cursor=1"),
+        ('<https://a.example/x?cursor=1>; rel="next"; results="false"', ""),  # Sentry's, at the end
+        ('<https://a.example/x?a=1,2>; rel="prev", <?a=3,4>; rel=next', "https://a.example/x?a=3,4"),
+    ],
+)
+async def test_fake_http_reads_links_as_the_client_does(link: str, following: str) -> None:
+    reply = await FakeHttp(lambda call: Answer.of([], link=link), "https://a.example").get("/x")
+    assert reply.next_url == following
+
+
 async def test_fake_http_notices_a_circle() -> None:
     http = FakeHttp(lambda call: Answer.of([], link='</x>; rel="next"'))
     with pytest.raises(BadAnswer):
