@@ -16,28 +16,8 @@ import msgspec
 from sources._shared.rows import need
 from sources._shared.versions import before
 from sources._shared.words import meaning
-from statusboard.api import BadAnswer, Build, BuildState, Release, ReleaseState, Source, Ticket, TicketState, parse_time
+from statusboard.api import BadAnswer, Release, ReleaseState, Source, Ticket, TicketState, parse_time
 
-#: run.status; ``completed`` is told by its conclusion.
-RUN_STATES: Mapping[str, BuildState] = {
-    "queued": "queued",
-    "requested": "queued",
-    "pending": "queued",
-    "waiting": "blocked",
-    "in_progress": "running",
-}
-#: run.conclusion
-CONCLUSIONS: Mapping[str, BuildState] = {
-    "success": "success",
-    "neutral": "success",
-    "skipped": "skipped",
-    "cancelled": "cancelled",
-    "stale": "cancelled",
-    "action_required": "blocked",
-    "failure": "failed",
-    "timed_out": "failed",
-    "startup_failure": "failed",
-}
 #: deployment_status.state; a deployment without any status is pending.
 DEPLOYMENT_STATES: Mapping[str, ReleaseState] = {
     "pending": "queued",
@@ -83,43 +63,6 @@ class Repository(msgspec.Struct, frozen=True):
     archived: bool | None = None
     disabled: bool | None = None
     has_issues: bool | None = None
-
-
-class PullRequest(msgspec.Struct, frozen=True):
-    number: int | None = None
-
-
-class Run(msgspec.Struct, frozen=True):
-    """workflow-run.  ``run_started_at`` and ``run_attempt`` change with a re-run, ``id`` and ``created_at`` do not."""
-
-    id: int | None = None
-    name: str | None = None
-    path: str | None = None
-    display_title: str | None = None
-    run_number: int | None = None
-    run_attempt: int | None = None
-    event: str | None = None
-    status: str | None = None
-    conclusion: str | None = None
-    head_branch: str | None = None
-    head_sha: str | None = None
-    html_url: str | None = None
-    created_at: str | None = None
-    run_started_at: str | None = None
-    updated_at: str | None = None
-    actor: User | None = None
-    triggering_actor: User | None = None
-    repository: Repository | None = None
-    head_repository: Repository | None = None
-    pull_requests: list[PullRequest] | None = None
-
-
-class Runs(msgspec.Struct, frozen=True):
-    workflow_runs: list[Run]
-
-
-class AnyRuns(msgspec.Struct, frozen=True):
-    workflow_runs: list[Any]
 
 
 class Workflow(msgspec.Struct, frozen=True):
@@ -206,41 +149,6 @@ class History(msgspec.Struct, frozen=True):
     undone_by: str = ""
 
 
-def build_of(source: Source[Any], repo: str, default_branch: str, run: Run) -> Build:
-    """A workflow run; a re-run is the same one with a higher attempt."""
-    status, conclusion = (run.status or "").lower(), (run.conclusion or "").lower()
-    done = status == "completed"
-    state = CONCLUSIONS.get(conclusion, "unknown") if done else RUN_STATES.get(status, "unknown")
-    ended_at = parse_time(run.updated_at) if done else None
-    workflow = run.name or run.path or ""
-    change = _change(run)
-    return Build(
-        key=source.key("build", f"{repo}/run/{need(run.id, 'id')}"),
-        source=source.name,
-        title=": ".join(filter(None, dict.fromkeys((workflow, run.display_title)))),
-        state=state,
-        raw_state="/".join(filter(None, (run.status, run.conclusion))),
-        reason="" if state in ("success", "queued", "running") else (conclusion or status).replace("_", " "),
-        pipeline=workflow,
-        run_number=run.run_number,
-        attempt=run.run_attempt or 1,
-        branch=run.head_branch or "",
-        default_branch=default_branch,
-        fork=_fork(repo, run),
-        revision=run.head_sha or "",
-        change=change,
-        repository=repo,
-        url=run.html_url or "",
-        links=_links(run, change),
-        actor=_login(run.triggering_actor) or _login(run.actor),
-        trigger=run.event or "",
-        labels={"workflow": run.path} if run.path else {},
-        started_at=parse_time(run.run_started_at) or parse_time(run.created_at),
-        updated_at=ended_at,  # while it runs it moves with every step, and would be a change at every poll
-        ended_at=ended_at,
-    )
-
-
 def deployment_of(
     source: Source[Any],
     repo: str,
@@ -274,7 +182,7 @@ def deployment_of(
         url=status.log_url or status.target_url or page or status.environment_url or "",
         links={name: url for name, url in links.items() if url},
         labels={"task": deployment.task} if deployment.task and deployment.task != "deploy" else {},
-        actor=_login(deployment.creator),
+        actor=login_of(deployment.creator),
         started_at=parse_time(deployment.created_at),
         updated_at=parse_time(status.created_at),
         ended_at=finished_at,
@@ -348,7 +256,7 @@ def publication_of(source: Source[Any], repo: str, release: PublishedRelease, pr
         prerelease=bool(release.prerelease),
         repository=repo,
         url=release.html_url or "",
-        actor=_login(release.author),
+        actor=login_of(release.author),
         started_at=published_at,
         ended_at=published_at,
     )
@@ -379,11 +287,11 @@ def ticket_of(source: Source[Any], repo: str, issue: Issue) -> Ticket | None:
         state=ISSUE_STATES.get((state, reason), ISSUE_STATES.get((state, ""), "unknown")),
         raw_state="/".join(filter(None, (issue.state, issue.state_reason))),
         ticket_id=f"#{number}",
-        assignee=_login(issue.assignee),
+        assignee=login_of(issue.assignee),
         repository=repo,
         url=issue.html_url or "",
         labels={name: "" for name in names if name},
-        actor=_login(issue.user),
+        actor=login_of(issue.user),
         started_at=parse_time(issue.created_at),
         updated_at=parse_time(issue.updated_at),
         ended_at=parse_time(issue.closed_at),
@@ -398,40 +306,8 @@ def repository_of(issue: Issue) -> str:
     return match[1]
 
 
-def _login(user: User | None) -> str:
+def login_of(user: User | None) -> str:
     return (user.login or "") if user else ""
-
-
-def _fork(repo: str, run: Run) -> str:
-    """The fork a run's commits come from, ``""`` for the repository itself.  A fork's ``main`` is not main."""
-    if run.head_repository and run.head_repository.full_name:
-        name = run.head_repository.full_name
-        here = (run.repository.full_name if run.repository else None) or repo  # which may have been renamed
-        return "" if name.lower() == here.lower() else name
-    # A deleted fork is null; a run of the repository itself always names it.
-    return "unknown" if _of_pull_request(run) else ""
-
-
-def _change(run: Run) -> str:
-    """The number of the pull request that was tested.
-
-    Runs of a push name the pull requests of their branch as well, and are still runs of that branch.  Runs of a pull
-    request from a fork, or of a closed one, name none.
-    """
-    if not _of_pull_request(run):
-        return ""
-    numbers = [pull.number for pull in run.pull_requests or () if pull.number]
-    return str(numbers[0]) if numbers else "unknown"
-
-
-def _links(run: Run, change: str) -> dict[str, str]:
-    """The pull request's page, beside that of the run."""
-    repository, found, _ = (run.html_url or "").partition("/actions/runs/")
-    return {"pull request": f"{repository}/pull/{change}"} if found and change.isdecimal() else {}
-
-
-def _of_pull_request(run: Run) -> bool:
-    return (run.event or "").startswith("pull_request")
 
 
 _VERSION = ("version", "tag", "release")

@@ -5,14 +5,16 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Sequence
 from fnmatch import fnmatchcase
 from typing import Final
+from urllib.parse import quote
 
 import msgspec
 
-from sources._github import AnyRuns, Repository, Run, Runs, Workflow, Workflows, build_of
+from sources._github import Repository, Workflow, Workflows
 from sources._github_options import GitHubOptions
+from sources._github_runs import AnyRuns, Pipelines, Run, Runs, build_of, overtaken
 from sources._shared.decoding import as_documented
 from sources._shared.rows import Rows
-from statusboard.api import Build, Http, Item, NotFound, Part, Scope, Source
+from statusboard.api import AuthError, Build, Http, Item, NotFound, Part, Scope, Source, clean
 
 DEFAULT_BRANCH_KEPT: Final = 3600.0
 WORKFLOWS_KEPT: Final = 3600.0
@@ -41,7 +43,8 @@ class Builds:
         self._must_have = frozenset(must_have)
         self._branches: dict[str, tuple[str, float]] = {}
         self._workflows: dict[str, tuple[list[Workflow], float]] = {}
-        self._lacking: dict[str, set[str]] = {}
+        self._pipelines: dict[str, Pipelines] = {}
+        self._lacking: dict[tuple[str, str], set[str]] = {}
         self._newest: dict[tuple[str, str], int] = {}
         self.repos: frozenset[str] = frozenset()
 
@@ -50,7 +53,7 @@ class Builds:
         options = self._source.options
         for workflow in dict.fromkeys(options.workflows or ("",)):
             for branch in dict.fromkeys(options.branches or ("",)):
-                name = f"{repo} build" + (f" of {workflow}" if workflow else "") + (f" on {branch}" if branch else "")
+                name = f"{repo} builds" + (f" of {workflow}" if workflow else "") + (f" on {branch}" if branch else "")
                 lines = Lines(repo=repo, branch=branch, workflow=workflow)
                 yield Scope(name=name, kind="build", reach="window", data=lines)
 
@@ -61,10 +64,10 @@ class Builds:
     async def read(self, scope: Scope, http: Http) -> Part:
         """The newest runs; and those further back, at first and after a gap."""
         lines: Lines = scope.data
-        paths = await self._paths(lines, http)
+        paths, note = await self._paths(lines, http)
         if not paths:
-            return scope.part((), notes=[f"{lines.repo}: no workflow is called {lines.workflow}"])
-        limit = 100 if lines.is_pattern else self._source.options.runs
+            return scope.part((), notes=[note])
+        limit = 100 if lines.is_pattern else self._source.options.builds
         branch = "" if lines.is_pattern else lines.branch
         params: dict[str, str | int] = {"branch": branch, "per_page": limit} if branch else {"per_page": limit}
         rows: Rows[Run] = Rows("run", Run)
@@ -84,17 +87,50 @@ class Builds:
             if ids:
                 self._newest[scope.name, path] = max(ids)
 
+        self._lacking.get(("branch", branch), set()).discard(lines.repo)
+        notes = await self._look_for_branch(lines.repo, branch, http) if branch and not rows.good else []
+        pipelines = self._pipelines.setdefault(lines.repo, Pipelines())
+        pipelines.learn(rows.good)
+        late = overtaken(rows.good)
+
         def build(run: Run) -> Build | None:
             if lines.is_pattern and not fnmatchcase(run.head_branch or "", lines.branch):
                 return None
-            return build_of(self._source, lines.repo, default_branch, run)
+            pipeline, over = pipelines.of(run), run.id in late
+            return build_of(self._source, lines.repo, default_branch, run, pipeline=pipeline, overtaken=over)
 
-        return rows.part(scope, build)
+        return rows.part(scope, build, notes=notes)
 
     async def one(self, repo: str, path: str, http: Http) -> Item:
-        """One run, by its path."""
+        """One run, by its path; it has fallen out of its list."""
         run = (await http.get(path)).decode(Run)
-        return build_of(self._source, repo, await self.default_branch(repo, [run], http), run)
+        branch = await self.default_branch(repo, [run], http)
+        pipelines = self._pipelines.setdefault(repo, Pipelines())
+        pipelines.learn([run])
+        return build_of(
+            self._source, repo, branch, run, pipeline=pipelines.of(run), overtaken=(run.run_attempt or 1) > 1
+        )
+
+    async def _look_for_branch(self, repo: str, branch: str, http: Http) -> list[str]:
+        """See whether a branch without runs exists: GitHub lists none for a misspelt one.  Returns what to note."""
+        try:
+            await http.get(f"/repos/{repo}/branches/{quote(branch, safe='')}")
+        except AuthError:
+            return []  # without permission to read the code nobody tells
+        except NotFound:
+            return [self._lacks(repo, "branch", branch)]
+        return []
+
+    def _lacks(self, repo: str, what: str, name: str) -> str:
+        """What to note of a repository that lacks something; `NotFound` where it is named, or where all lack it."""
+        lacking = self._lacking.setdefault((what, name), set())
+        lacking.add(repo)
+        text = f"{repo}: no {what} is called {clean(name, 100)}"
+        if repo in self._must_have:
+            raise NotFound(text)
+        if lacking >= self.repos:
+            raise NotFound(f"no repository has a {what} that is called {clean(name, 100)}")
+        return text
 
     async def default_branch(self, repo: str, runs: Sequence[Run], http: Http) -> str:
         """The repository's default branch: from a run where it says so (GitHub's do not), else asked for hourly."""
@@ -108,23 +144,18 @@ class Builds:
             self._branches[repo] = branch, now
         return branch
 
-    async def _paths(self, lines: Lines, http: Http) -> list[str]:
-        """The lists that a part reads: one, unless several workflows have the same name, or none has it."""
+    async def _paths(self, lines: Lines, http: Http) -> tuple[list[str], str]:
+        """The lists that a part reads: one, unless several workflows have the same name, or none (and why)."""
         base = f"/repos/{lines.repo}/actions"
         if not lines.workflow:
-            return [f"{base}/runs"]
+            return [f"{base}/runs"], ""
         rows = [row for row in await self._workflows_of(lines.repo, http) if _is_called(row, lines.workflow)]
-        lacking = self._lacking.setdefault(lines.workflow, set())
-        if rows:
-            lacking.discard(lines.repo)
-            return [f"{base}/workflows/{row.id}/runs" for row in rows]
-        lacking.add(lines.repo)
-        if lines.repo in self._must_have:
-            del self._workflows[lines.repo]  # it may be added any minute
-            raise NotFound(f"{lines.repo}: no workflow is called {lines.workflow}")
-        if lacking >= self.repos:
-            raise NotFound(f"no repository has a workflow that is called {lines.workflow}")
-        return []
+        if not rows:
+            if lines.repo in self._must_have:
+                del self._workflows[lines.repo]  # it may be added any minute
+            return [], self._lacks(lines.repo, "workflow", lines.workflow)
+        self._lacking.get(("workflow", lines.workflow), set()).discard(lines.repo)
+        return [f"{base}/workflows/{row.id}/runs" for row in rows], ""
 
     async def _workflows_of(self, repo: str, http: Http) -> list[Workflow]:
         """The workflows of a repository, kept for an hour."""

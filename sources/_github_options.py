@@ -36,21 +36,24 @@ class GitHubOptions(SourceOptions, frozen=True, kw_only=True, forbid_unknown_fie
     org_repos: Annotated[
         int, msgspec.Meta(ge=1, le=200), option("how many repositories of `org` to read, those pushed to last first")
     ] = 50
+    exclude: Annotated[tuple[str, ...], option("repositories of `org` to leave out; * and ? match anything")] = ()
     branches: Annotated[
-        tuple[str, ...], option("builds of these branches only; * and ? match anything; without it, of all")
+        tuple[str, ...], option("only builds of these branches, read one by one; * and ? match anything")
     ] = ()
     workflows: Annotated[
-        tuple[str, ...], option("builds of these workflows only, by file name (ci.yml) or by name; without it, of all")
+        tuple[str, ...], option("only builds of these workflows, by file name (ci.yml) or by name")
     ] = ()
     query: Annotated[
         str, option("tickets are the issues that this search of GitHub's finds; without it, all open issues")
     ] = ""
-    runs: Annotated[int, msgspec.Meta(ge=1, le=100), option("how many workflow runs to read of each")] = 30
-    deployments: Annotated[int, msgspec.Meta(ge=1, le=100), option("how many deployments to read of each")] = 10
+    builds: Annotated[int, msgspec.Meta(ge=1, le=100), option("how many workflow runs to read of each repository")] = 30
+    deployments: Annotated[
+        int, msgspec.Meta(ge=1, le=100), option("how many deployments to read of each repository")
+    ] = 10
 
     def __post_init__(self) -> None:
         if not (self.repos or self.org or self.query):
-            raise ValueError("`repos` is empty; name at least one repository as owner/name, or an `org`")
+            raise ValueError("name at least one of `repos` (as owner/name) and `org`")
         for repo in self.repos:
             if not REPO.fullmatch(repo):
                 raise ValueError(f"`repos`: {repo[:80]!r} is not of the form owner/name")

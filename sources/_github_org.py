@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from fnmatch import fnmatchcase
 from typing import Any, Final
 
 from sources._github import Repository
@@ -18,18 +19,21 @@ PAGES: Final = 4
 
 
 class Organisation:
-    """The repositories of ``org`` that are not archived, at most ``most`` of them, those pushed to last first.
+    """The repositories of ``org`` but for those that ``exclude`` matches and archived ones.
+
+    There are at most ``most`` of them, those pushed to last first.
 
     ``error`` says why the list could not be had, or not in full; what was known before stays.  ``note`` says that
     there are more.
     """
 
-    def __init__(self, org: str, most: int, clock: Clock) -> None:
+    def __init__(self, org: str, most: int, exclude: Sequence[str], clock: Clock) -> None:
         self.org = org
         self.repositories: list[Repository] = []
         self.error: SourceError | None = None
         self.note = ""
         self._most = most
+        self._exclude = tuple(pattern.lower() for pattern in exclude)
         self._clock = clock
         self._good_until = float("-inf")
 
@@ -60,7 +64,7 @@ class Organisation:
                 page = as_documented(reply, list[Repository], list[Any])
                 rows.add(page)
                 total, more = total + len(page), bool(reply.next_url)
-                if len(_live(rows.good)) >= self._most:
+                if len(self._wanted(rows.good)) >= self._most:
                     break
         except NotFound as exc:
             raise NotFound(f"{exc}; a person's repositories are named under repos", status=exc.status) from None
@@ -68,16 +72,19 @@ class Organisation:
             if not more:
                 raise  # one page was too large, not their number
         named = [row for row in rows.good if REPO.fullmatch(row.full_name or "")]
-        live, odd = _live(named), total - len(named)
+        live, odd = self._wanted(named), total - len(named)
         if not live and not odd:
-            raise NotFound(f"{self.org}: it has no repository that can be seen and is not archived")
+            raise NotFound(f"{self.org}: it has no repository that can be seen, and is neither archived nor left out")
         self.error = BadAnswer(f"{self.org}: {odd} of {total} repositories could not be read") if odd else None
         self.note = ""
         if more or len(live) > self._most:
             self.note = f"{self.org}: only the {self._most} repositories that were pushed to last are read"
         self.repositories = live[: self._most]
 
+    def _wanted(self, repositories: Sequence[Repository]) -> list[Repository]:
+        """Those that can still change and are not left out."""
+        return [row for row in repositories if not (row.archived or row.disabled or self._excludes(row))]
 
-def _live(repositories: Sequence[Repository]) -> list[Repository]:
-    """Those that can still change."""
-    return [row for row in repositories if not (row.archived or row.disabled)]
+    def _excludes(self, repository: Repository) -> bool:
+        name = (repository.full_name or "").lower()
+        return any(fnmatchcase(name, pattern) for pattern in self._exclude)

@@ -45,7 +45,7 @@ class GitHub(Source[GitHubOptions]):
         "a fine-grained token with read access to Actions, Deployments, Contents, Issues and Metadata of the "
         "repositories; none for public ones (60 requests an hour)"
     )
-    requests = (4, "repository")
+    requests = (4, "repository (of builds, 1 for each of `branches` and `workflows`)")
     example = """
         token: "keyring:github"
         repos: [acme/checkout, acme/shop]    # or all of an organisation: org: acme
@@ -61,10 +61,10 @@ class GitHub(Source[GitHubOptions]):
           `url: https://api.SUBDOMAIN.ghe.com`.
         - `org` reads the repositories that were pushed to last, 50 unless `org_repos` says otherwise, and looks for new
           ones every 10 minutes.
-        - `query` is what you would type into GitHub's search for issues, such as `label:incident`; it searches `org` and
-          `repos` unless it names a place itself. GitHub allows 30 searches a minute.
-        - What has not changed costs nothing of the 5,000 requests an hour that a token has. When they run low, the board
-          asks less often.
+        - `query` is what you would type into GitHub's search for issues, such as `label:incident`; it searches `org`
+          and `repos` unless it names a place itself. GitHub allows 30 searches a minute.
+        - What has not changed costs nothing of the 5,000 requests an hour that a token has. When they run low, the
+          board asks less often.
     """
     verified = "documented"
 
@@ -75,7 +75,7 @@ class GitHub(Source[GitHubOptions]):
         super().__init__(options, context)
         self._named = unique(options.repos)
         self._repos: dict[str, str] = {}  # by lower-case name: GitHub does not mind the case
-        self._organisation = Organisation(options.org, options.org_repos, self.clock)
+        self._organisation = Organisation(options.org, options.org_repos, options.exclude, self.clock)
         self._builds = Builds(self, self._named)
         self._releases = Releases(self)
         self._tickets = Tickets(self)
@@ -97,9 +97,9 @@ class GitHub(Source[GitHubOptions]):
             if self.wants("build"):
                 scopes += self._builds.scopes(repo)
             if self.wants("release"):
-                scopes.append(Scope(name=f"{repo} release", kind="release", reach="window", data=repo))
+                scopes.append(Scope(name=f"{repo} releases", kind="release", reach="window", data=repo))
             if self.wants("ticket") and not self.options.query and key not in without_issues:
-                scopes.append(Scope(name=f"{repo} ticket", kind="ticket", reach="window", data=repo))
+                scopes.append(Scope(name=f"{repo} tickets", kind="ticket", reach="window", data=repo))
         scopes += self._tickets.searches()
         if organisation.error is not None:
             if not scopes or _is_401(organisation.error):

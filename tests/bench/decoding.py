@@ -7,7 +7,7 @@ import time
 from collections.abc import Callable
 from typing import Any
 
-from sources._github import AnyRuns, Run, Runs
+from sources._github_runs import AnyRuns, Run, Runs
 from sources._shared.decoding import as_documented
 from sources._shared.rows import Rows
 from statusboard.client._reading import Answer, Headers

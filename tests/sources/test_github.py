@@ -9,6 +9,7 @@ import msgspec
 import pytest
 
 from sources.github import GitHub
+from statusboard.current import order_of, slot_of
 from statusboard.errors import NotFound, ServerError
 from statusboard.model import Build, Release, Ticket
 from statusboard.source import Source
@@ -16,6 +17,9 @@ from statusboard.testing import Answer, Call, FakeHttp, SourceContract, make_sou
 
 API = "https://api.github.com"
 REPO = "acme/checkout"
+
+
+NIGHTLY = {"name": "Nightly", "path": ".github/workflows/nightly.yml"}
 
 
 def run(number: int, status: str = "completed", conclusion: str | None = "success", **more: Any) -> dict[str, Any]:
@@ -83,7 +87,7 @@ class Server:
     """The parts of GitHub's API that the source asks for, one repository's data for all."""
 
     def __init__(self) -> None:
-        self.runs = [run(11), run(12, "in_progress", None), run(13, conclusion="failure", name="Nightly")]
+        self.runs = [run(11), run(12, "in_progress", None), run(13, conclusion="failure", **NIGHTLY)]
         self.deployments = [deployment(23), deployment(22, "staging"), deployment(21)]
         self.statuses: dict[int, list[dict[str, Any]]] = {
             21: [{"state": "inactive", "created_at": "2026-01-02T02:55:00Z"}],
@@ -161,7 +165,7 @@ async def build(**fields: Any) -> Build:
 async def test_one_part_a_repository_and_kind() -> None:
     source = github(repos=["acme/a", "acme/b", "ACME/A"], kinds=["build", "ticket"])
     scopes = await source.scopes(FakeHttp(Server(), API))
-    assert [scope.name for scope in scopes] == ["acme/a build", "acme/a ticket", "acme/b build", "acme/b ticket"]
+    assert [scope.name for scope in scopes] == ["acme/a builds", "acme/a tickets", "acme/b builds", "acme/b tickets"]
 
 
 @pytest.mark.parametrize(
@@ -180,8 +184,8 @@ async def test_one_failing_repository_leaves_the_others_whole() -> None:
 
     source = github(repos=[REPO, "acme/gone"], kinds=["build"])
     parts = {part.scope: part for part in (await read_all(source, FakeHttp(vendor, API))).parts}
-    assert isinstance(parts["acme/gone build"].error, NotFound)
-    assert len(parts[f"{REPO} build"].items) == 3
+    assert isinstance(parts["acme/gone builds"].error, NotFound)
+    assert len(parts[f"{REPO} builds"].items) == 3
 
 
 # -- builds ------------------------------------------------------------------------------------------------------------
@@ -191,7 +195,7 @@ async def test_a_run_is_a_build() -> None:
     assert await build(conclusion="failure") == Build(
         key="github:build:acme/checkout/run/11",
         source="github",
-        title="CI: Fix the till",
+        title="Fix the till",
         state="failed",
         raw_state="completed/failure",
         reason="failure",
@@ -245,6 +249,65 @@ async def test_a_rerun_is_the_same_build_with_a_higher_attempt() -> None:
     assert again.started_at == datetime(2026, 1, 2, 3, tzinfo=UTC)
 
 
+async def pipelines(*runs: dict[str, Any], source: Source[Any] | None = None) -> dict[int, str]:
+    """The pipeline of each of these runs, by their numbers."""
+    server = Server()
+    server.runs = list(runs)
+    part = await part_of(source or github(kinds=["build"]), FakeHttp(server, API), "build")
+    return {int(item.key.rpartition("/")[2]): item.pipeline for item in part.items}
+
+
+async def test_a_run_of_a_file_that_github_cannot_read_is_of_the_same_pipeline_as_the_next() -> None:
+    path = ".github/workflows/ci.yml"
+    broken = run(12, conclusion="failure", name=path)
+    assert await pipelines(run(13), broken, run(11)) == dict.fromkeys((11, 12, 13), "CI")
+    source = github(kinds=["build"])
+    assert await pipelines(run(11), source=source) == {11: "CI"}
+    assert await pipelines(broken, source=source) == {12: "CI"}
+    assert await pipelines(broken) == {12: path}
+
+
+async def test_a_workflow_that_got_a_new_name_is_the_same_pipeline() -> None:
+    assert await pipelines(run(12, name="Checks"), run(11, conclusion="failure")) == {12: "Checks", 11: "Checks"}
+
+
+async def test_two_workflows_of_one_name_do_not_speak_for_each_other() -> None:
+    other = run(12, conclusion="failure", path=".github/workflows/windows.yml@main")
+    assert await pipelines(other, run(11)) == {12: "CI (windows.yml)", 11: "CI (ci.yml)"}
+
+
+async def test_the_next_of_dependabots_runs_speaks_for_the_one_before() -> None:
+    def update(number: int, name: str) -> dict[str, Any]:
+        return run(number, name=name, display_title=name, path="dynamic/dependabot/dependabot-updates", event="dynamic")
+
+    assert await pipelines(
+        update(13, "pip in /. - Update #1043"),
+        update(12, "pip in /. for jinja2, mako - Update #1042"),
+        update(11, "npm_and_yarn in /web - Update #1041"),
+    ) == {13: "pip in /.", 12: "pip in /.", 11: "npm_and_yarn in /web"}
+
+
+async def test_a_rerun_of_older_code_says_nothing_of_newer() -> None:
+    again = run(11, run_attempt=2, created_at="2026-01-02T01:00:00Z", run_started_at="2026-01-02T03:00:00Z")
+    newer = run(12, conclusion="failure", created_at="2026-01-02T02:00:00Z", run_started_at="2026-01-02T02:00:00Z")
+    server = Server()
+    server.runs = [newer, again]
+    failed, rerun = (await part_of(github(kinds=["build"]), FakeHttp(server, API), "build")).items
+    assert slot_of(failed) == slot_of(rerun)
+    assert order_of(failed) > order_of(rerun)
+    server.runs = [again]
+    (alone,) = (await part_of(github(kinds=["build"]), FakeHttp(server, API), "build")).items
+    assert alone.started_at == datetime(2026, 1, 2, 3, tzinfo=UTC)
+
+
+async def test_a_rerun_that_fell_out_of_the_list_keeps_its_place() -> None:
+    server = Server()
+    server.runs = [run(11, "in_progress", None, run_attempt=2, run_started_at="2026-01-02T03:00:00Z")]
+    item = await github().lookup("build", f"{REPO}/run/11", FakeHttp(server, API))
+    assert item is not None
+    assert item.started_at == datetime(2026, 1, 2, 2, tzinfo=UTC)
+
+
 async def test_a_running_run_does_not_change_with_every_step() -> None:
     first = await build(status="in_progress", conclusion=None)
     later = await build(status="in_progress", conclusion=None, updated_at="2026-01-02T02:59:00Z")
@@ -284,7 +347,7 @@ async def test_the_default_branch_is_asked_for_once_an_hour() -> None:
 
 async def test_after_a_gap_the_default_branch_is_read_further_back() -> None:
     server = Server()
-    source, http = github(kinds=["build"], runs=3), FakeHttp(server, API)
+    source, http = github(kinds=["build"], builds=3), FakeHttp(server, API)
     await part_of(source, http, "build")
     assert [call.param("branch") for call in http.calls if call.path.endswith("/runs")] == ["", "main"]
     await part_of(source, http, "build")

@@ -52,6 +52,7 @@ class Company(Server):
         self.repositories = [repository("checkout"), repository("shop", has_issues=False)]
         self.workflows = [{"id": 7, "name": "CI", "path": ".github/workflows/ci.yml", "state": "active"}]
         self.lacking: set[str] = set()
+        self.branches = {"main", "next"}
         self.found = [found(41), found(42, "acme/shop")]
         self.incomplete = False
         self.graphql_status = 200
@@ -83,6 +84,9 @@ class Company(Server):
                 return Answer.of(self.repositories)
             case ["orgs", *_]:
                 return Answer.of({"message": "Not Found"}, 404)
+            case ["repos", "acme", name, "branches", branch]:
+                known = branch in self.branches and name not in self.lacking
+                return Answer.of({"name": branch}) if known else Answer.of({"message": "Branch not found"}, 404)
             case ["search", "issues"]:
                 return Answer.of(
                     {"total_count": len(self.found), "incomplete_results": self.incomplete, "items": self.found}
@@ -143,7 +147,7 @@ async def parts(source: Source[Any], server: Callable[[Call], Answer]) -> dict[s
 @pytest.mark.parametrize(
     "options,message",
     [
-        ({}, "`repos` is empty"),
+        ({}, "at least one of"),
         ({"org": "acme/checkout"}, "`org`"),
         ({"repos": [REPO], "branches": [""]}, "`branches`"),
         ({"repos": [REPO], "workflows": ["a\nb"]}, "`workflows`"),
@@ -208,7 +212,7 @@ async def test_all_repositories_of_an_organisation() -> None:
     server.repositories += [repository("old", archived=True), repository("gone", disabled=True)]
     read = await parts(github(org="acme", repos=["ACME/Checkout", "eve/x"]), server)
     assert list(read) == sorted(
-        f"{repo} {kind}"
+        f"{repo} {kind}s"
         for repo in ("ACME/Checkout", "acme/shop", "eve/x")
         for kind in ("build", "release", "ticket")
         if (repo, kind) != ("acme/shop", "ticket")  # it has no issues
@@ -228,15 +232,15 @@ async def test_the_list_is_asked_for_every_ten_minutes() -> None:
     assert (call.param("sort"), call.param("direction")) == ("pushed", "desc")
     source.clock.advance(601)  # type: ignore[attr-defined]
     server.repositories.append(repository("new"))
-    assert "acme/new build" in await parts(source, server)
+    assert "acme/new builds" in await parts(source, server)
 
 
 async def test_no_more_repositories_than_wanted() -> None:
     server = Company()
     server.repositories = [repository(f"r{number}") for number in range(5)]
     read = await parts(github(org="acme", org_repos=2, kinds=["build"]), server)
-    assert list(read) == ["acme/r0 build", "acme/r1 build"]
-    assert read["acme/r0 build"].notes == ("acme: only the 2 repositories that were pushed to last are read",)
+    assert list(read) == ["acme/r0 builds", "acme/r1 builds"]
+    assert read["acme/r0 builds"].notes == ("acme: only the 2 repositories that were pushed to last are read",)
 
 
 async def test_an_endless_list_of_archived_repositories() -> None:
@@ -250,8 +254,8 @@ async def test_an_endless_list_of_archived_repositories() -> None:
         return Answer.of(rows, link=f'<{API}/orgs/acme/repos?page={page + 1}>; rel="next"')
 
     read = await parts(github(org="acme", kinds=["build"]), vendor)
-    assert list(read) == ["acme/checkout build"]
-    assert "only the 50" in read["acme/checkout build"].notes[0]
+    assert list(read) == ["acme/checkout builds"]
+    assert "only the 50" in read["acme/checkout builds"].notes[0]
 
 
 @pytest.mark.parametrize("repositories", [[], [repository("old", archived=True)]])
@@ -286,7 +290,7 @@ async def test_when_the_list_cannot_be_had_the_known_and_the_named_are_read() ->
     named = await parts(github(org="acme", repos=["eve/x"], kinds=["ticket"]), vendor)
     assert {scope: bool(part.error) for scope, part in named.items()} == {
         "acme repositories": True,
-        "eve/x ticket": False,
+        "eve/x tickets": False,
     }
 
 
@@ -295,7 +299,7 @@ async def test_a_repository_that_cannot_be_read_is_not_left_out_in_silence() -> 
     server.repositories[1]["full_name"] = None
     read = await parts(github(org="acme", kinds=["build"]), server)
     assert isinstance(read["acme repositories"].error, BadAnswer)
-    assert len(read["acme/checkout build"].items) == 3
+    assert len(read["acme/checkout builds"].items) == 3
 
 
 async def test_of_many_repositories_published_releases_are_read_every_five_minutes() -> None:
@@ -317,7 +321,7 @@ async def test_one_part_a_branch_and_workflow() -> None:
     source = github(repos=[REPO], branches=["main", "next"], workflows=["CI"], kinds=["build"])
     http = FakeHttp(Company(), API)
     snapshot = await read_all(source, http)
-    assert [part.scope for part in snapshot.parts] == [f"{REPO} build of CI on main", f"{REPO} build of CI on next"]
+    assert [part.scope for part in snapshot.parts] == [f"{REPO} builds of CI on main", f"{REPO} builds of CI on next"]
     lists = [call for call in http.calls if call.path.endswith("/runs")]
     assert {call.path for call in lists} == {f"/repos/{REPO}/actions/workflows/7/runs"}
     assert {call.param("branch") for call in lists} == {"main", "next"}
@@ -349,7 +353,48 @@ async def test_a_workflow_that_not_all_of_an_organisation_have() -> None:
     server.lacking = {"shop"}
     read = await parts(github(org="acme", workflows=["CI"], kinds=["build"]), server)
     assert [(len(part.items), part.error) for part in read.values()] == [(3, None), (0, None)]
-    assert read["acme/shop build of CI"].notes == ("acme/shop: no workflow is called CI",)
+    assert read["acme/shop builds of CI"].notes == ("acme/shop: no workflow is called CI",)
+
+
+async def test_a_misspelt_branch_of_a_named_repository_is_an_error() -> None:
+    server, source = Company(), github(repos=[REPO], branches=["mian"], kinds=["build"])
+    server.runs = []
+    (part,) = (await parts(source, server)).values()
+    assert isinstance(part.error, NotFound)
+    assert "no branch is called mian" in str(part.error)
+    server.branches.add("mian")
+    (part,) = (await parts(source, server)).values()
+    assert (part.items, part.notes, part.error) == ((), (), None)
+
+
+async def test_a_branch_that_not_all_of_an_organisation_have_is_noted_and_one_that_none_has_is_an_error() -> None:
+    server = Company()
+    server.runs, server.lacking = [], {"shop"}
+    source = github(org="acme", branches=["main"], kinds=["build"])
+    read = await parts(source, server)
+    assert {name: (part.notes, part.error) for name, part in read.items()} == {
+        "acme/checkout builds on main": ((), None),
+        "acme/shop builds on main": (("acme/shop: no branch is called main",), None),
+    }
+    server.lacking = {"shop", "checkout"}
+    await parts(source, server)
+    assert [type(part.error) for part in (await parts(source, server)).values()] == [NotFound, NotFound]
+
+
+async def test_who_may_not_read_the_code_cannot_tell_whether_a_branch_exists() -> None:
+    server = Company()
+    server.runs = []
+
+    def vendor(call: Call) -> Answer:
+        return Answer(status=403) if "/branches/" in call.path else server(call)
+
+    (part,) = (await parts(github(repos=[REPO], branches=["main"], kinds=["build"]), vendor)).values()
+    assert (part.items, part.error) == ((), None)
+
+
+async def test_repositories_of_an_organisation_that_are_left_out() -> None:
+    read = await parts(github(org="acme", exclude=["Acme/sh*"], kinds=["build"]), Company())
+    assert list(read) == ["acme/checkout builds"]
 
 
 async def test_a_workflow_that_none_of_an_organisation_has_is_an_error() -> None:
@@ -648,9 +693,9 @@ async def test_a_repository_that_hangs_does_not_hold_up_the_others() -> None:
     source = make_source(Impatient, {"repos": ["acme/hangs", REPO], "kinds": ["ticket"]}, SystemClock())
     async with ClientPool(source.clock, transport=httpx.MockTransport(vendor), patience=0.01, salt=b"test") as pool:
         read = source.stream(pool.for_source(source).factory)
-        assert (await anext(read)).scope == f"{REPO} ticket"
+        assert (await anext(read)).scope == f"{REPO} tickets"
         hung.set()
-        assert (await anext(read)).scope == "acme/hangs ticket"
+        assert (await anext(read)).scope == "acme/hangs tickets"
 
 
 async def test_a_refusal_of_one_repository_is_not_that_of_the_token() -> None:
@@ -660,5 +705,5 @@ async def test_a_refusal_of_one_repository_is_not_that_of_the_token() -> None:
         return Answer(status=403) if call.path.startswith("/repos/acme/secret") else server(call)
 
     read = await parts(github(repos=["acme/secret", REPO], kinds=["build"]), vendor)
-    assert isinstance(read["acme/secret build"].error, AuthError)
-    assert read[f"{REPO} build"].error is None
+    assert isinstance(read["acme/secret builds"].error, AuthError)
+    assert read[f"{REPO} builds"].error is None
