@@ -40,6 +40,11 @@ class Rows(Generic[T]):
             except msgspec.ValidationError as exc:
                 self._faults.append(str(exc))
 
+    @property
+    def error(self) -> BadAnswer | None:
+        """What is to be said of the rows that are not of the type; None where all are."""
+        return self._error(self._faults)
+
     def part(self, scope: Scope, convert: Callable[[T], Item | None], **extra: Any) -> Part:
         """The part that these rows make.
 
@@ -57,10 +62,12 @@ class Rows(Generic[T]):
                 if item is not None:
                     items.setdefault(item.key, item)
         part = scope.part(items.values(), **extra)
+        return msgspec.structs.replace(part, error=self._error(faults)) if faults else part
+
+    def _error(self, faults: list[str]) -> BadAnswer | None:
         if not faults:
-            return part
-        error = BadAnswer(f"{len(faults)} of {self._total} {self.what}s could not be read: {faults[0]}")
-        return msgspec.structs.replace(part, error=error)
+            return None
+        return BadAnswer(f"{len(faults)} of {self._total} {self.what}s could not be read: {faults[0]}")
 
 
 def need(value: T | None, what: str) -> T:
