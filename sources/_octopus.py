@@ -140,7 +140,11 @@ def state_of(task: Task) -> ReleaseState:
 def release_of(
     source: Source[Any], root: str, space: Space, names: Names, row: Deployment, task: Task, version: str
 ) -> Release:
-    """A deployment, with how its task goes and the version that it deploys."""
+    """A deployment, with how its task goes and the version that it deploys.
+
+    Its target is the project, with the tenant: two projects may be of one service, and a good deployment of the one
+    must not stand for a failed one of the other.
+    """
     state = state_of(task)
     number = id_of(row)
     project, environment = names.of(row.project_id), names.of(row.environment_id)
@@ -148,7 +152,8 @@ def release_of(
     reason = task.error_message or ""
     if state == "blocked":
         reason = ", ".join(task.pending_interruption_types or task.pending_precondition_types or ())
-    labels = {"application": project, "space": space.name or "", "tenant": names.of(row.tenant_id)}
+    tenant = names.of(row.tenant_id)
+    labels = {"application": project, "space": space.name or "", "tenant": tenant}
     return Release(
         key=source.key("release", f"{space.id}/{number}"),
         source=source.name,
@@ -158,7 +163,7 @@ def release_of(
         raw_state=task.state or "",
         reason=reason,
         environment=environment,
-        target=names.of(row.tenant_id),
+        target="/".join(filter(None, (project, tenant))),
         version=version,
         url=f"{root}/app#/{space.id}/deployments/{number}",
         labels={name: value for name, value in labels.items() if value},

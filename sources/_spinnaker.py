@@ -6,7 +6,6 @@ CompleteExecutionHandler.kt (a pipeline whose stage failed and was told to go on
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Iterable, Mapping
 from typing import Any, Final
 
@@ -140,38 +139,31 @@ class Place(msgspec.Struct, frozen=True):
 
     pipeline: str
     account: str = ""
-    target: str = ""
+    regions: str = ""
 
 
 def places_of(configs: Iterable[PipelineConfig]) -> dict[str, Place]:
-    """Where each pipeline of an application deploys to, by its id.
-
-    Pipelines of one place are told apart by their names: else a good run of one would stand for a failed one of
-    another.
-    """
+    """Where each pipeline of an application deploys to, by its id."""
     found: dict[str, Place] = {}
     for config in configs:
         if config.id:
             places = sorted({place for stage in config.stages or () for place in stage.places()})
             accounts = {account for account, _ in places}
-            targets = ["/".join(filter(None, place)) for place in places]
-            more = f" and {len(targets) - 4} more" if len(targets) > 4 else ""
+            regions = ["/".join(filter(None, place)) for place in places]
+            more = f" and {len(regions) - 4} more" if len(regions) > 4 else ""
             found[config.id] = Place(
                 pipeline=config.name or config.id,
                 account=accounts.pop() if len(accounts) == 1 else "",
-                target=", ".join(targets[:4]) + more,
+                regions=", ".join(regions[:4]) + more,
             )
-    shared = Counter(place.target for place in found.values())
-    for id, place in found.items():
-        if not place.target:
-            found[id] = msgspec.structs.replace(place, target=place.pipeline)
-        elif shared[place.target] > 1:
-            found[id] = msgspec.structs.replace(place, target=f"{place.target} ({place.pipeline})")
     return found
 
 
 def release_of(source: Source[Any], page: str, application: str, place: Place | None, row: Execution) -> Release | None:
     """An execution as a release; None for a trial run, and for a strategy, which is a part of another execution.
+
+    Its target is the pipeline: a good run of one must not stand for a failed one of another, and where a pipeline
+    deploys to may change, which must not leave its failures behind.
 
     ``page`` is where Spinnaker's own pages of the application are, or ``""``.
     """
@@ -181,11 +173,17 @@ def release_of(source: Source[Any], page: str, application: str, place: Place | 
     number = need(row.id, "id")
     state, reason = _state(row)
     ended_at = parse_time(row.end_time) if state in FINISHED else None
-    place = place or Place(pipeline=row.name or "", target=row.name or "")
+    place = place or Place(pipeline=row.name or row.pipeline_config_id or "")
     version, image = _version(trigger)
     revision = trigger.hash or next((commit.sha1 for commit in _commits(trigger) if commit.sha1), "")
     user = trigger.user or (row.authentication or Authentication()).user or ""
-    labels = {"application": application, "pipeline": row.name, "account": place.account, "image": image}
+    labels = {
+        "application": application,
+        "pipeline": row.name,
+        "account": place.account,
+        "regions": place.regions,
+        "image": image,
+    }
     build = trigger.build_info.url if trigger.build_info else None
     return Release(
         key=source.key("release", remote_id(f"{application}/{number}")),
@@ -195,7 +193,7 @@ def release_of(source: Source[Any], page: str, application: str, place: Place | 
         raw_state=row.status or "",
         reason=reason,
         environment=place.account,
-        target=place.target,
+        target=row.name or place.pipeline,
         version=version,
         revision=revision,
         repository="/".join(filter(None, (trigger.project, trigger.slug))) if trigger.slug else "",

@@ -103,15 +103,16 @@ class Octopus(Source[OctopusOptions]):
     scopes_needed = "a read-only API key of a service account that may view projects, environments, releases and tasks"
     example = """\
 url: https://octopus.example
-token: keyring:octopus
+token: "keyring:octopus"
 spaces: [Default]
 """
     setup = """\
-1. In *Configuration*, *Users* create a service account, and put it into a team with the roles *Project viewer* and
-   *Environment viewer* in the spaces that you want to see (*Tenant viewer* where there are tenants).
-2. On the account's page make an API key with read-only access (it begins with `API-`) and store it as `token`.
-3. `url` is the address of the web portal, with its virtual directory if it has one.
-4. `spaces` by name or id. Projects that the account may not see are missing without a word: give it all of a space.
+- In *Configuration*, *Users* create a service account, and put it into a team with the roles *Project viewer* and
+  *Environment viewer* in the spaces that you want to see (*Tenant viewer* where there are tenants).
+- On the account's page make an API key with read-only access (it begins with `API-`); it is shown only once: store it
+  with `statusboard login octopus`.
+- `url` is the address of the web portal, with its virtual directory if it has one.
+- `spaces` by name or id. Projects that the account may not see are missing without a word: give it all of a space.
 """
     verified = "documented"
 
@@ -132,7 +133,7 @@ spaces: [Default]
     async def scopes(self, http: Http) -> Sequence[Scope]:
         names = dict.fromkeys(self.options.spaces) or {"": None}
         return [
-            Scope(name=f"{name or 'default space'} release", kind="release", reach="window", data=name)
+            Scope(name=f"{name or 'default space'} releases", kind="release", reach="window", data=name)
             for name in names
         ]
 

@@ -69,17 +69,18 @@ class Spinnaker(Source[SpinnakerOptions]):
     scopes_needed = "an account with READ permission for the applications"
     example = """\
 url: https://gate.spinnaker.example
-token: keyring:spinnaker
+token: "keyring:spinnaker"
 applications: [checkout]
 ui_url: https://spinnaker.example
 """
     setup = """\
-1. `url` is the address of Gate (the API, often port 8084), `ui_url` that of the web interface; links need the latter.
-2. How Gate lets programs in is up to your installation: an OAuth access token as `token`, `username` and `password`
-   for basic authentication and LDAP, or an X.509 client certificate in `tls: {cert: ..., key: ...}` for its API port.
-3. Give that account READ permission for the applications (Fiat), and no more.
-4. All pipelines count as releases; name those that deploy in `pipelines`, such as `["Deploy *"]`.
-5. A pipeline's account is its environment, and its regions are the target, as far as its configuration says so.
+- `url` is the address of Gate (the API, often port 8084), `ui_url` that of the web interface; links need the latter.
+- How Gate lets programs in is up to your installation: an OAuth access token as `token`, `username` and `password`
+  for basic authentication and LDAP, or an X.509 client certificate in `tls: {cert: ..., key: ...}` for its API port.
+  Store a secret with `statusboard login spinnaker`.
+- Give that account READ permission for the applications (Fiat), and no more.
+- All pipelines count as releases; name those that deploy in `pipelines`, such as `["Deploy *"]`.
+- A pipeline's account is its environment, and the label `regions` says where to, as far as its configuration tells.
 """
     verified = "documented"
 
@@ -89,7 +90,7 @@ ui_url: https://spinnaker.example
 
     async def scopes(self, http: Http) -> Sequence[Scope]:
         return [
-            Scope(name=f"{application} release", kind="release", reach="window", data=application)
+            Scope(name=f"{application} releases", kind="release", reach="window", data=application)
             for application in dict.fromkeys(self.options.applications)
         ]
 

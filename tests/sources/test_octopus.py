@@ -9,6 +9,7 @@ import msgspec
 import pytest
 
 from sources.octopus import IDS_AT_ONCE, Octopus
+from statusboard.current import slot_of
 from statusboard.errors import AuthError, BadAnswer, NotFound, TooLarge
 from statusboard.model import Release
 from statusboard.source import Credentials, Source, basic
@@ -134,6 +135,7 @@ async def test_a_deployment_is_a_release() -> None:
         raw_state="Failed",
         reason="step 2 failed",
         environment="Production",
+        target="Checkout",
         version="1.3",
         url="https://octopus.example/vdir/app#/Spaces-1/deployments/Deployments-3",
         labels={"application": "Checkout", "space": "Default"},
@@ -186,11 +188,20 @@ async def test_what_a_deployment_waits_for() -> None:
     assert (await releases(server))["5"].reason == "Approval"
 
 
-async def test_a_tenant_is_the_target() -> None:
+async def test_project_and_tenant_are_the_target() -> None:
     server = Server()
     server.deployments[0]["TenantId"] = "Tenants-1"
     found = (await releases(server))["5"]
-    assert (found.target, found.labels["tenant"]) == ("Aus-East", "Aus-East")
+    assert (found.target, found.labels["tenant"]) == ("Checkout/Aus-East", "Aus-East")
+
+
+async def test_projects_of_one_service_compete_with_themselves_alone() -> None:
+    """Else a good deployment of the one would hide the failed one of the other."""
+    server = Server()
+    server.deployments[0]["ProjectId"] = "Projects-9"
+    found = (await releases(server)).values()
+    slots = {slot_of(msgspec.structs.replace(item, services=("shop",), environment="p")) for item in found}
+    assert len(slots) == 2
 
 
 async def test_a_deployment_that_leaves_the_dashboard_says_the_same() -> None:
@@ -276,15 +287,15 @@ async def test_many_ids_are_asked_for_in_several_requests() -> None:
 @pytest.mark.parametrize("name,space", [("Payments", "Spaces-2"), ("payments", "Spaces-2"), ("Spaces-1", "Spaces-1")])
 async def test_spaces_by_name_slug_and_id(name: str, space: str) -> None:
     part = await read_one(octopus(spaces=[name]), FakeHttp(Server(), URL))
-    assert part.scope == f"{name} release"
+    assert part.scope == f"{name} releases"
     assert part.items[0].key.startswith(f"octopus:release:{space}/")
 
 
 async def test_a_space_that_is_not_there_is_a_fault_and_the_other_is_read() -> None:
     source, http = octopus(spaces=["Payments", "Paymetns"]), FakeHttp(Server(), URL)
     parts = {part.scope: part for part in (await read_all(source, http)).parts}
-    assert isinstance(parts["Paymetns release"].error, NotFound)
-    assert (parts["Payments release"].error, len(parts["Payments release"].items)) == (None, 4)
+    assert isinstance(parts["Paymetns releases"].error, NotFound)
+    assert (parts["Payments releases"].error, len(parts["Payments releases"].items)) == (None, 4)
     server = Server()
     server.spaces[0]["IsDefault"] = False
     with pytest.raises(NotFound, match="name one in `spaces`"):

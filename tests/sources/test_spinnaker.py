@@ -10,6 +10,7 @@ import msgspec
 import pytest
 
 from sources.spinnaker import Spinnaker
+from statusboard.current import slot_of
 from statusboard.errors import AuthError, BadAnswer, NotFound
 from statusboard.model import Release
 from statusboard.source import Source
@@ -126,10 +127,15 @@ async def test_an_execution_is_a_release() -> None:
         raw_state="TERMINAL",
         reason="1 of 2 stages: Deploy",
         environment="prod",
-        target="prod/eu-west-1, prod/us-east-1",
+        target="Deploy",
         version="1.4.2",
         url="https://spinnaker.example/#/applications/checkout/executions/details/01KE3",
-        labels={"application": "checkout", "pipeline": "Deploy", "account": "prod"},
+        labels={
+            "application": "checkout",
+            "pipeline": "Deploy",
+            "account": "prod",
+            "regions": "prod/eu-west-1, prod/us-east-1",
+        },
         actor="ann",
         trigger="docker",
         started_at=datetime(2026, 1, 2, 2, 30, 0, 3_000, tzinfo=UTC),
@@ -195,18 +201,18 @@ async def test_without_a_web_interface_there_is_no_link() -> None:
 # -- where to ----------------------------------------------------------------------------------------------------------
 
 
-async def targets(*configs: dict[str, Any]) -> dict[str, tuple[str, str]]:
+async def places(*configs: dict[str, Any]) -> dict[str, tuple[str, str]]:
     server = Server()
     server.configs = list(configs)
     server.executions = [execution(n, pipeline=c["name"]) for n, c in enumerate(configs)]
-    return {found.labels["pipeline"]: (found.environment, found.target) for found in await releases(server)}
+    return {found.target: (found.environment, found.labels.get("regions", "")) for found in await releases(server)}
 
 
 async def test_accounts_and_regions() -> None:
     manifest = {"type": "deployManifest", "account": "k8s-prod", "namespaceOverride": "shop"}
     worked_out = {"type": "deployManifest", "account": "${ parameters.account }"}
     other = {"type": "findImage", "account": "nowhere"}
-    assert await targets(
+    assert await places(
         config("Servers", to("prod", "us-east-1"), to("test", "us-east-1")),
         config("Region", {"type": "deploy", "clusters": [{"account": "prod", "region": "eu"}]}),
         config("Manifest", manifest, other),
@@ -216,18 +222,20 @@ async def test_accounts_and_regions() -> None:
         "Servers": ("", "prod/us-east-1, test/us-east-1"),
         "Region": ("prod", "prod/eu"),
         "Manifest": ("k8s-prod", "k8s-prod/shop"),
-        "Expression": ("", "Expression"),
+        "Expression": ("", ""),
         "Many": ("prod", "prod/a, prod/b, prod/c, prod/d and 2 more"),
     }
 
 
-async def test_pipelines_of_one_place_are_told_apart() -> None:
-    """Else a good run of the one would stand for the failed one of the other."""
-    assert await targets(config("Web", to("prod", "eu")), config("Worker", to("prod", "eu")), config("Clean")) == {
-        "Web": ("prod", "prod/eu (Web)"),
-        "Worker": ("prod", "prod/eu (Worker)"),
-        "Clean": ("", "Clean"),
-    }
+async def test_what_competes_with_what_is_the_pipeline_s_and_stays_so() -> None:
+    """A good run of one must not stand for a failed one of another, nor a new region leave a failure behind."""
+    server = Server()
+    server.configs = [config("Web", to("prod", "eu")), config("Worker", to("prod", "eu"))]
+    server.executions = [execution(1, pipeline="Web"), execution(2, pipeline="Worker")]
+    before = {slot_of(found) for found in await releases(server)}
+    assert len(before) == 2
+    server.configs = [config("Web", to("prod", "eu", "us")), config("Worker", to("prod", "eu"))]
+    assert {slot_of(found) for found in await releases(server)} == before
 
 
 async def test_configurations_are_read_hourly_and_sooner_for_a_new_pipeline() -> None:
@@ -254,9 +262,9 @@ async def test_configurations_are_read_hourly_and_sooner_for_a_new_pipeline() ->
 async def test_one_part_an_application() -> None:
     source, http = spinnaker(applications=["checkout", "chekcout", "checkout"]), FakeHttp(Server(), URL)
     parts = {part.scope: part for part in (await read_all(source, http)).parts}
-    assert list(parts) == ["checkout release", "chekcout release"]
-    assert isinstance(parts["chekcout release"].error, NotFound)
-    assert len(parts["checkout release"].items) == 3
+    assert list(parts) == ["checkout releases", "chekcout releases"]
+    assert isinstance(parts["chekcout releases"].error, NotFound)
+    assert len(parts["checkout releases"].items) == 3
 
 
 async def test_an_application_that_never_ran_a_pipeline_is_no_fault() -> None:
