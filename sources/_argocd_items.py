@@ -114,7 +114,7 @@ def sync_incident_of(source: Source[Any], root: str, app: Application, before: I
             app,
             what="sync",
             title=f"{app.name}: sync failed" if says == "open" else f"{app.name}: how its sync went is unknown",
-            state=says,  # type: ignore[arg-type]  # "as before" is seen to above
+            state=says,
             raw_state=state.phase or "",
             reason="",
             description=state.message or "",

@@ -115,17 +115,17 @@ class ArgoCD(Source[ArgoCDOptions]):
     scopes_needed = "an API token that may `get` applications and projects"
     example = """\
 url: https://argocd.example
-token: keyring:argocd
+token: "keyring:argocd"
 projects: [payments]
 """
     setup = """\
-1. Make an account that can have tokens and nothing else: in the ConfigMap `argocd-cm`, `accounts.board: apiKey`.
-2. Let it read, in `argocd-rbac-cm`: `p, board, applications, get, */*, allow` and `p, board, projects, get, *, allow`
-   (or `payments/*` and `payments` to keep it to one project).
-3. Make the token with `argocd account generate-token --account board`, and store it as `token`.
-   A token of a project's role does as well, with `projects: [that project]`.
-4. `url` is the address of the web interface, with its path if it has one (`--rootpath`).
-5. An application that is only OutOfSync is no incident; the label `sync` of its newest release tells.
+- Make an account that can have tokens and nothing else: in the ConfigMap `argocd-cm`, `accounts.board: apiKey`.
+- Let it read, in `argocd-rbac-cm`: `p, board, applications, get, */*, allow` and `p, board, projects, get, *, allow`
+  (or `payments/*` and `payments` to keep it to one project).
+- Make the token with `argocd account generate-token --account board`; store it with `statusboard login argocd`.
+  A token of a project's role does as well, with `projects: [that project]`.
+- `url` is the address of the web interface, with its path if it has one (`--rootpath`).
+- An application that is only OutOfSync is no incident; the label `sync` of its newest release tells.
 """
     verified = "documented"
 

@@ -119,14 +119,14 @@ class Jira(Source[JiraOptions]):
     requests = (1, "project or query; twice that with incident_jql")
     example = """\
 url: https://acme.atlassian.net
-username: env:JIRA_USER
-token: keyring:jira
+username: "env:JIRA_USER"
+token: "keyring:jira"
 projects: [SHOP, PAY]
 incident_jql: project = OPS AND issuetype = Incident
 """
     setup = """\
 - **Cloud**: id.atlassian.com, *Security > API tokens > Create API token*; it lives a year at most.
-- There `username` refers to the account's e-mail address and `token` to the token.
+- There `username` refers to the account's e-mail address and `token` to the token: `statusboard login jira` stores it.
 - A token *with scopes* is taken only at `url: https://api.atlassian.com/ex/jira/<cloud id>`.
 - That id is in `https://<site>/_edge/tenant_info`; the scopes are `read:jira-work` and `read:jira-user`.
 - **Data Center**: *Profile > Personal Access Tokens > Create token*; give `token` and no `username`.

@@ -82,12 +82,12 @@ class Linear(Source[LinearOptions]):
     scopes_needed = "a personal API key with the permission Read, restricted to the teams concerned; OAuth: read"
     requests = (1, "team")
     example = """\
-token: keyring:linear
+token: "keyring:linear"
 teams: [ENG, OPS]
 """
     setup = """\
 - *Settings > Account > Security & access > Personal API keys > New API key*.
-- Give it only the permission *Read*, and only the teams concerned; `token` refers to it.
+- Give it only the permission *Read*, and only the teams concerned. Store it with `statusboard login linear`.
 - An OAuth access token with the scope `read` does as well.
 - `teams` are keys: what the numbers of a team's issues begin with, ENG in ENG-123.
 - Without `teams` all issues that the key may see are read.

@@ -145,13 +145,14 @@ class Redmine(Source[RedmineOptions]):
     requests = (1, "project, and for proving the key")
     example = """\
 url: https://redmine.example
-token: keyring:redmine
+token: "keyring:redmine"
 projects: [shop, billing]
 """
     setup = """\
 - An administrator turns on *Administration > Settings > API > Enable REST web service*.
 - Make a user whose roles hold no more than *View issues* in the projects, and sign in as that user.
-- *My account* shows the *API access key* on its right; `token` refers to it (or give `username` and `password`).
+- *My account* shows the *API access key* on its right. Store it with `statusboard login redmine`, or give
+  `username` and `password`.
 - `projects` are identifiers, as in `/projects/<identifier>`; without them all that the user may see is read.
 - `query_id` is the number in a saved query's URL; a query of one project needs that project in `projects`.
 - Open or closed is what Redmine says of a status; say in `states` which of your own mean work in progress.
