@@ -197,21 +197,23 @@ def build_of(source: Source[Any], root: str, project: str, default_branch: str, 
     faults = [v.message for v in row.validation_results or () if (v.result or "").lower() == "error" and v.message]
     ended_at = parse_time(row.finish_time) if done else None
     said = _text(info, "pr.title") or _text(info, "ci.message") or row.build_number or ""
+    folder = folder_of(definition.path)
+    pipeline = "/".join(filter(None, (folder, definition.name)))  # only in its folder a name is the only one
     return Build(
         key=source.key("build", f"{project}/build/{number}"),
         source=source.name,
-        title=": ".join(filter(None, (definition.name, said))),
+        title=said or pipeline,
         state=state,
         raw_state="/".join(filter(None, (row.status, row.result))),
         reason=faults[0] if faults else "",
-        pipeline=definition.name or "",
+        pipeline=pipeline,
         branch=short_branch(branch),
         default_branch=default_branch,
         revision=_text(info, "pr.sourceSha") or row.source_version or "",
         change=_text(info, "pr.number") or (pull[1] if pull else ""),
         repository=repository_of(project, row.repository),
         url=web(row.links) or f"{root}/_build/results?buildId={number}",
-        labels=labels(build_number=row.build_number, folder=(definition.path or "").strip("\\").replace("\\", "/")),
+        labels=labels(build_number=row.build_number, folder=folder),
         actor=person(row.requested_for),
         trigger=row.reason or "",
         started_at=parse_time(row.start_time) or parse_time(row.queue_time),
@@ -255,6 +257,11 @@ def ticket_of(source: Source[Any], root: str, project: str, workflow: Workflow, 
 def short_branch(ref: str) -> str:
     """A branch's name; what is no branch keeps the name that tells so (``tags/v1``)."""
     return ref.removeprefix("refs/heads/").removeprefix("refs/")
+
+
+def folder_of(path: str | None) -> str:
+    """The folder of a pipeline or release definition, without the one that all are in."""
+    return (path or "").strip("\\").replace("\\", "/")
 
 
 def repository_of(project: str, repository: Repository | None) -> str:

@@ -11,7 +11,7 @@ from typing import Any, Final
 
 import msgspec
 
-from sources._azure_devops import Identity, Links, labels, person, short_branch, web
+from sources._azure_devops import Identity, Links, folder_of, labels, person, short_branch, web
 from sources._shared.rows import need
 from sources._shared.words import meaning
 from statusboard.api import Release, ReleaseState, Source, parse_time
@@ -55,11 +55,14 @@ RECORD_RESULTS: Mapping[str, ReleaseState] = {
     "abandoned": "failed",  # the agent was lost
 }
 FINISHED: Final = frozenset({"success", "warning", "failed", "cancelled"})
+#: The stage and the job of a YAML pipeline that names none.
+_IMPLIED: Final = "__default"
 
 
 class Reference(msgspec.Struct, frozen=True):
     id: int | str | None = None
     name: str | None = None
+    path: str | None = None
     links: Links | None = msgspec.field(default=None, name="_links")
 
 
@@ -185,9 +188,13 @@ def state_of(deployment_status: str | None, operation_status: str | None) -> Rel
 
 
 def deployment_of(source: Source[Any], root: str, project: str, row: Deployment) -> Release:
-    """A deployment of a classic release."""
+    """A deployment of a classic release.
+
+    The definition is the target: stages of several definitions may have one name, and each must go well.
+    """
     release, stage = row.release or ClassicRelease(), row.release_environment or Reference()
-    definition = (row.release_definition or Reference()).name or ""
+    defined_by = row.release_definition or Reference()
+    definition = defined_by.name or ""
     release_id = need(release.id, "release.id")
     state = state_of(row.deployment_status, row.operation_status)
     artifacts = release.artifacts or [Artifact()]
@@ -203,9 +210,10 @@ def deployment_of(source: Source[Any], root: str, project: str, row: Deployment)
         raw_state=words,
         reason="" if state in ("success", "running", "queued") else (row.operation_status or ""),
         environment=stage.name or "",
+        target="/".join(filter(None, (folder_of(defined_by.path), definition))),
         version=name,
         revision=primary.of("sourceVersion", "id"),
-        repository=primary.of("repository"),
+        repository=_repository(primary, project),
         url=web(release.links) or f"{root}/_releaseProgress?releaseId={release_id}",
         labels=labels(
             application=definition,
@@ -222,10 +230,16 @@ def deployment_of(source: Source[Any], root: str, project: str, row: Deployment)
     )
 
 
+def _repository(artifact: Artifact, project: str) -> str:
+    """``owner/name``, or ``project/name`` where the code lies in Azure Repos, as builds have it."""
+    name = artifact.of("repository")
+    return name if not name or "/" in name else f"{artifact.of('project') or project}/{name}"
+
+
 def record_of(source: Source[Any], root: str, project: str, environment: Environment, row: Record) -> Release:
     """A job of a YAML pipeline that deployed to an environment.
 
-    The job is the target: a pipeline may have several for one environment, and each must go well.
+    The pipeline, stage and job are the target: there may be several for one environment, and each must go well.
     """
     definition, run = row.definition or Reference(), row.owner or Reference()
     finish_time = parse_time(row.finish_time)
@@ -244,7 +258,7 @@ def record_of(source: Source[Any], root: str, project: str, environment: Environ
         state=state,
         raw_state=row.result or "",
         environment=environment.name or "",
-        target=row.job_name or "",
+        target="/".join(word for word in (definition.name, row.stage_name, row.job_name) if word and word != _IMPLIED),
         version=run.name or "",
         url=web(run.links) or (f"{root}/_build/results?buildId={run.id}" if run.id else ""),
         labels=labels(

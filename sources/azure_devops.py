@@ -59,33 +59,36 @@ RELEASE_URL: Final = "https://vsrm.dev.azure.com"
 BATCH: Final = 200  # the most work items that one request may name
 PAGES: Final = 5
 MOST_ENVIRONMENTS: Final = 20
+#: Default branches of a project's repositories (main, master, ...) that are read further back.
+MOST_BRANCHES: Final = 3
 #: How long is kept what seldom changes: default branches, environments, the states of work items (seconds) ...
 KEPT: Final = 3600.0
 #: ... and how soon states are asked for again when one is not among them.
 STATES_KEPT: Final = 300.0
+MOST_DEPLOYMENTS: Final = 100
 
 
 class AzureDevOpsOptions(SourceOptions, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """Options of ``type: azure-devops``."""
 
-    projects: Annotated[tuple[str, ...], option("names of the projects to read")]
+    projects: Annotated[tuple[str, ...], option("projects, by name")]
     organization: Annotated[str, option("the organization; left out where `url` ends in the collection")] = ""
     release_url: Annotated[
         str, option(f"where classic releases are; {RELEASE_URL}, or `url` for a server of your own")
     ] = ""
     classic_releases: Annotated[bool, option("whether to read the deployments of classic releases")] = True
     environments: Annotated[
-        tuple[str, ...], option("environments of YAML pipelines to read the deployments of; * and ? match anything")
+        tuple[str, ...], option("deployments of YAML pipelines to these environments; * and ? match anything")
     ] = ()
     query: Annotated[str, option("what work items to read, as a condition of WIQL; by default all open ones")] = ""
     builds: Annotated[int, msgspec.Meta(ge=1, le=200), option("how many runs to read of each project")] = 50
-    deployments: Annotated[int, msgspec.Meta(ge=1, le=100), option("how many deployments to read of each")] = 50
+    deployments: Annotated[int, msgspec.Meta(ge=1, le=100), option("how many deployments to read of each project")] = 50
     tickets: Annotated[int, msgspec.Meta(ge=1, le=1000), option("how many work items to read of each project")] = 200
     api_version: Annotated[str, option("7.0 for Azure DevOps Server 2022, 6.0 for 2020")] = "7.1"
 
     def __post_init__(self) -> None:
         if not self.projects or not all(self.projects):
-            raise ValueError("`projects` is empty; name at least one project")
+            raise ValueError("`projects` is empty, or a name in it; name at least one project")
         if not self.organization and self.url.rstrip("/") in ("", AzureDevOps.default_url):
             raise ValueError("`organization` is missing: the first word behind https://dev.azure.com/")
         release = urlsplit(self.release_url)
@@ -116,7 +119,7 @@ class AzureDevOps(Source[AzureDevOpsOptions]):
     example = """\
 organization: acme
 projects: [Shop]
-token: keyring:azure-devops
+token: "keyring:azure-devops"
 """
     setup = """\
 1. In Azure DevOps open *User settings*, *Personal access tokens*, *New Token*, for this organization only.
@@ -156,12 +159,12 @@ token: keyring:azure-devops
         return super().sign(credentials)
 
     async def scopes(self, http: Http) -> Sequence[Scope]:
-        wanted: dict[str, ItemKind] = {"build": "build"}
+        wanted: dict[str, ItemKind] = {"builds": "build"}
         if self.options.classic_releases:
-            wanted["release"] = "release"
+            wanted["releases"] = "release"
         if self.options.environments:
             wanted["environments"] = "release"
-        wanted["ticket"] = "ticket"
+        wanted["tickets"] = "ticket"
         return [
             Scope(name=f"{project} {what}", kind=kind, reach="window", data=(project, what))
             for project in dict.fromkeys(self.options.projects)
@@ -172,9 +175,9 @@ token: keyring:azure-devops
     async def read(self, scope: Scope, http: Http) -> Part:
         project, what = scope.data
         match what:
-            case "build":
+            case "builds":
                 return await self._read_builds(scope, project, http)
-            case "release":
+            case "releases":
                 return await self._read_deployments(scope, project, http)
             case "environments":
                 return await self._read_environments(scope, project, http)
@@ -211,17 +214,18 @@ token: keyring:azure-devops
         rows = Rows("build", BuildRow, (await self._get(project, "build/builds", http, params)).decode(Listed).value)
         branch_of = await self._default_branches(project, rows.good, http)
         ids = [row.id for row in rows.good if row.id]
-        if len(ids) >= self.options.builds and min(ids) > self._newest.get(project, 0):
+        if len(ids) >= self.options.builds and min(ids) > self._newest.get(scope.name, 0):
             # Runs between the last poll and this window may have been missed: what each pipeline last said must not
             # be among them.
-            common = Counter(filter(None, map(branch_of, rows.good))).most_common(1)
-            params = {"maxBuildsPerDefinition": 1, "statusFilter": "completed", "$top": 200}
-            if common:
-                params["branchName"] = f"refs/heads/{common[0][0]}"
-            rows.add((await self._get(project, "build/builds", http, params)).decode(Listed).value)
+            common = Counter(filter(None, map(branch_of, rows.good))).most_common(MOST_BRANCHES)
+            for branch in [name for name, _ in common] or [""]:
+                params = {"maxBuildsPerDefinition": 1, "statusFilter": "completed", "$top": 200}
+                if branch:
+                    params["branchName"] = f"refs/heads/{branch}"
+                rows.add((await self._get(project, "build/builds", http, params)).decode(Listed).value)
             branch_of = await self._default_branches(project, rows.good, http)
         if ids:
-            self._newest[project] = max(ids)
+            self._newest[scope.name] = max(ids)
         page = self._page(project)
         return rows.part(scope, lambda row: build_of(self, page, project, branch_of(row), row))
 
@@ -247,8 +251,21 @@ token: keyring:azure-devops
         params: dict[str, str | int] = {"queryOrder": "descending", "$top": self.options.deployments}
         reply = await self._get(project, "release/deployments", http, params, root=self._release_root)
         rows = Rows("deployment", Deployment, reply.decode(Listed).value)
+        ids = [row.id for row in rows.good if row.id]
+        for _ in range(PAGES - 1):
+            following = reply.headers.get("x-ms-continuationtoken", "")
+            if not following or not ids or min(ids) <= self._newest.get(scope.name, 0):
+                break
+            # At first, and after a gap, what was deployed seldom is behind this page.
+            params = {"queryOrder": "descending", "$top": MOST_DEPLOYMENTS, "continuationToken": following}
+            reply = await self._get(project, "release/deployments", http, params, root=self._release_root)
+            rows.add(reply.decode(Listed).value)
+            ids = [row.id for row in rows.good if row.id]
         page = self._page(project)
-        return rows.part(scope, lambda row: deployment_of(self, page, project, row))
+        part = rows.part(scope, lambda row: deployment_of(self, page, project, row))
+        if part.error is None:
+            self._newest[scope.name] = max(ids, default=0)
+        return part
 
     async def _read_environments(self, scope: Scope, project: str, http: Http) -> Part:
         environments, missing = await self._wanted_environments(project, http)

@@ -10,6 +10,7 @@ import msgspec
 import pytest
 
 from sources.azure_devops import AzureDevOps
+from statusboard.current import slot_of
 from statusboard.errors import AuthError, BadAnswer, NotFound, SourceError, TooLarge
 from statusboard.model import Build, Release, Ticket
 from statusboard.source import Credentials, Source, basic
@@ -66,7 +67,7 @@ def deployment(number: int, status: str, operation: str, stage: str = "PROD", **
         "deploymentStatus": status,
         "operationStatus": operation,
         "release": release,
-        "releaseDefinition": {"id": 38, "name": "checkout-cd"},
+        "releaseDefinition": {"id": 38, "name": "checkout-cd", "path": "\\shop"},
         "releaseEnvironment": {"id": 118, "name": stage},
         "requestedFor": ANN,
         "queuedOn": "0001-01-01T00:00:00",
@@ -154,11 +155,15 @@ class Server:
             case ["build", "definitions"]:
                 wanted = call.param("definitionIds").split(",")
                 assert call.param("includeAllProperties") == "true"
+                branches = {"8": "master"}
                 return listed(
-                    [{"id": int(n), "repository": {"defaultBranch": "refs/heads/main"}} for n in wanted], call
-                )
+                    [{"id": int(n), "repository": {"defaultBranch": f"refs/heads/{branches.get(n, 'main')}"}}
+                     for n in wanted], call
+                )  # fmt: skip
             case ["release", "deployments"]:
-                return listed(self.deployments, call)
+                at, most = int(call.param("continuationToken", "0")), int(call.param("$top"))
+                more = str(at + most) if at + most < len(self.deployments) else ""
+                return Answer.of({"value": self.deployments[at : at + most]}, x_ms_continuationtoken=more)
             case ["release", "releases", number]:
                 steps = [
                     {"deploymentId": d["id"], "attempt": 1, "status": d["deploymentStatus"],
@@ -168,7 +173,11 @@ class Server:
                 ]  # fmt: skip
                 stage = {"id": 118, "name": "PROD", "deploySteps": steps}
                 release = {**self.deployments[0]["release"], "environments": [stage, {"id": 1}]}
-                return one([{**release, "releaseDefinition": {"name": "checkout-cd"}}] if number == "55" else [])
+                return one(
+                    [{**release, "releaseDefinition": {"name": "checkout-cd", "path": "\\shop"}}]
+                    if number == "55"
+                    else []
+                )
             case ["distributedtask", "environments"]:
                 at = int(call.param("continuationToken", "0"))
                 more = str(at + 1) if at + 1 < len(self.environments) else ""
@@ -264,9 +273,9 @@ async def part_of(server: Any, kind: str, source: Source[Any] | None = None, htt
 async def test_one_part_a_project_and_kind() -> None:
     http = FakeHttp(Server(), URL)
     names = [scope.name for scope in await azure(projects=["A", "B", "A"]).scopes(http)]
-    assert names == ["A build", "A release", "A ticket", "B build", "B release", "B ticket"]
+    assert names == ["A builds", "A releases", "A tickets", "B builds", "B releases", "B tickets"]
     more = azure(kinds=["release"], environments=["*"])
-    assert [scope.name for scope in await more.scopes(http)] == ["Shop release", "Shop environments"]
+    assert [scope.name for scope in await more.scopes(http)] == ["Shop releases", "Shop environments"]
     less = azure(kinds=["release"], environments=["*"], classic_releases=False)
     assert [scope.name for scope in await less.scopes(http)] == ["Shop environments"]
 
@@ -323,7 +332,7 @@ def test_options_are_checked(options: dict[str, Any], message: str) -> None:
 async def test_a_wrong_project_is_a_fault_and_the_other_is_read() -> None:
     parts = (await read_all(azure(projects=["Shop", "Shpo"]), FakeHttp(Server(), URL))).parts
     assert {part.scope for part in parts if isinstance(part.error, NotFound)} == {
-        "Shpo build", "Shpo release", "Shpo ticket"}  # fmt: skip
+        "Shpo builds", "Shpo releases", "Shpo tickets"}  # fmt: skip
     assert all(part.error is None and part.items for part in parts if part.scope.startswith("Shop "))
 
 
@@ -341,10 +350,10 @@ async def test_a_run_is_a_build() -> None:
     assert await build(result="failed") == Build(
         key="azure-devops:build:Shop/build/11",
         source="azure-devops",
-        title="checkout-ci: Fix the till",
+        title="Fix the till",
         state="failed",
         raw_state="completed/failed",
-        pipeline="checkout-ci",
+        pipeline="web/checkout-ci",
         branch="main",
         default_branch="main",
         revision="a" * 40,
@@ -375,7 +384,7 @@ async def test_a_pull_request_is_told_apart_from_the_branch() -> None:
     info = {"pr.number": "17", "pr.title": "Add tips", "pr.sourceBranch": "refs/heads/tips", "pr.sourceSha": "c" * 40}
     pull = await build(sourceBranch="refs/pull/17/merge", triggerInfo=info, reason="pullRequest")
     assert (pull.change, pull.branch, pull.revision) == ("17", "tips", "c" * 40)
-    assert pull.title == "checkout-ci: Add tips"
+    assert pull.title == "Add tips"
     plain = await build(sourceBranch="refs/pull/18/merge", triggerInfo=None)
     assert (plain.change, plain.branch) == ("18", "pull/18/merge")
     assert (await build(sourceBranch="refs/tags/v1")).branch == "tags/v1"
@@ -402,6 +411,25 @@ async def test_default_branches_are_asked_for_hourly() -> None:
     source.clock.advance(3601)  # type: ignore[attr-defined]
     await part_of(None, "build", source, http)
     assert sum(call.path.endswith("/definitions") for call in http.calls) == 2
+
+
+async def test_pipelines_of_one_name_in_two_folders_do_not_speak_for_each_other() -> None:
+    server = Server()
+    other = {"id": 9, "name": "checkout-ci", "path": "\\app\\ios"}
+    server.builds = [run(12), run(11, result="failed", definition=other)]
+    fine, failed = (await part_of(server, "build")).items
+    assert (fine.pipeline, failed.pipeline) == ("web/checkout-ci", "app/ios/checkout-ci")
+    assert slot_of(fine) != slot_of(failed)
+
+
+async def test_every_default_branch_is_read_further_back() -> None:
+    server = Server()
+    old = run(12, definition={"id": 8, "name": "till"}, sourceBranch="refs/heads/master")
+    server.builds = [run(13), old, run(11)]
+    http = FakeHttp(server, URL)
+    await part_of(None, "build", azure(kinds=["build"], builds=3), http)
+    asked = [call.param("branchName") for call in http.calls if call.param("maxBuildsPerDefinition")]
+    assert asked == ["refs/heads/main", "refs/heads/master"]
 
 
 async def test_after_a_gap_the_newest_run_of_each_pipeline_is_read() -> None:
@@ -437,9 +465,10 @@ async def test_a_deployment_is_a_release() -> None:
         state="success",
         raw_state="succeeded/Approved",
         environment="PROD",
+        target="shop/checkout-cd",
         version="Release-55",
         revision="b" * 40,
-        repository="checkout",
+        repository="Shop/checkout",
         url=f"{PAGE}/_release?releaseId=55",
         labels={"application": "checkout-cd", "project": "Shop", "build": "20260102.11", "branch": "main"},
         actor="Ann",
@@ -491,6 +520,30 @@ async def test_states_of_deployments(status: str | None, operation: str, state: 
     assert (await release(deploymentStatus=status, operationStatus=operation)).state == state
 
 
+async def test_stages_of_one_name_do_not_speak_for_each_other() -> None:
+    server = Server()
+    other = {"id": 39, "name": "ledger-cd", "path": "\\"}
+    server.deployments = [
+        deployment(80, "succeeded", "approved"),
+        deployment(79, "failed", "phaseFailed", releaseDefinition=other),
+    ]
+    fine, failed = (await part_of(server, "release")).items
+    assert (fine.target, failed.target) == ("shop/checkout-cd", "ledger-cd")
+    assert slot_of(fine) != slot_of(failed)
+
+
+async def test_deployments_are_read_further_back_at_first_and_after_a_gap() -> None:
+    server = Server()
+    server.deployments = [deployment(number, "succeeded", "approved") for number in range(130, 0, -1)]
+    source, http = azure(kinds=["release"], deployments=20), FakeHttp(server, URL)
+    assert len((await part_of(None, "release", source, http)).items) == 130
+    assert len(http.calls) == 3
+    assert len((await part_of(None, "release", source, http)).items) == 20
+    assert len(http.calls) == 4
+    server.deployments = [deployment(number, "succeeded", "approved") for number in range(160, 0, -1)]
+    assert len((await part_of(None, "release", source, http)).items) == 120
+
+
 # -- environments of YAML pipelines ------------------------------------------------------------------------------------
 
 
@@ -512,7 +565,7 @@ async def test_a_job_that_deploys_to_an_environment_is_a_release() -> None:
         state="success",
         raw_state="succeeded",
         environment="shop-prod",
-        target="deploy_eu",
+        target="checkout-ci/Production/deploy_eu",
         version="20260102.12",
         url=f"{PAGE}/_build/results?buildId=12",
         labels={"application": "checkout-ci", "project": "Shop", "stage": "Production"},
@@ -534,6 +587,16 @@ async def test_results_of_records(result: str, state: str) -> None:
     assert part.items[0].state == state
     server.records = {3: [record(30, None, startTime=None)]}
     assert (await part_of(server, "release", yaml("shop-prod"))).items[0].state == "queued"
+
+
+async def test_jobs_of_one_name_do_not_speak_for_each_other() -> None:
+    server = Server()
+    us, ledger = {"stageName": "us"}, {"definition": {"id": 8, "name": "ledger-ci"}}
+    server.records[3] = [record(33, jobName="deploy"), record(32, "failed", jobName="deploy", **us),
+                         record(31, "failed", jobName="__default", stageName="__default", **ledger)]  # fmt: skip
+    items = (await part_of(server, "release", yaml("shop-prod"))).items
+    assert [item.target for item in items] == ["checkout-ci/Production/deploy", "checkout-ci/us/deploy", "ledger-ci"]
+    assert len(set(map(slot_of, items))) == 3
 
 
 async def test_environments_are_chosen_by_name_and_listed_hourly() -> None:
