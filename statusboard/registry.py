@@ -35,6 +35,7 @@ BUILT_IN: Mapping[str, str] = {
     "buildbot": "sources.buildbot:Buildbot",
     "buildkite": "sources.buildkite:Buildkite",
     "cctray": "sources.cctray:CCTray",
+    "checkmk": "sources.checkmk:Checkmk",
     "circleci": "sources.circleci:CircleCI",
     "datadog": "sources.datadog:Datadog",
     "deploy-log": "sources.deploy_log:DeployLog",
@@ -45,10 +46,12 @@ BUILT_IN: Mapping[str, str] = {
     "github": "sources.github:GitHub",
     "gitlab": "sources.gitlab:GitLab",
     "http-json": "sources.http_json:HttpJson",
+    "icinga2": "sources.icinga2:Icinga2",
     "incident-io": "sources.incident_io:IncidentIo",
     "jenkins": "sources.jenkins:Jenkins",
     "jira": "sources.jira:Jira",
     "linear": "sources.linear:Linear",
+    "nagios": "sources.nagios:Nagios",
     "octopus": "sources.octopus:Octopus",
     "pagerduty": "sources.pagerduty:PagerDuty",
     "redmine": "sources.redmine:Redmine",
@@ -58,6 +61,7 @@ BUILT_IN: Mapping[str, str] = {
     "statuspage": "sources.statuspage:Statuspage",
     "teamcity": "sources.teamcity:TeamCity",
     "woodpecker": "sources.woodpecker:Woodpecker",
+    "zabbix": "sources.zabbix:Zabbix",
 }
 
 #: Descriptions of the options that every source takes, in the order in which they are shown.
