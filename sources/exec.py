@@ -4,6 +4,9 @@
 to the Monitoring Plugins' convention: the exit code is the state, the first line of output up to ``|`` what it says
 (monitoring-plugins.org, doc/guidelines.html); such a check is one incident while it is not OK.
 
+Scripts give their lines the time at which they ran, and checks quote what they measured: an incident or ticket that
+says nothing else than before is shown as before.
+
 The command is a list of arguments and never sees a shell.  It has no input and a time limit; when that is over, or it
 prints too much, it is ended with all that it started.
 """
@@ -16,20 +19,23 @@ from typing import Annotated, Final, Literal
 
 import msgspec
 
+from sources._shared.alerts import SteadyText
 from sources._shared.commands import Output, run
-from sources._shared.lines import KINDS, Lines, entry_of
+from sources._shared.lines import KINDS, ON_ITS_WAY, Lines, entry_of
 from statusboard.api import (
     BadAnswer,
     Context,
     Http,
     Incident,
     IncidentState,
+    Item,
     ItemKind,
     Part,
     Scope,
     Severity,
     Source,
     SourceOptions,
+    Ticket,
     TooLarge,
     clean,
     option,
@@ -74,7 +80,7 @@ class ExecOptions(SourceOptions, frozen=True, kw_only=True, forbid_unknown_field
 class Told(msgspec.Struct, frozen=True):
     """What the lines of one run tell, and what is wrong with some of them (``""`` for nothing)."""
 
-    lines: Lines
+    items: Mapping[ItemKind, Sequence[Item]]
     fault: str
     notes: tuple[str, ...]
 
@@ -101,6 +107,8 @@ class Exec(Source[ExecOptions]):
 
             {"kind": "incident", "id": "db-1", "title": "Disk full", "state": "open", "severity": "critical"}
 
+        - Without an `id`, an incident is told from others by title, service, environment and target: no numbers in
+          titles then. `time` of a release is when it was made, not when the command ran.
         - Say `complete: true` where the command prints all that is open: what it leaves out is then over.
         - Any Nagios check will do as well: `command: [/usr/lib/nagios/plugins/check_disk, -w, 20%]` with
           `format: nagios`. It is one incident while it is not OK; UNKNOWN is never taken for well.
@@ -112,6 +120,8 @@ class Exec(Source[ExecOptions]):
     def __init__(self, options: ExecOptions, context: Context) -> None:
         super().__init__(options, context)
         self._name = options.title or Path(options.command[0]).name
+        self._items: dict[str, Item] = {}
+        self._text: SteadyText | None = None
 
     async def scopes(self, http: Http) -> Sequence[Scope]:
         output = await run(
@@ -134,12 +144,12 @@ class Exec(Source[ExecOptions]):
             item = self._checked(scope.data)
             return scope.part([item] if item else [])
         told: Told = scope.data
-        part = scope.part(told.lines.items[scope.kind].values(), notes=told.notes)
+        part = scope.part(told.items[scope.kind], notes=told.notes)
         # What could not be read may have been of any kind: nothing is over because of it.
         return msgspec.structs.replace(part, error=BadAnswer(told.fault)) if told.fault else part
 
     def _told(self, out: bytes, wanted: Sequence[ItemKind]) -> Told:
-        lines, bad, last, other = Lines(self, limit=MAX_ITEMS), 0, "", 0
+        lines, bad, last, other = Lines(self, limit=MAX_ITEMS, present=True), 0, "", 0
         rows = [row for row in out.splitlines() if row.strip()]
         if len(rows) > MAX_ITEMS:
             raise TooLarge(f"{self._name}: prints {len(rows)} lines, more than {MAX_ITEMS}")
@@ -153,7 +163,20 @@ class Exec(Source[ExecOptions]):
             lines.add(entry)
         fault = f"{bad} of {len(rows)} lines could not be read: {last}" if bad else ""
         left = f"{other} of {len(rows)} lines tell of what `kinds` does not ask for"
-        return Told(lines, fault, (left,) if other else ())
+        items = {kind: [self._steady(item) for item in lines.items[kind].values()] for kind in wanted}
+        self._items = {item.key: item for some in items.values() for item in some}
+        return Told(items, fault, (left,) if other else ())
+
+    def _steady(self, item: Item) -> Item:
+        """An incident or ticket as at the last run, if nothing but the time of its line is another now."""
+        before = self._items.get(item.key)
+        if not isinstance(item, Incident | Ticket) or not isinstance(before, Incident | Ticket):
+            return item
+        on_its_way = before.state in ON_ITS_WAY["incident"] | ON_ITS_WAY["ticket"]
+        if item.started_at == item.updated_at and (on_its_way or before.state == item.state):
+            item = msgspec.structs.replace(item, started_at=before.started_at)  # the line tells of no start
+        same = msgspec.structs.replace(item, updated_at=before.updated_at, ended_at=before.ended_at) == before
+        return before if same else item
 
     def _checked(self, output: Output) -> Incident | None:
         if output.code not in CHECKS:
@@ -161,13 +184,17 @@ class Exec(Source[ExecOptions]):
         word, state, severity = CHECKS[output.code]
         first, _, more = output.out.decode("utf-8", "replace").strip().partition("\n")
         if not output.code:
+            self._text = None
             return None
+        reason, details = first.partition("|")[0].strip(), more.partition("|")[0].strip()
+        text = SteadyText(title=reason, description=details, at=self.clock.monotonic())
+        self._text = text = text.steady(self._text)
         return Incident(
             key=self.key("incident", "check"),
             source=self.name,
             title=self._name,
-            description=more.partition("|")[0].strip(),
-            reason=first.partition("|")[0].strip(),
+            description=text.description,
+            reason=text.title,
             state=state,
             severity=severity,
             raw_state=word,

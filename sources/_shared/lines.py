@@ -211,7 +211,8 @@ class Lines:
     """What lines have told so far: the newest things of each kind, in the order of their last lines.
 
     ``states`` adds words (in lower case) to those that releases have in `STATES`; ``default_state`` is what a release's
-    line without one means.
+    line without one means.  ``present``: the lines tell how things are now and not what happened when, so that the time
+    of an incident or ticket does not tell it from others.
     """
 
     def __init__(
@@ -221,12 +222,14 @@ class Lines:
         limit: int,
         states: Mapping[str, str] | None = None,
         default_state: str = "unknown",
+        present: bool = False,
     ) -> None:
         self.items: dict[ItemKind, dict[str, Item]] = {kind: {} for kind in KINDS}
         self._source = source
         self._limit = limit
         self._states = {**STATES, "release": {**STATES["release"], **(states or {})}}
         self._default = default_state
+        self._timeless: frozenset[ItemKind] = frozenset({"incident", "ticket"}) if present else frozenset()
         self._newest: dict[tuple[str, ...], str] = {}
 
     def __bool__(self) -> bool:
@@ -260,7 +263,8 @@ class Lines:
             return newest.key.split(":", 2)[2]
         # A release's id is older than our kinds.
         told = same[1:] if entry.kind == "release" else same
-        text = "\0".join((*told, fields["started"] or fields["time"]))
+        time = "" if entry.kind in self._timeless else fields["time"]
+        text = "\0".join((*told, fields["started"] or time))
         return hashlib.blake2b(text.encode("utf-8", "replace"), digest_size=12).hexdigest()
 
     def _item(self, entry: Entry, key: str, old: Item | None) -> Item:

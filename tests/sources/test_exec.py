@@ -122,6 +122,35 @@ async def test_arguments_are_no_shell_s(tmp_path: Path) -> None:
     assert list(tmp_path.iterdir()) == []
 
 
+async def incident_said(script: Any, source: Source[Any], **row: Any) -> Incident:
+    script(f"echo '{json.dumps({'kind': 'incident', 'title': 'Disk full', 'state': 'open', **row})}'")
+    (part,) = (await read_all(source, HTTP)).parts
+    (item,) = part.items
+    assert isinstance(item, Incident)
+    return item
+
+
+@pytest.mark.parametrize("id", [{}, {"id": "db-1"}])
+async def test_the_time_of_a_run_is_no_news(script: Any, id: dict[str, str]) -> None:
+    source = made(script("true"), kinds=("incident",), complete=True)
+    first = await incident_said(script, source, ts="2026-01-02T03:00:00Z", **id)
+    assert await incident_said(script, source, ts="2026-01-02T03:01:00Z", **id) == first
+    worse = await incident_said(script, source, ts="2026-01-02T03:02:00Z", severity="critical", **id)
+    assert (worse.key, worse.severity, worse.started_at) == (first.key, "critical", first.started_at)
+    over = await incident_said(script, source, ts="2026-01-02T03:03:00Z", state="resolved", **id)
+    assert (over.key, over.started_at, over.state) == (first.key, first.started_at, "resolved")
+    assert await incident_said(script, source, ts="2026-01-02T03:04:00Z", state="resolved", **id) == over
+    again = await incident_said(script, source, ts="2026-01-02T03:05:00Z", **id)
+    assert again.started_at != first.started_at
+
+
+async def test_a_start_that_is_told_tells_episodes_apart(script: Any) -> None:
+    source = made(script("true"), kinds=("incident",), complete=True)
+    row = {"id": "db-1", "ts": "2026-01-02T03:04:00Z"}
+    first = await incident_said(script, source, started="2026-01-02T01:00:00Z", **row)
+    assert (await incident_said(script, source, started="2026-01-02T02:00:00Z", **row)).started_at != first.started_at
+
+
 # -- checks ------------------------------------------------------------------------------------------------------------
 
 
@@ -145,6 +174,17 @@ async def test_a_check_that_is_not_ok(script: Any, code: int, state: Any, severi
         ),
     )
     assert part.reach == "complete"
+
+
+async def test_what_a_check_measured_is_no_news_for_some_minutes(script: Any) -> None:
+    source = made(script("echo 'DISK CRITICAL - 3% free'; exit 2"), format="nagios")
+    before = (await read_all(source, HTTP)).parts[0].items
+    script("echo 'DISK CRITICAL - 2.9% free'; exit 2")
+    assert (await read_all(source, HTTP)).parts[0].items == before
+    source.clock.advance(301)  # type: ignore[attr-defined]
+    assert (await read_all(source, HTTP)).parts[0].items[0].reason == "DISK CRITICAL - 2.9% free"
+    script("echo 'DISK WARNING - 9% free'; exit 1")
+    assert (await read_all(source, HTTP)).parts[0].items[0].reason == "DISK WARNING - 9% free"
 
 
 async def test_a_check_that_is_ok_is_no_incident(script: Any) -> None:
