@@ -110,7 +110,7 @@ components: [Actions, Webhooks, "API *"]
         components = Rows("component", Component, found.components or ())
         incidents = Rows("incident", Row, found.incidents)
         maintenances = Rows("maintenance", Row, found.scheduled_maintenances or ())
-        wanted = self._wanted(components.good)
+        wanted, missing = self._wanted(components.good)
         named = concerned(row for row in incidents.good if not _over(row))
         maintained = concerned(row for row in maintenances.good if _going_on(row))
 
@@ -133,7 +133,7 @@ components: [Actions, Webhooks, "API *"]
             components.part(scope, component),
         )
         items = {item.key: item for part in parts for item in part.items}
-        error = next((part.error for part in parts if part.error), None)
+        error = next((part.error for part in parts if part.error), missing)
         if not items and wanted is None and (verdict := verdict_of(self, page, found.status)):
             items[verdict.key] = verdict
         is_open = {item.key for item in parts[0].items}
@@ -153,23 +153,27 @@ components: [Actions, Webhooks, "API *"]
         found = [incident_of(self, page, row) for row in rows.good if row.id and _over(row)]
         return [item for item in found if item.key in keys]
 
-    def _wanted(self, components: Sequence[Component]) -> set[str] | None:
+    def _wanted(self, components: Sequence[Component]) -> tuple[set[str] | None, NotFound | None]:
         """The components that the options ask for, by id and by name; None for all.
 
-        `NotFound` where the page has none of a name: a wrong one would look like peace.
+        With an error where the page has none of a name: a wrong one would look like peace.
         """
         if not self.options.components:
-            return None
+            return None, None
         wanted: set[str] = set()
+        missing: list[str] = []
         for pattern in self.options.components:
             name = pattern.strip().casefold()
             called = [row for row in components if fnmatchcase((row.name or "").casefold(), name)]
             groups = {row.id for row in called if row.group and row.id}
             called += [row for row in components if row.group_id in groups]
             if not called:
-                raise NotFound(clean(f"`components`: the page has none that is called {pattern}", 300))
+                missing.append(pattern)
             wanted.update(name for row in called for name in (row.id, row.name) if name)
-        return wanted
+        error = NotFound(clean(f"`components`: the page has none that is called {', '.join(missing)}", 300))
+        if not wanted:
+            raise error
+        return wanted, error if missing else None
 
 
 def _over(row: Row) -> bool:

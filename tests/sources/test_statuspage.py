@@ -341,7 +341,12 @@ async def test_only_what_concerns_some_components(components: list[str], shown: 
 
 async def test_a_component_that_the_page_does_not_have() -> None:
     with pytest.raises(NotFound, match="none that is called Serach"):
-        await read(wide(), components=["Api", "Serach"])
+        await read(wide(), components=["Serach"])
+    snapshot = await read_all(page(components=["Api", "Serach"]), FakeHttp(wide(), URL))
+    (part,) = snapshot.parts
+    assert isinstance(part.error, NotFound)
+    assert "Serach" in str(part.error)
+    assert [item.key.removeprefix("statuspage:incident:") for item in part.items] == ["incident/i1", "incident/i3"]
 
 
 async def test_incidents_that_name_components_without_ids() -> None:
