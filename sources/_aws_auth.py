@@ -53,6 +53,7 @@ class Signer:
         self._found: Any = None
         self._keys: Keys | None = None
         self._keys_at = float("-inf")
+        self._finding: asyncio.Task[Keys] | None = None
         self._hung: threading.Thread | None = None
 
     def forget(self) -> None:
@@ -79,6 +80,17 @@ class Signer:
     async def _keys_for(self, credentials: Credentials) -> Keys:
         if self._keys is not None and self._clock.monotonic() - self._keys_at < KEPT:
             return self._keys
+        if self._finding is None:  # one search for all who ask meanwhile, whoever of them is cancelled
+            self._finding = asyncio.create_task(self._find_keys(credentials), name="statusboard-aws")
+            self._finding.add_done_callback(self._found_them)
+        return await asyncio.shield(self._finding)
+
+    def _found_them(self, task: asyncio.Task[Keys]) -> None:
+        self._finding = None
+        if not task.cancelled():
+            task.exception()  # asked for, even if nobody waits any more
+
+    async def _find_keys(self, credentials: Credentials) -> Keys:
         if "botocore.auth" not in sys.modules:
             await self._aside(lambda: _botocore("auth"))  # it takes its time to import
         if credentials.username:

@@ -222,8 +222,8 @@ class Told(msgspec.Struct, frozen=True, kw_only=True):
     """What an object's controller says of its newest rollout, before it is a `Release`.
 
     ``number`` tells it from the rollouts before it, where the vendor counts them and gives them times; while it is
-    ``early``, the number may still be that of the rollout before.  ``again``: what was applied already is looked at once
-    more, as Flux does at every interval.
+    ``early``, the number may still be that of the rollout before.  ``again``: what was applied already is looked at
+    once more, as Flux does at every interval.
     """
 
     state: ReleaseState

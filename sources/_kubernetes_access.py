@@ -11,6 +11,7 @@ import asyncio
 import base64
 import binascii
 import os
+import re
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Final
@@ -34,6 +35,7 @@ _UNABLE: Final[Mapping[str, str]] = {
     "tls-server-name": "expects another name in the server's certificate (`tls-server-name`)",
     "proxy-url": "is behind a proxy of its own (`proxy-url`); set HTTPS_PROXY instead",
 }
+_TOKEN = re.compile(r"[A-Za-z0-9._~+/-]+=*", re.ASCII)  # RFC 6750
 _INSTEAD: Final = "give the token of a service account as `token`"
 
 
@@ -87,7 +89,8 @@ class Cluster:
             files = files_of(self._kubeconfig)
             stamp = await asyncio.to_thread(_stamp_of, files)
             if self.access is None or self._stale or stamp != self._stamp:
-                found = await asyncio.to_thread(from_kubeconfig, files, self._context, token=token)
+                own = not self._kubeconfig
+                found = await asyncio.to_thread(from_kubeconfig, files, self._context, token=token, own=own)
                 if self.access is not None and self.access.server != found.server:
                     raise Refused("the context leads to another server than before; restart the board to follow it")
                 self.access, self._stamp = found, stamp
@@ -138,8 +141,9 @@ def _stamp_of(files: tuple[Path, ...]) -> _Stamp:
     return tuple((info.st_mtime_ns, info.st_size) for info in map(_stat, files) if info is not None)
 
 
-def from_kubeconfig(files: tuple[Path, ...], context: str, *, token: bool = False) -> Access:
-    """The access of one context.  ``token`` says that the user's own credential is not needed.
+def from_kubeconfig(files: tuple[Path, ...], context: str, *, token: bool = False, own: bool = True) -> Access:
+    """The access of one context.  ``token`` says that the user's own credential is not needed, ``own`` that the files
+    are those that kubectl itself would use.
 
     `AuthError` says what is missing, or what we are not able to do.
     """
@@ -160,6 +164,9 @@ def from_kubeconfig(files: tuple[Path, ...], context: str, *, token: bool = Fals
     _able(user, f"the user of context {_shown(context)}", _INSTEAD)
     cert, key = _pem(user, "client-certificate", folder), _pem(user, "client-key", folder)
     token_file = _word(user, "tokenFile")
+    if token_file and not own and not (folder / token_file).resolve().is_relative_to(folder.resolve()):
+        # It says where the token is sent as well: it must not pick any file of this machine for that.
+        raise AuthError(f"the user of context {_shown(context)} has its token outside of the kubeconfig's folder")
     return Access(
         server=server,
         tls=msgspec.structs.replace(tls, cert=cert, key=key),
@@ -172,8 +179,8 @@ def from_kubeconfig(files: tuple[Path, ...], context: str, *, token: bool = Fals
 
 def _token_in(file: str) -> str:
     token = _text(Path(file)).strip()
-    if not token:
-        raise AuthError(f"the token file {_shown(file)} is empty")
+    if not _TOKEN.fullmatch(token):
+        raise AuthError(f"the file {_shown(file)} holds no token")
     return token
 
 

@@ -69,13 +69,10 @@ class Place(msgspec.Struct, frozen=True, kw_only=True):
 
 def release_of(place: Place, resource: Resource, thing: Object, told: Told, began: datetime | None = None) -> Release:
     """One rollout of an object; ``began`` is when, where its ReplicaSet tells."""
-    common = place.common(resource, thing)
-    if image := image_of(thing):
-        common["labels"]["image"] = image
     return Release(
         key=place.key("release", resource, thing, f"@{told.number}" if told.number else ""),
         title=" ".join(filter(None, (thing.name, told.version))),
-        description=thing.meta.annotation("kubernetes.io/change-cause"),
+        description=thing.meta.annotation("kubernetes.io/change-cause") or image_of(thing),
         state=told.state,
         raw_state=told.raw_state,
         reason=told.reason,
@@ -85,7 +82,7 @@ def release_of(place: Place, resource: Resource, thing: Object, told: Told, bega
         started_at=began or told.started_at,
         updated_at=told.ended_at,
         ended_at=told.ended_at,
-        **common,
+        **place.common(resource, thing),
     )
 
 

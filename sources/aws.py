@@ -119,6 +119,9 @@ class AwsOptions(SourceOptions, frozen=True, kw_only=True, forbid_unknown_fields
             raise ValueError("`username` (the id of an access key) and `password` (its secret) go together")
         if self.username and self.profile:
             raise ValueError("`profile` and `username` are two ways to say as whom; give one of them")
+        host = urlsplit(self.url).hostname or ""
+        if self.url and not self.username and host not in (*DOMAINS, "localhost", "127.0.0.1", "::1"):
+            raise ValueError("`url` is none of AWS: give the keys for it as `username` and `password`")
         if self.token and not self.username:
             raise ValueError("`token` is the session token of a temporary key; it needs `username` and `password`")
 

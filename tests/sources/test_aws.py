@@ -850,6 +850,8 @@ async def test_hosts(region: str, url: str, host: str) -> None:
         ({"profile": "p"}, "two ways"),
         ({"username": None, "password": None, "token": "env:X"}, "needs `username`"),
         ({"apis": ["s3"]}, "apis"),
+        # What this machine has for AWS goes to AWS alone.
+        ({"username": None, "password": None, "url": "https://aws.example"}, "`url` is none of AWS"),
     ],
 )
 def test_options_are_checked(options: dict[str, Any], says: str) -> None:
@@ -923,6 +925,23 @@ async def test_credentials_as_the_cli_finds_them(tmp_path: Path, monkeypatch: py
     monkeypatch.setenv("AWS_ACCESS_KEY_ID", "AKENV")
     monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "x")
     assert await key_id() == "AKENV"
+
+
+async def test_all_parts_share_one_search_for_credentials(monkeypatch: pytest.MonkeyPatch) -> None:
+    searches: list[str] = []
+
+    def find(found: Any, profile: str) -> tuple[Any, _aws_auth.Keys]:
+        searches.append(profile)
+        return None, _aws_auth.Keys("AKFOUND", "x")
+
+    monkeypatch.setattr(_aws_auth, "_find", find)
+    clock = FakeClock()
+    source = aws(clock, username=None, password=None, profile="p")
+    client = client_of(source, Server())
+    for count in (1, 1, 2):
+        assert not any(part.error for part in (await parts_of(source, client)).values())
+        assert searches == ["p"] * count
+        clock.advance(31)
 
 
 async def test_refused_credentials_are_found_anew(monkeypatch: pytest.MonkeyPatch) -> None:

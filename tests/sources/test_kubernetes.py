@@ -252,6 +252,7 @@ async def test_a_rollout_is_a_release() -> None:
         key="kubernetes:release:deployments/shop/checkout@2",
         source="kubernetes",
         title="checkout 1.4.2",
+        description="r.example/shop/web:1.4.2",
         state="success",
         raw_state="Progressing=True NewReplicaSetAvailable",
         services=("checkout",),
@@ -260,7 +261,6 @@ async def test_a_rollout_is_a_release() -> None:
         labels={
             "app.kubernetes.io/name": "checkout",
             "namespace": "shop",
-            "image": "r.example/shop/web:1.4.2",
         },
         started_at=at(T1),
         updated_at=at(T3),
@@ -344,6 +344,12 @@ async def test_versions(image: str, pods_label: str, own_label: str, version: st
     row["metadata"]["labels"]["app.kubernetes.io/version"] = own_label
     found = await release(row)
     assert (found.version, found.revision) == (version, revision)
+
+
+async def test_why_a_deployment_was_changed_is_its_description() -> None:
+    row = deployment("x", DONE)
+    row["metadata"]["annotations"]["kubernetes.io/change-cause"] = "kubectl set image"
+    assert (await release(row)).description == "kubectl set image"
 
 
 async def test_the_container_named_like_the_workload_tells_its_version() -> None:
@@ -928,6 +934,28 @@ def test_what_a_kubeconfig_holds_that_we_cannot_use(
 ) -> None:
     with pytest.raises(AuthError, match=says):
         from_kubeconfig((kubeconfig(tmp_path, user, cluster),), "prod")
+
+
+def test_a_kubeconfig_of_somebody_elses_picks_no_file_of_ours_to_send(tmp_path: Path) -> None:
+    for file in ("/etc/hostname", "../token", "~/.ssh/id"):
+        kubeconfig(tmp_path, {"tokenFile": file})
+        assert from_kubeconfig((tmp_path / "config",), "prod").token_file
+    kubeconfig(tmp_path, {"tokenFile": "/etc/hostname"})
+    with pytest.raises(AuthError, match="outside of the kubeconfig's folder"):
+        from_kubeconfig((tmp_path / "config",), "prod", own=False)
+    kubeconfig(tmp_path, {"tokenFile": "sub/token"})
+    assert from_kubeconfig((tmp_path / "config",), "prod", own=False).token_file == str(tmp_path / "sub/token")
+
+
+async def test_what_is_no_token_is_not_sent(tmp_path: Path) -> None:
+    file = kubeconfig(tmp_path, {"tokenFile": "token"})
+    seen: list[httpx.Request] = []
+    for text in ("", "two words", "two\nlines", "-----BEGIN KEY-----"):
+        (tmp_path / "token").write_text(text)
+        source = make_source(Kubernetes, {"context": "prod", "kubeconfig": str(file)})
+        with pytest.raises(AuthError, match="token holds no token"):
+            await source.poll(client_of(source, Server(), seen).factory)
+    assert seen == []
 
 
 def test_with_a_token_of_our_own_the_user_of_a_context_does_not_matter(tmp_path: Path) -> None:
