@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Mapping, Sequence
-from typing import Any
+from typing import Any, Literal
 
 import msgspec
 
@@ -150,6 +150,11 @@ class Pipeline(msgspec.Struct, frozen=True):
         return (self.source or "").lower() in DANGLING
 
 
+class Commit(msgspec.Struct, frozen=True):
+    id: str | None = None
+    title: str | None = None
+
+
 class Job(msgspec.Struct, frozen=True):
     name: str | None = None
     tag: bool | None = None
@@ -160,6 +165,7 @@ class Job(msgspec.Struct, frozen=True):
     web_url: str | None = None
     user: User | None = None
     pipeline: Pipeline | None = None
+    commit: Commit | None = None
 
 
 class Environment(msgspec.Struct, frozen=True):
@@ -190,10 +196,6 @@ class Deployment(msgspec.Struct, frozen=True):
     def place(self) -> str:
         """The name of its environment."""
         return (self.environment.name or "") if self.environment else ""
-
-
-class Commit(msgspec.Struct, frozen=True):
-    id: str | None = None
 
 
 class Links(msgspec.Struct, frozen=True):
@@ -284,9 +286,13 @@ def kind_of(source: str | None) -> str:
 
 
 def build_of(
-    source: Source[Any], project: Project, repo: str, pipeline: Pipeline, failed_jobs: Sequence[str] = ()
+    source: Source[Any], project: Project, repo: str, pipeline: Pipeline, failed_jobs: Sequence[Job] | None = None
 ) -> Build | None:
-    """A pipeline; None for one that GitLab leaves out of its branch's status."""
+    """A pipeline; None for one that GitLab leaves out of its branch's status.
+
+    One that waits for somebody counts as what its jobs have said so far: many a pipeline ends with a manual job that
+    nobody ever starts.  What its commit says is told with its jobs alone, so only of one in which any failed.
+    """
     if pipeline.is_dangling:
         return None
     state, ref = pipeline.state, pipeline.ref or ""
@@ -295,22 +301,30 @@ def build_of(
     merge_request = _MERGE_REQUEST.fullmatch(ref)
     finished_at = parse_time(pipeline.finished_at)
     ended_at = (finished_at or parse_time(pipeline.updated_at)) if state in FINISHED else None
-    kind = kind_of(pipeline.source)
+    kind, sha = kind_of(pipeline.source), pipeline.sha or ""
+    jobs = failed_jobs or ()
+    log = next((job.web_url for job in jobs if job.web_url), "")
+    subject = next((job.commit.title for job in jobs if job.commit and job.commit.title), "")
+    verdict: BuildState | Literal[""] = ""
+    if state == "blocked" and failed_jobs is not None:
+        verdict = "failed" if failed_jobs else "success"
     return Build(
         key=source.key("build", f"{repo}/-/pipelines/{need(pipeline.id, 'id')}"),
         source=source.name,
-        title=pipeline.name or kind,
+        title=": ".join(filter(None, (pipeline.name, subject))) or (f"commit {sha[:8]}" if sha else kind),
         state="warning" if warned else state,
+        verdict=verdict,
         raw_state=f"{pipeline.status}/{group}" if warned else pipeline.status or "",
-        reason=_reason(failed_jobs) or pipeline.yaml_errors or "" if state == "failed" else "",
+        reason=_reason(jobs) or (pipeline.yaml_errors or "" if state == "failed" else ""),
         pipeline=kind,
         run_number=pipeline.iid,
         branch="" if merge_request else ref,
         default_branch=project.default_branch or "",
-        revision=pipeline.sha or "",
+        revision=sha,
         change=merge_request[1] if merge_request else "",
         repository=repo,
         url=pipeline.web_url or "",
+        links={"log": log} if log else {},
         actor=_name(pipeline.user),
         trigger=pipeline.source or "",
         started_at=parse_time(pipeline.started_at) or parse_time(pipeline.created_at),
@@ -450,10 +464,11 @@ def incident_of_alert(source: Source[Any], repo: str, alert: Alert) -> Incident:
     )
 
 
-def _reason(jobs: Sequence[str]) -> str:
+def _reason(jobs: Sequence[Job]) -> str:
     """The jobs that failed, by name as far as that can be read at a glance."""
-    named = ", ".join(jobs[:_JOBS_NAMED])
-    more = len(jobs) - _JOBS_NAMED
+    names = list(dict.fromkeys(job.name for job in jobs if job.name))
+    named = ", ".join(names[:_JOBS_NAMED])
+    more = len(names) - _JOBS_NAMED
     return f"{named} and {more} more" if more > 0 else named
 
 

@@ -23,15 +23,15 @@ class GitLabOptions(SourceOptions, frozen=True, kw_only=True, forbid_unknown_fie
     groups: Annotated[
         tuple[str, ...], option("groups: all projects of them and their subgroups, at most 200 each")
     ] = ()
-    exclude: Annotated[tuple[str, ...], option("projects of the groups to leave out; * and ? match anything")] = ()
-    branches: Annotated[tuple[str, ...], option("only pipelines of these branches, read one by one")] = ()
+    exclude: Annotated[tuple[str, ...], option("projects of `groups` to leave out; * and ? match anything")] = ()
+    branches: Annotated[tuple[str, ...], option("only builds of these branches, read one by one")] = ()
     environments: Annotated[
         tuple[str, ...],
         option("only deployments to these environments; * and ? match anything; without it, all but review/*"),
     ] = ()
     labels: Annotated[tuple[str, ...], option("only tickets with all of these labels")] = ()
-    pipelines: Annotated[int, msgspec.Meta(ge=1, le=100), option("how many pipelines to read of each")] = 20
-    deployments: Annotated[int, msgspec.Meta(ge=1, le=100), option("how many deployments to read of each")] = 20
+    builds: Annotated[int, msgspec.Meta(ge=1, le=100), option("how many pipelines to read of each project")] = 20
+    deployments: Annotated[int, msgspec.Meta(ge=1, le=100), option("how many deployments to read of each project")] = 20
     alerts: Annotated[
         bool | None,
         option("alert management: true for groups too, and a fault where we may not read it; false: none"),

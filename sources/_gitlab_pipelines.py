@@ -1,7 +1,7 @@
 """What GitLab's list of pipelines leaves out: when each ran, who started it, whether it warned, what failed in it.
 
-That takes a request for each (two for one that failed), made for those that matter, and not again while nothing
-changed.
+That takes a request for each (two for one that failed or waits for somebody), made for those that matter, and not again
+while nothing changed.
 """
 
 from __future__ import annotations
@@ -20,14 +20,19 @@ from statusboard.api import BadAnswer, Clock, Http, NotFound, SourceError, parse
 
 #: What is older leaves the board as soon as it comes, unless it is the newest of its kind.
 DETAILS_FOR: Final = timedelta(days=2)
+#: So many are asked for in one poll of a list; the others in the next ones. At first there are twenty for each project.
+AT_ONCE: Final = 6
 
 
 class Seen(msgspec.Struct, frozen=True):
-    """A pipeline's details as last read, the jobs that made it fail, and what the list said of it then."""
+    """A pipeline's details as last read, what the list said of it then, and the jobs that made it fail.
+
+    The jobs are known of what has failed, and of what waits for somebody (``manual``), else they are None.
+    """
 
     row: Pipeline
     details: Pipeline
-    failed_jobs: tuple[str, ...] = ()
+    failed_jobs: tuple[Job, ...] | None = None
 
     def holds_for(self, row: Pipeline) -> bool:
         """Whether the list says nothing new.  While a pipeline runs, its ``updated_at`` moves with every job."""
@@ -36,22 +41,27 @@ class Seen(msgspec.Struct, frozen=True):
 
 
 class Details:
-    """The details of what is in each scope's window."""
+    """The details of what is in each scope's window.
+
+    ``wanting`` are the scopes that are to be read again, changed or not: not all their details have been asked for.
+    """
 
     def __init__(self, clock: Clock) -> None:
         self._clock = clock
         self._seen: dict[str, dict[int, Seen]] = {}
+        self.wanting: set[str] = set()
 
     async def of(
-        self, scope: str, project: str, rows: Sequence[Pipeline], http: Http
+        self, scope: str, project: str, rows: Sequence[Pipeline], default_branch: str, http: Http
     ) -> tuple[dict[int, Seen], SourceError | None]:
         """The details by id of those rows (newest first) that need them, and why some are missing.
 
         ``project`` is its path in the API.
         """
-        known, seen = self._seen.get(scope, {}), {}
+        known: dict[int, Seen] = self._seen.get(scope, {})
+        seen: dict[int, Seen] = {}
         lines: set[tuple[str, str]] = set()
-        ask: list[Pipeline] = []
+        ask: list[tuple[bool, bool, Pipeline]] = []  # what matters most has False in front
         for row in rows:
             if not row.id or row.is_dangling or row.id in seen:
                 continue
@@ -59,20 +69,28 @@ class Details:
             if before is not None and before.holds_for(row):
                 seen[row.id] = before
             elif row.line not in lines or self._is_recent(row):
-                ask.append(row)
+                is_older = row.line in lines and row.state in FINISHED
+                ask.append((row.ref != default_branch, is_older, row))
             if row.state in FINISHED:
                 lines.add(row.line)
         self._seen[scope] = seen
-        results = await asyncio.gather(*(read_details(project, row, http) for row in ask), return_exceptions=True)
-        error: SourceError | None = None
-        for result in results:
-            if isinstance(result, Seen):
-                seen[result.row.id or 0] = result
-            elif not isinstance(result, SourceError):
-                raise result
-            elif not isinstance(result, NotFound):  # which was deleted since the list was made
-                error = error or result
-        return seen, error
+        ask.sort(key=lambda entry: entry[:2])
+
+        async def look(row: Pipeline) -> SourceError | None:
+            try:
+                seen[row.id or 0] = await read_details(project, row, http)  # which stays when time is up for the others
+            except NotFound:  # it was deleted since the list was made
+                return None
+            except SourceError as exc:
+                return exc
+            return None
+
+        errors = await asyncio.gather(*(look(row) for _, _, row in ask[:AT_ONCE]))
+        if len(ask) > AT_ONCE:
+            self.wanting.add(scope)
+        else:
+            self.wanting.discard(scope)
+        return seen, next(filter(None, errors), None)
 
     def _is_recent(self, row: Pipeline) -> bool:
         created_at = parse_time(row.created_at)
@@ -85,9 +103,8 @@ async def read_details(project: str, row: Pipeline, http: Http) -> Seen:
     details = one(await http.get(path), Pipeline)
     if details.id != row.id:
         raise BadAnswer(f"pipeline {row.id}: the answer tells of another")
-    if details.state != "failed":
+    if details.state not in ("failed", "blocked"):
         return Seen(row=row, details=details)
     reply = await http.get(f"{path}/jobs", params={"scope[]": "failed", "per_page": 100})
     jobs = Rows("job", Job, reply.decode(list[Any])).good
-    names = dict.fromkeys(job.name for job in jobs if job.name and not job.allow_failure)
-    return Seen(row=row, details=details, failed_jobs=tuple(names))
+    return Seen(row=row, details=details, failed_jobs=tuple(job for job in jobs if not job.allow_failure))

@@ -70,6 +70,8 @@ GROUP_PAGES: Final = 2
 ISSUE_PAGES: Final = 10
 #: Environments whose newest deployment is looked for beyond the window.
 RARE_ENVIRONMENTS: Final = 20
+#: Headers (in lower case) that carry a credential, for who sets them under `headers`.
+CREDENTIALS: Final = frozenset({"authorization", "private-token", "job-token"})
 LASTING_TIERS: Final = frozenset({"production", "staging"})
 
 #: The kind of each part of a project or group.
@@ -96,7 +98,7 @@ class _Place(msgspec.Struct, frozen=True):
     @property
     def name(self) -> str:
         owner = f"{self.owner}/*" if self.grouped else self.owner
-        return f"{owner}{f'@{self.branch}' if self.branch else ''} {self.what}"
+        return f"{owner} {self.what}{f' on {self.branch}' if self.branch else ''}"
 
 
 class GitLab(Source[GitLabOptions]):
@@ -112,7 +114,7 @@ class GitLab(Source[GitLabOptions]):
         "a personal, group or project access token with the scope read_api and the role Reporter (Developer to read "
         "alerts); none for the builds, releases and issues of public projects"
     )
-    requests = (6, "project")
+    requests = (6, "project (of `groups` 3, and 2 for each group)")
     example = """\
 projects: [acme/checkout]   # or groups: [acme]
 token: "keyring:gitlab"
@@ -127,11 +129,15 @@ token: "keyring:gitlab"
 - Alerts (**Monitor > Alerts**) need the role Developer. Review apps (`review/*`) are left out unless `environments:`
   names them.
 - A token that may not see a project gets *404 Not Found* from GitLab, not *403*.
+- A pipeline that waits for a manual job is shown as blocked, and counts as what its jobs have said so far. GitLab does
+  not tell which schedule a pipeline is of: of several schedules on one branch the last pipeline counts.
 """
     verified = "documented"
 
     def __init__(self, options: GitLabOptions, context: Context) -> None:
         super().__init__(options, context)
+        headers = {name.lower() for name in options.headers}
+        self._has_credential = bool(options.token or options.password or headers & CREDENTIALS)
         self._named: dict[str, str] = {}  # by lower-case path: GitLab does not mind the case
         for project in options.projects:
             self._named.setdefault(project.lower(), project)
@@ -182,7 +188,7 @@ token: "keyring:gitlab"
         if not grouped:
             found += [_Place(what=what, path=path, owner=project) for what in ("tickets", "incidents")]
         alerts = self.options.alerts
-        if alerts or (alerts is None and self.options.token and project.lower() in self._named):
+        if alerts or (alerts is None and self._has_credential and project.lower() in self._named):
             found.append(_Place(what="alerts", path=path, owner=project))
         return found
 
@@ -265,9 +271,9 @@ token: "keyring:gitlab"
         project = await self._project(place.owner, place.path, http)
         if project.builds_access_level == "disabled":
             return scope.part((), notes=[f"{place.owner}: CI/CD is turned off"])
-        path, limit = f"{place.path}/pipelines", self.options.pipelines
+        path, limit = f"{place.path}/pipelines", self.options.builds
         params: dict[str, str | int] = {"per_page": limit, **({"ref": place.branch} if place.branch else {})}
-        reply = await http.get(path, params=params, conditional=True)
+        reply = await http.get(path, params=params, conditional=scope.name not in self._details.wanting)
         rows = Rows("pipeline", Pipeline, as_documented(reply, list[Pipeline], list[Any]))
         ids = [row.id for row in rows.good if row.id]
         if place.branch and not rows.good:
@@ -278,7 +284,8 @@ token: "keyring:gitlab"
             reply = await http.get(path, params={"ref": project.default_branch, "per_page": 50})
             rows.add(as_documented(reply, list[Pipeline], list[Any]))
         self._newest[scope.name] = max(ids, default=0)
-        seen, error = await self._details.of(scope.name, place.path, rows.good, http)
+        default_branch = project.default_branch or ""
+        seen, error = await self._details.of(scope.name, place.path, rows.good, default_branch, http)
         repo = project.path
 
         def convert(row: Pipeline) -> Item | None:
@@ -296,7 +303,7 @@ token: "keyring:gitlab"
     # -- releases ------------------------------------------------------------------------------------------------
 
     async def _read_deployments(self, scope: Scope, place: _Place, http: Http) -> Part:
-        if not self.options.token and not self.options.password:
+        if not self._has_credential:
             return scope.part((), notes=[f"{place.owner}: GitLab tells of deployments only with a token"])
         project = await self._project(place.owner, place.path, http)
         if project.environments_access_level == "disabled":

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 from datetime import UTC, datetime
 from typing import Any, ClassVar
@@ -12,10 +13,11 @@ import pytest
 
 from sources._gitlab import Issue, incident_of
 from sources.gitlab import GitLab
-from statusboard.errors import AuthError, BadAnswer, NotFound, ServerError, TooLarge
+from statusboard.current import order_of, slot_of
+from statusboard.errors import AuthError, BadAnswer, NotFound, ServerError, Timeout, TooLarge
 from statusboard.model import Build, Incident, Part, Release, Ticket
 from statusboard.source import Credentials, Source
-from statusboard.testing import Answer, Call, FakeHttp, SourceContract, make_source, read_all
+from statusboard.testing import Answer, Call, FakeHttp, FakeReply, SourceContract, make_source, read_all
 
 URL = "https://gitlab.example/git"
 REPO = "acme/checkout"
@@ -142,9 +144,10 @@ class Server:
         ]
         self.jobs = [
             {"name": "lint", "allow_failure": True},
-            {"name": "unit", "allow_failure": False},
+            {"name": "unit", "allow_failure": False, "web_url": f"{WEB}/-/jobs/81",
+             "commit": {"id": SHA, "title": "Fix the till"}},
             {"name": "e2e", "allow_failure": False},
-        ]
+        ]  # fmt: skip
         self.branches = ["main"]
         self.environments = [
             {"name": "production", "tier": "production"},
@@ -339,7 +342,7 @@ async def test_kinds_branches_and_alerts_narrow_what_is_read() -> None:
     async def names(**options: Any) -> list[str]:
         return [scope.name for scope in await gitlab(**options).scopes(FakeHttp(Server(), URL))]
 
-    assert await names(kinds=["build"], branches=["main", "v2"]) == [f"{REPO}@main builds", f"{REPO}@v2 builds"]
+    assert await names(kinds=["build"], branches=["main", "v2"]) == [f"{REPO} builds on main", f"{REPO} builds on v2"]
     assert await names(kinds=["incident"], alerts=False) == [f"{REPO} incidents"]
     assert await names(kinds=["incident"], token="") == [f"{REPO} incidents"]  # nobody is shown alerts without one
 
@@ -491,7 +494,7 @@ async def test_a_pipeline_is_a_build() -> None:
     assert await build(status="failed", name="Checkout") == Build(
         key="gitlab:build:acme/checkout/-/pipelines/51",
         source="gitlab",
-        title="Checkout",
+        title="Checkout: Fix the till",
         state="failed",
         raw_state="failed",
         reason="unit, e2e",
@@ -502,6 +505,7 @@ async def test_a_pipeline_is_a_build() -> None:
         revision=SHA,
         repository=REPO,
         url=f"{WEB}/-/pipelines/51",
+        links={"log": f"{WEB}/-/jobs/81"},
         actor="ann",
         trigger="push",
         started_at=at(2, 30),
@@ -534,6 +538,29 @@ async def test_states_of_pipelines(status: str | None, state: str) -> None:
     item = await build(status=status)
     assert item.state == state
     assert (item.ended_at is not None) == (state in ("success", "failed", "cancelled", "skipped"))
+
+
+async def test_a_pipeline_that_waits_for_somebody_counts_as_what_its_jobs_have_said() -> None:
+    server = Server()
+    server.pipelines = [pipeline(52, "manual"), pipeline(51, "failed", created_at="2026-01-01T02:00:00.000Z")]
+    server.pipelines[1]["started_at"] = server.pipelines[1]["created_at"]
+    server.jobs = [{"name": "lint", "allow_failure": True}]
+    waiting, failed = (await part_of(gitlab(kinds=["build"]), FakeHttp(server, URL), "builds")).items
+    assert isinstance(waiting, Build)
+    assert (waiting.state, waiting.verdict, waiting.reason) == ("blocked", "success", "")
+    assert slot_of(waiting) == slot_of(failed)
+    assert order_of(waiting) > order_of(failed)
+    server.jobs.append({"name": "unit", "allow_failure": False})
+    waiting, failed = (await part_of(gitlab(kinds=["build"]), FakeHttp(server, URL), "builds")).items
+    assert isinstance(waiting, Build)
+    assert (waiting.state, waiting.verdict, waiting.reason) == ("blocked", "failed", "unit")
+
+
+async def test_a_title_says_which_commit_where_nothing_says_more() -> None:
+    assert (await build()).title == "commit b3d0c2f4"
+    assert (await build(status="failed")).title == "Fix the till"
+    assert (await build(name="Nightly checks")).title == "Nightly checks"
+    assert (await build(sha=None, source="schedule")).title == "schedule"
 
 
 async def test_failures_that_are_allowed_are_a_warning() -> None:
@@ -643,6 +670,44 @@ async def test_old_pipelines_that_are_not_the_newest_of_their_branch_need_no_det
     assert not newest.approximate
 
 
+async def test_details_are_asked_for_a_few_at_a_time_those_that_matter_first() -> None:
+    server = Server()
+    server.pipelines = [pipeline(n, ref=f"feature{n}") for n in range(79, 71, -1)] + [pipeline(n) for n in (71, 70)]
+
+    def vendor(call: Call) -> Answer:
+        if not call.path.endswith("/pipelines"):
+            return server(call)
+        if call.headers.get("if-none-match"):
+            return Answer(status=304)
+        return msgspec.structs.replace(server(call), headers={"etag": 'W/"1"'})
+
+    source, http = gitlab(kinds=["build"]), FakeHttp(vendor, URL)
+    await part_of(source, http, "builds")
+    assert sorted(asked(http, *(f"/{n}" for n in range(70, 80)))) == [
+        f"pipelines/{n}" for n in (70, 71, 76, 77, 78, 79)
+    ]
+    part = await part_of(source, http, "builds")
+    assert len(asked(http, *(f"/{n}" for n in range(70, 80)))) == 10
+    assert not any(item.approximate for item in part.items)
+    assert (await part_of(source, http, "builds")).unchanged
+
+
+async def test_details_that_came_in_time_are_kept_where_others_did_not() -> None:
+    class Slow(FakeHttp):
+        async def get(self, url: str, **more: Any) -> FakeReply:
+            reply = await super().get(url, **more)
+            if url.endswith("/pipelines/51"):
+                await asyncio.sleep(60)
+            return reply
+
+    source, http = gitlab(kinds=["build"]), Slow(Server(), URL)
+    snapshot = await source.poll(lambda scope: http, timeout=0.05)
+    assert isinstance(snapshot.parts[0].error, Timeout)
+    quick = FakeHttp(Server(), URL)
+    await part_of(source, quick, "builds")
+    assert asked(quick, "/50", "/51", "/52") == ["pipelines/51"]
+
+
 async def test_details_that_cannot_be_read_cost_no_item() -> None:
     server = Server()
     server.failing["pipelines/51"] = 500
@@ -670,7 +735,7 @@ async def test_the_project_is_asked_for_once_an_hour() -> None:
 
 async def test_after_a_gap_the_default_branch_is_read_further_back() -> None:
     server = Server()
-    source, http = gitlab(kinds=["build"], pipelines=3), FakeHttp(server, URL)
+    source, http = gitlab(kinds=["build"], builds=3), FakeHttp(server, URL)
     lists = lambda: [call.param("ref") for call in http.calls if call.path.endswith("/pipelines")]  # noqa: E731
     await read_all(source, http)
     await read_all(source, http)
@@ -689,16 +754,16 @@ async def test_only_pipelines_of_the_branches_that_are_asked_for() -> None:
                 return Answer.of([{k: v for k, v in row.items() if k not in DETAILS} for row in self.pipelines])
             return super().below(path, call)
 
-    part = await part_of(gitlab(kinds=["build"], branches=["main"]), FakeHttp(Newer(), URL), "builds")
+    part = await part_of(gitlab(kinds=["build"], branches=["main"]), FakeHttp(Newer(), URL), "on main")
     assert [item.state for item in part.items] == ["running", "failed"]
 
 
 async def test_a_branch_that_does_not_exist_is_a_fault() -> None:
     with pytest.raises(NotFound):
-        await part_of(gitlab(kinds=["build"], branches=["mian"]), FakeHttp(Server(), URL), "builds")
+        await part_of(gitlab(kinds=["build"], branches=["mian"]), FakeHttp(Server(), URL), "on mian")
     server = Server()
     server.branches.append("new")
-    part = await part_of(gitlab(kinds=["build"], branches=["new"]), FakeHttp(server, URL), "builds")
+    part = await part_of(gitlab(kinds=["build"], branches=["new"]), FakeHttp(server, URL), "on new")
     assert part.items == ()
 
 
@@ -834,6 +899,8 @@ async def test_without_a_token_deployments_are_not_told_of() -> None:
     part = await part_of(gitlab(token=""), http, "deployments")
     assert part.notes == (f"{REPO}: GitLab tells of deployments only with a token",)
     assert asked(http, "deployments") == []
+    signed = gitlab(token="", headers={"Private-Token": "env:TOKEN"})
+    assert len((await part_of(signed, http, "deployments")).items) == 3
 
 
 async def test_published_releases() -> None:
