@@ -229,7 +229,7 @@ def _fault(group: Group, rule: Rule, now: datetime, late: float) -> str:
         return clean(_FAULTS[health].format(clean(said or "not said", 200)), 250)
     evaluated_at = parse_time(rule.last_evaluation)
     if evaluated_at is None:
-        # Who does not say whether a rule is paused (Grafana, before 11) tells no new rule from a paused one.
+        # Who does not say whether a rule is paused (Grafana, before 12) tells no new rule from a paused one.
         return _FAULTS["new"] if rule.is_paused is False else ""
     if late and (now - evaluated_at).total_seconds() > late + (group.interval or 0.0):
         return f"it was evaluated last at {evaluated_at:%Y-%m-%d %H:%M:%S} UTC"
