@@ -19,7 +19,7 @@ from collections.abc import Mapping, Sequence
 from datetime import timedelta
 from functools import partial
 from typing import Annotated, Any, Final
-from urllib.parse import quote
+from urllib.parse import parse_qs, quote, urlsplit
 
 import msgspec
 
@@ -27,6 +27,7 @@ from sources._sentry import Deploy, Issue, Version, deployment_of, incident_of, 
 from sources._shared.answers import one
 from sources._shared.rows import Rows, need
 from statusboard.api import (
+    BadAnswer,
     Context,
     Duration,
     Http,
@@ -40,6 +41,7 @@ from statusboard.api import (
     Reply,
     Scope,
     Source,
+    SourceError,
     SourceOptions,
     TooLarge,
     option,
@@ -183,7 +185,7 @@ query: "is:unresolved issue.priority:high"
                 fault = TooLarge(f"more than {ISSUE_PAGES * PAGE} issues; narrow them by `query` or `period`")
                 part = rows.part(scope, self._seen)
                 return msgspec.structs.replace(part, error=part.error or fault)
-            reply = await http.get(reply.next_url)
+            reply = await http.get(f"{self._path}/issues/", params={**params, "cursor": _cursor_of(reply)})
         return rows.part(scope, self._seen)
 
     def _seen(self, issue: Issue) -> Incident | None:
@@ -204,25 +206,31 @@ query: "is:unresolved issue.priority:high"
         rows = Rows("release", Version, reply.decode(list[Any])[: self.options.releases])
         known, self._deploys[scope.data] = self._deploys.get(scope.data, {}), {}
         part = rows.part(scope, lambda row: publication_of(self, row, self._page(row)))
+        fault: SourceError | None = None
         for row in rows.good:
-            deploys = Rows("deploy", Deploy, await self._deploys_of(row, scope.data, known, http))
+            deploys = Rows("deploy", Deploy, _last_deploy(row))
+            if fault is None:
+                try:
+                    deploys = Rows("deploy", Deploy, await self._deploys_of(row, scope.data, known, http))
+                except SourceError as exc:
+                    fault = exc  # of the others the last ones will do as well, until the next poll
             more = deploys.part(scope, partial(self._deployment, row))
             part = msgspec.structs.replace(part, items=part.items + more.items, error=part.error or more.error)
         once = {item.key: item for item in part.items}  # a release may be in the list twice
-        return msgspec.structs.replace(part, items=tuple(once.values()))
+        return msgspec.structs.replace(part, items=tuple(once.values()), error=part.error or fault)
 
     async def _deploys_of(self, row: Version, project: str, known: Mapping[str, _Deploys], http: Http) -> list[Any]:
         """The deploys of a release, asked for where there are more than the last one."""
-        last = [] if row.last_deploy is None else [row.last_deploy]
+        last = _last_deploy(row)
         if not row.version or len(row.version) > LONGEST_VERSION or (row.deploy_count or 0) <= len(last):
-            return msgspec.to_builtins(last)  # type: ignore[no-any-return]
+            return last
         before, newest = known.get(row.version), row.last_deploy.id if row.last_deploy else None
         if before is None or (before.count, before.newest) != (row.deploy_count, newest):
             try:
                 reply = await http.get(f"{self._path}/releases/{quote(row.version, safe='')}/deploys/")
                 rows = reply.decode(list[Any])
             except NotFound:  # deleted since, or a version that no path can hold
-                rows = msgspec.to_builtins(last)
+                rows = last
             before = _Deploys(count=row.deploy_count, newest=newest, rows=rows)
         self._deploys[project][row.version] = before
         return before.rows
@@ -232,3 +240,16 @@ query: "is:unresolved issue.priority:high"
 
     def _page(self, row: Version) -> str:
         return page_of(self.options.url or self.default_url, self.options.organization, need(row.version, "version"))
+
+
+def _last_deploy(row: Version) -> list[Any]:
+    """What the list of releases tells of a release's deploys."""
+    return [] if row.last_deploy is None else [msgspec.to_builtins(row.last_deploy)]
+
+
+def _cursor_of(reply: Reply) -> str:
+    """Where the next page begins.  Its address is not followed: its host may be another one of Sentry's."""
+    cursor = parse_qs(urlsplit(reply.next_url).query).get("cursor")
+    if not cursor:
+        raise BadAnswer("a page of issues names a next one without a cursor")
+    return cursor[0]

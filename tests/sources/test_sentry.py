@@ -11,7 +11,7 @@ import pytest
 
 from sources.sentry import Sentry
 from statusboard.client import ClientPool
-from statusboard.errors import BadAnswer, NotFound, TooLarge
+from statusboard.errors import BadAnswer, NotFound, ServerError, TooLarge
 from statusboard.model import Incident, Part, Release
 from statusboard.source import LookupUnsupported, Source
 from statusboard.testing import Answer, Call, FakeHttp, SourceContract, make_source, read_all
@@ -281,6 +281,21 @@ async def test_pages() -> None:
     assert len(await incidents(server)) == 250
 
 
+async def test_pages_that_are_said_to_be_at_another_host() -> None:
+    """A region's server answers for sentry.io, and may name itself; the token is for the host of the config."""
+    server, hosts = Server(), set[str]()
+    server.issues = [issue(number) for number in range(1, 151)]
+
+    def vendor(call: Call) -> Answer:
+        hosts.add(httpx.URL(call.url).host)
+        answer = server(call)
+        link = answer.headers.get("link", "").replace(API, "https://us.sentry.io")
+        return msgspec.structs.replace(answer, headers={**answer.headers, "link": link})
+
+    (part,) = await poll(sentry(kinds=["incident"]), vendor)
+    assert (len(part.items), part.error, hosts) == (150, None, {"sentry.io"})
+
+
 async def test_no_page_is_read_of_what_is_quiet() -> None:
     server = Server()
     quiet = {"lastSeen": "2025-12-31T00:00:00Z"}
@@ -432,6 +447,25 @@ async def test_deploys_are_asked_for_where_the_list_does_not_tell() -> None:
     server.releases[0] = release("web@1.2", *server.deploys["web@1.2"])
     found = await releases(source, http)
     assert [r.environment for r in found if r.version == "web@1.2"] == ["", "staging", "production", "emea"]
+
+
+async def test_deploys_that_cannot_be_read_cost_no_release() -> None:
+    server = Server()
+    server.deploys["web@1.1"] = [deploy(1, "staging"), deploy(2, "production")]
+    server.releases.append(release("web@1.1", *server.deploys["web@1.1"]))
+    asked: list[str] = []
+
+    def vendor(call: Call) -> Answer:
+        asked.append(call.path)
+        return Answer(status=500) if call.path.endswith("/deploys/") else server(call)
+
+    (part,) = (await read_all(sentry(kinds=["release"]), FakeHttp(vendor, API))).parts
+    assert isinstance(part.error, ServerError)
+    assert [item.key for item in part.items if item.environment] == [
+        "sentry:release:deploy/6",
+        "sentry:release:deploy/2",
+    ]
+    assert sum(path.endswith("/deploys/") for path in asked) == 1
 
 
 async def test_a_version_that_no_path_can_hold() -> None:
