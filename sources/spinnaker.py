@@ -28,6 +28,7 @@ from statusboard.api import (
     Release,
     Scope,
     Source,
+    SourceError,
     SourceOptions,
     clean,
     option,
@@ -55,6 +56,14 @@ class SpinnakerOptions(SourceOptions, frozen=True, kw_only=True, forbid_unknown_
         deck = urlsplit(self.ui_url)
         if self.ui_url and (deck.scheme not in ("http", "https") or not deck.netloc):
             raise ValueError("`ui_url` must be an address, such as https://spinnaker.example")
+
+
+class _Places(msgspec.Struct, frozen=True):
+    """Where the pipelines of an application deploy to, by their ids, when that was asked for, and why in vain."""
+
+    known: Mapping[str, Place]
+    at: float
+    fault: SourceError | None = None
 
 
 class Spinnaker(Source[SpinnakerOptions]):
@@ -86,7 +95,7 @@ ui_url: https://spinnaker.example
 
     def __init__(self, options: SpinnakerOptions, context: Context) -> None:
         super().__init__(options, context)
-        self._places: dict[str, tuple[Mapping[str, Place], float]] = {}
+        self._places: dict[str, _Places] = {}
 
     async def scopes(self, http: Http) -> Sequence[Scope]:
         return [
@@ -103,8 +112,11 @@ ui_url: https://spinnaker.example
             # Else an application with a slip in its name would look as one that never deployed.
             await http.get(f"/applications/{quote(application, safe='')}", params={"expand": "false"})
         places = await self._places_of(application, rows.good, http)
-        part = rows.part(scope, lambda row: self._release(application, places, row))
-        names = {row.name or "" for row in rows.good} | {place.pipeline for place in places.values()}
+        part = rows.part(scope, lambda row: self._release(application, places.known, row))
+        # Those known before will do; without any, nothing says what went to production.
+        if places.fault and not places.known:
+            return msgspec.structs.replace(part, error=part.error or places.fault)
+        names = {row.name or "" for row in rows.good} | {place.pipeline for place in places.known.values()}
         missing = [w for w in self.options.pipelines if not any(fnmatchcase(name, w) for name in names)]
         if not missing or part.error:
             return part
@@ -114,7 +126,7 @@ ui_url: https://spinnaker.example
     async def lookup(self, kind: ItemKind, remote_id: str, http: Http) -> Item | None:
         application, _, number = remote_id.rpartition("/")
         row = (await http.get(f"/pipelines/{quote(number, safe='')}")).decode(Execution)
-        return self._release(application, await self._places_of(application, [row], http), row)
+        return self._release(application, (await self._places_of(application, [row], http)).known, row)
 
     def _release(self, application: str, places: Mapping[str, Place], row: Execution) -> Release | None:
         if self.options.pipelines and not any(fnmatchcase(row.name or "", name) for name in self.options.pipelines):
@@ -123,13 +135,17 @@ ui_url: https://spinnaker.example
         place = places.get(row.pipeline_config_id or "")
         return release_of(self, page if self.options.ui_url else "", application, place, row)
 
-    async def _places_of(self, application: str, rows: Sequence[Execution], http: Http) -> Mapping[str, Place]:
-        """Where the pipelines of an application deploy to, by their ids."""
-        known, read_at = self._places.get(application, ({}, float("-inf")))
+    async def _places_of(self, application: str, rows: Sequence[Execution], http: Http) -> _Places:
+        """Where the pipelines of an application deploy to."""
+        places = self._places.get(application, _Places({}, float("-inf")))
         now = self.clock.monotonic()
-        complete = all(row.pipeline_config_id in known for row in rows if row.pipeline_config_id)
-        if now - read_at >= (CONFIGS_KEPT if complete else CONFIGS_RENEWED):
-            reply = await http.get(f"/applications/{quote(application, safe='')}/pipelineConfigs")
-            known = places_of(Rows("pipeline", PipelineConfig, reply.decode(list[Any])).good)
-            self._places[application] = known, now
-        return known
+        complete = all(row.pipeline_config_id in places.known for row in rows if row.pipeline_config_id)
+        if now - places.at >= (CONFIGS_KEPT if complete and not places.fault else CONFIGS_RENEWED):
+            try:
+                reply = await http.get(f"/applications/{quote(application, safe='')}/pipelineConfigs")
+                known = places_of(Rows("pipeline", PipelineConfig, reply.decode(list[Any])).good)
+                places = _Places(known, now)
+            except SourceError as exc:
+                places = _Places(places.known, now, exc)
+            self._places[application] = places
+        return places

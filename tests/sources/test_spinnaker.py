@@ -11,7 +11,7 @@ import pytest
 
 from sources.spinnaker import Spinnaker
 from statusboard.current import slot_of
-from statusboard.errors import AuthError, BadAnswer, NotFound
+from statusboard.errors import AuthError, BadAnswer, NotFound, ServerError
 from statusboard.model import Release
 from statusboard.source import Source
 from statusboard.testing import Answer, Call, FakeHttp, SourceContract, make_source, read_all, read_one
@@ -254,6 +254,26 @@ async def test_configurations_are_read_hourly_and_sooner_for_a_new_pipeline() ->
     assert await read_after(0) == ["pipelines", "pipelineConfigs"]
     assert await read_after(200) == ["pipelines"]
     assert await read_after(200) == ["pipelines", "pipelineConfigs"]
+
+
+async def test_configurations_that_cannot_be_read_cost_no_release() -> None:
+    server = Server()
+
+    def vendor(call: Call) -> Answer:
+        return Answer(status=500) if call.path.endswith("/pipelineConfigs") else server(call)
+
+    source, http = spinnaker(), FakeHttp(vendor, URL)
+    (part,) = (await read_all(source, http)).parts
+    assert isinstance(part.error, ServerError)
+    assert {item.environment for item in part.items} == {""}
+    await read_all(source, http)
+    assert sum(call.path.endswith("/pipelineConfigs") for call in http.calls) == 1  # it is not asked at every poll
+    http.handler = server
+    source.clock.advance(301)  # type: ignore[attr-defined]
+    before = await read_one(source, http)
+    http.handler = vendor
+    source.clock.advance(3601)  # type: ignore[attr-defined]
+    assert (await read_one(source, http)).items == before.items  # what was known stays
 
 
 # -- what is read ------------------------------------------------------------------------------------------------------
