@@ -116,9 +116,12 @@ def sync_incident_of(source: Source[Any], root: str, app: Application, before: I
             title=f"{app.name}: sync failed" if says == "open" else f"{app.name}: how its sync went is unknown",
             state=says,
             raw_state=state.phase or "",
-            reason="",
-            description=state.message or "",
-            started_at=parse_time(state.finished_at) or parse_time(state.started_at),
+            reason=state.message or "",
+            description="",
+            # What fails again and again has failed since the first time.
+            started_at=(before.started_at if before is not None and before.state == says else None)
+            or parse_time(state.finished_at)
+            or parse_time(state.started_at),
         )
     if app.is_compared or meaning(HEALTH_INCIDENTS, app.health.status) == "unknown":
         return None

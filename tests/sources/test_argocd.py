@@ -341,7 +341,7 @@ async def test_what_was_never_synced_or_is_on_its_way_is_missing_without_alarm()
 async def test_a_failed_sync_is_an_incident() -> None:
     (incident,) = await items("incident", app("checkout", operationState=operation("Failed", 50)))
     assert (incident.key, incident.state) == ("argocd:incident:argocd/checkout/sync", "open")
-    assert (incident.title, incident.description) == ("checkout: sync failed", "the sync is Failed")
+    assert (incident.title, incident.reason) == ("checkout: sync failed", "the sync is Failed")
     assert incident.started_at == datetime(2026, 1, 2, 2, 51, tzinfo=UTC)
     (incident,) = await items("incident", app("checkout", operationState=operation("Paused")))
     assert incident.state == "unknown"
@@ -353,6 +353,8 @@ async def test_a_failed_sync_is_not_over_while_it_is_tried_again() -> None:
     failed = (await part_of(server, "incident", source)).items
     server.apps = [app("checkout", operationState=operation("Running", 50))]
     assert (await part_of(server, "incident", source)).items == failed
+    server.apps = [app("checkout", operationState=operation("Failed", 50))]
+    assert (await part_of(server, "incident", source)).items == failed  # since the first time
     server.apps = [app("checkout", operationState=operation("Succeeded", 50))]
     assert (await part_of(server, "incident", source)).items == ()
 
