@@ -326,11 +326,16 @@ def _build(fields: Mapping[str, str], common: dict[str, Any], old: Item | None) 
         **common,
         pipeline=fields["pipeline"] or fields["title"],
         run_number=int(fields["number"]) if fields["number"].isdecimal() and len(fields["number"]) < 16 else None,
-        branch=fields["branch"] or (before.branch if before else ""),
-        default_branch=fields["default_branch"] or (before.default_branch if before else ""),
+        branch=_branch(fields["branch"]) or (before.branch if before else ""),
+        default_branch=_branch(fields["default_branch"]) or (before.default_branch if before else ""),
         change=fields["change"] or (before.change if before else ""),
         revision=fields["revision"] or (before.revision if before else ""),
     )
+
+
+def _branch(name: str) -> str:
+    """The branch's own name: CI servers write it in full as well (Jenkins' GIT_BRANCH is ``origin/main``)."""
+    return name.removeprefix("refs/heads/").removeprefix("refs/remotes/").removeprefix("origin/")
 
 
 def _incident(fields: Mapping[str, str], common: dict[str, Any], old: Item | None) -> Item:

@@ -10,6 +10,7 @@ import pytest
 
 from sources._shared.lines import ON_ITS_WAY, STATES, Lines, entry_of
 from sources.deploy_log import DeployLog
+from statusboard.current import is_failing
 from statusboard.errors import BadAnswer
 from statusboard.model import STATES as MODEL_STATES
 from statusboard.model import Build, Incident, Item, Ticket
@@ -32,6 +33,13 @@ def at(second: int) -> datetime:
 
 def when(second: int) -> str:
     return f"2026-01-02T03:04:{second:02}Z"
+
+
+@pytest.mark.parametrize("branch", ["main", "refs/heads/main", "origin/main", "refs/remotes/origin/main"])
+def test_a_branch_by_any_of_its_names_is_the_default_one(branch: str) -> None:
+    """Else a failed build of it would not count as failing."""
+    (item,) = told({"kind": "build", "pipeline": "unit", "state": "failed", "ref": branch, "default_branch": "main"})
+    assert is_failing(item)
 
 
 def test_a_build() -> None:
