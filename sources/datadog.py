@@ -122,7 +122,7 @@ class Datadog(Source[DatadogOptions]):
         "an API key, and an application key with the scopes monitors_read, monitors_downtime (for downtimes) "
         "and incident_read (for incidents)"
     )
-    requests = (1, "500 monitors")
+    requests = (1, "500 monitors (1 more for downtimes while something alerts)")
     example = """\
 site: datadoghq.eu
 token: "keyring:datadog-api"

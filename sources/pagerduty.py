@@ -234,13 +234,17 @@ services: [Checkout, Ledger]
                 pass  # it may be a name in capitals
             else:
                 return name
-        reply = await http.get(f"/{what}", params={"query": name, "limit": PAGE})
-        listed = reply.decode(dict[str, Any]).get(what)
-        if not isinstance(listed, list):
-            raise BadAnswer(f"a list of {what} was asked for, and none came")
-        for row in Rows(what, Reference, listed).good:
-            if row.id and name.casefold() in ((row.name or "").casefold(), (row.summary or "").casefold()):
-                return row.id
+        for page in range(PAGES):  # others may have this name in theirs
+            params = {"query": name, "limit": PAGE, "offset": page * PAGE}
+            answer = (await http.get(f"/{what}", params=params)).decode(dict[str, Any])
+            listed = answer.get(what)
+            if not isinstance(listed, list):
+                raise BadAnswer(f"a list of {what} was asked for, and none came")
+            for row in Rows(what, Reference, listed).good:
+                if row.id and name.casefold() in ((row.name or "").casefold(), (row.summary or "").casefold()):
+                    return row.id
+            if answer.get("more") is not True:
+                break
         return ""
 
     # -- on call -------------------------------------------------------------------------------------------------

@@ -241,6 +241,14 @@ async def test_what_has_left_the_list_is_read_by_its_id() -> None:
         await source.lookup("incident", "Q99", FakeHttp(server, API))
 
 
+async def test_a_name_that_many_others_hold() -> None:
+    server = Server()
+    server.services = [reference(f"POTHER{n}", f"A{n} Checkout") for n in range(120)] + [CHECKOUT]
+    http = FakeHttp(server, API)
+    await read_one(make_source(PagerDuty, {"services": ["checkout"]}), http)
+    assert calls(http, "/incidents")[0].query["service_ids[]"] == ["PSVC001"]
+
+
 async def test_of_many_that_end_at_once_the_list_tells() -> None:
     server = Server()
     server.incidents = [incident(n) for n in range(300)]
