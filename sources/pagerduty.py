@@ -235,7 +235,7 @@ services: [Checkout, Ledger]
             else:
                 return name
         for page in range(PAGES):  # others may have this name in theirs
-            params = {"query": name, "limit": PAGE, "offset": page * PAGE}
+            params: dict[str, Any] = {"query": name, "limit": PAGE, "offset": page * PAGE}
             answer = (await http.get(f"/{what}", params=params)).decode(dict[str, Any])
             listed = answer.get(what)
             if not isinstance(listed, list):
