@@ -136,7 +136,7 @@ class Memory:
         self._next[name] = known if told.early else [newest, *before]
         if resource == "helmreleases":
             before = [release_of(place, resource, thing, told) for told in past_of(thing)]
-        return [newest, *before] if resource in REMEMBERED or resource == "helmreleases" else [newest]
+        return [newest, *before]
 
 
 def _rollout(thing: Object) -> tuple[str, str]:
