@@ -112,6 +112,15 @@ def job_line(job: Job, rows: Sequence[BuildRow], default_branch: str) -> Line:
     )
 
 
+def tells(line: Line, row: BuildRow) -> bool:
+    """Whether a build says how its job stands: it has a verdict, and is of what counts in the job."""
+    if row.building is not False or meaning(RESULTS, row.result) in ("cancelled", "skipped"):
+        return False
+    if line.of_branch:
+        return True
+    return not _requested(row.told()) and (not line.default_branch or _branch(row) in ("", line.default_branch))
+
+
 def build_of(source: Source[Any], job: Job, line: Line, row: BuildRow, parameters: Sequence[str]) -> Build:
     """A build of a job."""
     state = "running" if row.building else meaning(RESULTS, row.result) if row.building is False else "unknown"
@@ -134,7 +143,7 @@ def build_of(source: Source[Any], job: Job, line: Line, row: BuildRow, parameter
     return Build(
         key=source.key("build", remote_id(f"{job.full_name}#{number}")),
         source=source.name,
-        title=": ".join(filter(None, (line.pipeline, line.subject, named))),
+        title=": ".join(filter(None, (line.subject, named))) or line.pipeline,
         description=_TAG.sub(" ", row.description or "").strip(),
         state=state,
         raw_state="building" if row.building else row.result or "",
@@ -169,7 +178,7 @@ def waiting_of(source: Source[Any], job: Job, line: Line, item: QueueItem) -> Bu
     return Build(
         key=source.key("build", f"queue/{need(item.id, 'queue id')}"),
         source=source.name,
-        title=": ".join(filter(None, (line.pipeline, line.subject))),
+        title=line.subject or line.pipeline,
         state="queued",
         raw_state=word,
         reason=why,

@@ -5,8 +5,9 @@ The branches of its multibranch projects come with it, unless it has folders of 
 is asked for every five minutes.
 
 An answer is the whole of its jobs, so the parts are complete: what Jenkins itself has thrown away, and the builds of
-jobs that are gone or disabled, leave the board with them.  A running build that newer ones have pushed out is read by
-itself until it ends.
+jobs that are gone or disabled, leave the board with them.  Two things are not lost with them: a running build that
+newer ones have pushed out is read by itself until it ends, and a job stands as its last build with a verdict says, also
+when only running and aborted ones (or of other branches) have come since.
 
 What Jenkins' words mean is in `sources._jenkins`.  Docs: jenkins.io/doc/book/using/remote-access-api; ``tree`` and its
 ranges in jenkinsci/stapler, NamedPathPruner (from the first, up to but without the second).
@@ -21,7 +22,7 @@ from typing import Annotated, Any, Final
 
 import msgspec
 
-from sources._jenkins import Line, branch_line, build_of, job_line, primary_branch, waiting_of
+from sources._jenkins import Line, branch_line, build_of, job_line, primary_branch, tells, waiting_of
 from sources._jenkins_folders import NODES, Folders, Listing, Target, full_name, path_of, shown, sort_in
 from sources._jenkins_rows import BuildRow, Job, is_multibranch
 from sources._shared.rows import Rows, need
@@ -34,6 +35,7 @@ from statusboard.api import (
     Item,
     NotFound,
     Part,
+    Reach,
     Scope,
     Source,
     SourceError,
@@ -48,8 +50,10 @@ FOLDERS_KEPT: Final = 300.0
 MOST_FOLDERS: Final = 200
 #: Jobs at a time, before others get their turn.
 SLICE: Final = 50
-#: Running builds behind newer ones that one poll reads by themselves.
+#: Running builds behind newer ones, and jobs without a verdict among the newest, that one poll looks at by themselves.
 MOST_LOOKS: Final = 20
+#: Jenkins tells of no more builds than these without reading all of a job's.
+LOOK_BACK: Final = 100
 
 _CAUSES: Final = "causes[shortDescription,userId,userName,upstreamProject,upstreamBuild]"
 _BUILD: Final = (
@@ -133,6 +137,7 @@ class Jenkins(Source[JenkinsOptions]):
         self._folders: dict[str, Folders] = {}
         self._folders_at = float("-inf")
         self._running: dict[str, set[tuple[str, int]]] = {}
+        self._standing: dict[str, dict[str, BuildRow | None]] = {}
 
     def sign(self, credentials: Credentials) -> Mapping[str, str]:
         secret = credentials.token or credentials.password
@@ -163,11 +168,14 @@ class Jenkins(Source[JenkinsOptions]):
             reads[name] = _read_of(*job)
             parts.append(self._builds(scope, reads[name], reads[name].builds))
         parts += await self._pushed_out(scope, reads, http)
+        behind, all_known = await self._behind(scope, reads, http)
+        parts += behind
         items: dict[str, Item] = {}
         for item in (item for part in parts for item in part.items):
             items.setdefault(item.key, item)
         error = next((part.error for part in parts if part.error), None)
-        return msgspec.structs.replace(scope.part(items.values()), error=error)
+        reach: Reach = "complete" if all_known else "window"
+        return msgspec.structs.replace(scope.part(items.values(), reach=reach), error=error)
 
     # -- folders -------------------------------------------------------------------------------------------------
 
@@ -271,6 +279,36 @@ class Jenkins(Source[JenkinsOptions]):
         self._running[scope.name] = {(name, row.number) for name, row in rows if row.building and row.number}
         return [self._builds(scope, one, builds) for one, builds in read]
 
+    async def _behind(self, scope: Scope, reads: Mapping[str, Read], http: Http) -> tuple[list[Part], bool]:
+        """The last builds with a verdict of those jobs whose newest builds have none; and whether all were looked for.
+
+        Without them a failure would be gone from the board as soon as somebody aborts enough builds after it.
+        """
+        known = self._standing.get(scope.name, {})
+        standing: dict[str, BuildRow | None] = {}
+        parts: list[Part] = []
+        looks = 0
+        for name, read in reads.items():
+            row = _standing(read.line, read.builds.good)
+            if row is None and len(read.job.builds or ()) >= self.options.builds:
+                if name not in known:
+                    looks += 1
+                    if looks > MOST_LOOKS:
+                        continue
+                    known[name] = _standing(read.line, await self._older(name, http))
+                if (row := known[name]) is not None:
+                    rows = Rows("build", BuildRow)
+                    rows.good.append(row)
+                    parts.append(self._builds(scope, read, rows))
+            standing[name] = row
+        self._standing[scope.name] = standing
+        return parts, looks <= MOST_LOOKS
+
+    async def _older(self, name: str, http: Http) -> list[BuildRow]:
+        tree = f"builds[{self._build}]{{{self.options.builds},{LOOK_BACK}}}"
+        job = (await http.get(f"{path_of(name)}/api/json", params={"tree": tree})).decode(Job)
+        return Rows("build", BuildRow, job.builds or ()).good
+
     async def _one(self, name: str, number: int, http: Http) -> Rows[BuildRow]:
         """That build; none where it is gone."""
         try:
@@ -278,6 +316,11 @@ class Jenkins(Source[JenkinsOptions]):
         except NotFound:
             return Rows("build", BuildRow)
         return Rows("build", BuildRow, [reply.decode(dict[str, Any])])
+
+
+def _standing(line: Line, rows: Sequence[BuildRow]) -> BuildRow | None:
+    """The newest of these builds that says how its job stands."""
+    return max((row for row in rows if tells(line, row)), key=lambda row: row.number or 0, default=None)
 
 
 def _read_of(project: str, default: str, job: Job) -> Read:

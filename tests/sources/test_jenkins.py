@@ -271,7 +271,7 @@ async def test_what_was_started_by_another_build() -> None:
 
 
 async def test_a_build_with_a_name_of_its_own() -> None:
-    assert (await one(build(1, displayName="1.4.2 to eu"))).title == "till: 1.4.2 to eu"
+    assert (await one(build(1, displayName="1.4.2 to eu"))).title == "1.4.2 to eu"
 
 
 async def test_parameters_are_asked_for_and_shown_by_name_only() -> None:
@@ -385,7 +385,7 @@ async def test_who_opened_a_pull_request_and_what_for() -> None:
         job("PR-12", build(1, actions=[cause("jenkins.branch.BranchEventCause")]), actions=[told])
     )
     item = found["checkout/PR-12#1"]
-    assert (item.title, item.actor, item.links["change"]) == ("checkout: Fix it", "Eve", page)
+    assert (item.title, item.actor, item.links["change"]) == ("Fix it", "Eve", page)
 
 
 async def test_the_commit_is_that_of_the_project_not_of_its_libraries() -> None:
@@ -684,3 +684,50 @@ async def test_credentials(options: dict[str, str], header: str | None) -> None:
 def test_options_are_checked(options: dict[str, Any], field: str) -> None:
     with pytest.raises(msgspec.ValidationError, match=field):
         jenkins(**options)
+
+
+# -- the last verdict --------------------------------------------------------------------------------------------------
+
+
+async def test_a_failure_stays_while_only_aborted_and_running_builds_follow() -> None:
+    aborted = [build(number, "ABORTED") for number in range(9, 3, -1)]
+    till = job("till", build(10, None), *aborted, build(3, "FAILURE"), build(2))
+    server, source = Server(till), jenkins(builds=2)
+    for _ in range(2):
+        part = (await parts(server, source))["top level builds"]
+        assert part.reach == "complete"
+        assert {item.key: item.state for item in part.items} == {
+            "jenkins:build:till#10": "running",
+            "jenkins:build:till#9": "cancelled",
+            "jenkins:build:till#3": "failed",
+        }
+    assert sum("/job/till/" in call.path for call in server.calls) == 1
+    till["builds"].insert(0, build(11))
+    assert set(await items(server, source)) == {"till#11", "till#10"}
+
+
+async def test_a_verdict_that_running_builds_have_pushed_out_need_not_be_looked_for() -> None:
+    till = job("till", build(3, "FAILURE"), build(2))
+    server, source = Server(till), jenkins(builds=1)
+    assert set(await items(server, source)) == {"till#3"}
+    till["builds"].insert(0, build(4, None))
+    assert set(await items(server, source)) == {"till#4", "till#3"}
+    assert not any("/job/till/" in call.path for call in server.calls)
+
+
+async def test_the_default_branch_is_not_lost_behind_others_of_the_same_job() -> None:
+    others = [build(number, actions=[git("origin/feature")]) for number in range(9, 3, -1)]
+    requested = build(10, actions=[cause("org.Cause", shortDescription="GitHub pull request #7 of commit x"), git()])
+    server = Server(job("till", requested, *others, build(3, "FAILURE"), build(2)))
+    found = await items(server, builds=3, default_branch="main")
+    assert {name: item.state for name, item in found.items()} == {
+        "till#10": "success", "till#9": "success", "till#8": "success", "till#3": "failed"}  # fmt: skip
+
+
+async def test_while_not_every_job_was_looked_at_nothing_leaves_the_board() -> None:
+    jobs = [job(f"job{n}", build(3, "ABORTED"), build(2, "ABORTED"), build(1, "FAILURE")) for n in range(25)]
+    server, source = Server(*jobs), jenkins(builds=1)
+    first = (await parts(server, source))["top level builds"]
+    assert (first.reach, sum(item.state == "failed" for item in first.items)) == ("window", 20)
+    second = (await parts(server, source))["top level builds"]
+    assert (second.reach, sum(item.state == "failed" for item in second.items)) == ("complete", 25)
