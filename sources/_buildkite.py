@@ -118,12 +118,12 @@ def build_of(source: Source[Any], pipeline: str, row: Row, attempts: Mapping[str
     return Build(
         key=source.key("build", remote_id(f"{slug}/{number}")),
         source=source.name,
-        title=": ".join(filter(None, (of.name or slug, message))),
+        title=message or of.name or slug,
         state=state,
         verdict=verdict,
         raw_state="/".join(filter(None, (row.state, "blocked" if row.blocked else ""))),
         reason=_reason(row, state),
-        pipeline=of.name or slug,
+        pipeline=slug,  # names are changed, and two pipelines may have the same
         run_number=number,
         attempt=attempts.get(row.id or "", 1),
         branch=row.branch or "",
@@ -133,7 +133,7 @@ def build_of(source: Source[Any], pipeline: str, row: Row, attempts: Mapping[str
         change=str(pull.id or ""),
         repository=repository,
         url=row.web_url or "",
-        labels=_labels(slug, row),
+        labels=_labels(row),
         actor=_name(row.creator) or _name(row.author),
         trigger=row.source or "",
         started_at=parse_time(row.started_at) or parse_time(row.created_at),
@@ -150,8 +150,8 @@ def _reason(row: Row, state: BuildState) -> str:
     return "a job has failed" if (row.state or "").strip().lower() == "failing" else ""
 
 
-def _labels(slug: str, row: Row) -> dict[str, str]:
-    labels = {"pipeline": slug}
+def _labels(row: Row) -> dict[str, str]:
+    labels = {"pipeline": row.pipeline.name} if row.pipeline and row.pipeline.name else {}
     if row.rebuilt_from and row.rebuilt_from.number:
         labels["rebuilt_from"] = f"#{row.rebuilt_from.number}"
     if row.triggered_from and row.triggered_from.build_pipeline_slug:

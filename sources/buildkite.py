@@ -96,8 +96,9 @@ class Buildkite(Source[BuildkiteOptions]):
     Options = BuildkiteOptions
     summary = "Builds of Buildkite, of some pipelines or of a whole organization"
     default_url = "https://api.buildkite.com"
+    default_interval = 60.0  # a user may make 50 requests a minute
     scopes_needed = "an API access token of the organization with the scope read_builds"
-    requests = (1, "pipeline, or for the organization where none is named")
+    requests = (2, "pipeline, or for the organization where none is named; 1 where builds are few")
     example = """\
 organization: acme
 pipelines: [checkout, ledger]

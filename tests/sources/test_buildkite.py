@@ -13,6 +13,7 @@ import pytest
 from sources.buildkite import Buildkite
 from statusboard.client import ClientPool
 from statusboard.clock import FakeClock
+from statusboard.current import slot_of
 from statusboard.errors import AuthError, BadAnswer, NotFound, RateLimited
 from statusboard.model import Build, Part
 from statusboard.source import Credentials
@@ -149,10 +150,10 @@ async def test_a_build() -> None:
     assert part.items[5] == Build(
         key="buildkite:build:checkout/10",
         source="buildkite",
-        title="Checkout: Fix the till",
+        title="Fix the till",
         state="failed",
         raw_state="failed",
-        pipeline="Checkout",
+        pipeline="checkout",
         run_number=10,
         attempt=2,
         branch="main",
@@ -160,7 +161,7 @@ async def test_a_build() -> None:
         revision="a" * 40,
         repository="acme/checkout",
         url="https://buildkite.com/acme/checkout/builds/10",
-        labels={"pipeline": "checkout", "rebuilt_from": "#9"},
+        labels={"pipeline": "Checkout", "rebuilt_from": "#9"},
         actor="Ann",
         trigger="webhook",
         started_at=START + timedelta(minutes=10.5),
@@ -249,9 +250,14 @@ async def test_pull_requests_and_forks(pull: Any, change: str, fork: str) -> Non
     assert (item.change, item.fork) == (change, fork)
 
 
+async def test_a_pipeline_that_got_another_name_is_the_same() -> None:
+    before, after = await one(), await one(pipeline={**pipeline("checkout"), "name": ":rocket: Shop"})
+    assert slot_of(before) == slot_of(after)
+
+
 async def test_a_build_that_another_triggered() -> None:
     item = await one(triggered_from={"build_id": "x", "build_number": 3, "build_pipeline_slug": "release"})
-    assert item.labels == {"pipeline": "checkout", "triggered_from": "release #3"}
+    assert item.labels == {"pipeline": "Checkout", "triggered_from": "release #3"}
 
 
 # -- rebuilds and retries ----------------------------------------------------------------------------------------------
