@@ -199,13 +199,23 @@ def id_of(pipeline: Pipeline) -> str:
     return pipeline.id or ""
 
 
-def attempts_of(workflows: Iterable[Workflow]) -> dict[str, int]:
+class Attempt(msgspec.Struct, frozen=True):
+    """Which attempt a workflow is, and when the first one was made."""
+
+    number: int = 1
+    first_at: int | float | str | None = None
+
+
+def attempts_of(workflows: Iterable[Workflow]) -> dict[str, Attempt]:
     """Of the workflows of one pipeline, the id of the last of each name, and which attempt it is."""
     runs: dict[tuple[str, str], dict[str, Workflow]] = {}
     for workflow in workflows:
         if workflow.id:
             runs.setdefault((workflow.name or "", workflow.tag or ""), {}).setdefault(workflow.id, workflow)
-    return {max(same.values(), key=_began).id or "": len(same) for same in runs.values()}
+    return {
+        max(same.values(), key=_began).id or "": Attempt(len(same), min(same.values(), key=_began).created_at)
+        for same in runs.values()
+    }
 
 
 def _began(workflow: Workflow) -> tuple[float, int]:
@@ -213,8 +223,21 @@ def _began(workflow: Workflow) -> tuple[float, int]:
     return (began.timestamp() if began else 0.0, workflow.auto_rerun_number or 0)
 
 
-def build_of(source: Source[Any], project: Project, pipeline: Pipeline, workflow: Workflow, attempt: int) -> Build:
-    """A workflow and its reruns: one build, of which this is the last attempt."""
+def build_of(
+    source: Source[Any],
+    project: Project,
+    pipeline: Pipeline,
+    workflow: Workflow,
+    attempt: Attempt,
+    *,
+    overtaken: bool = False,
+) -> Build:
+    """A workflow and its reruns: one build, of which this is the last attempt.
+
+    One that is ``overtaken`` by a newer pipeline keeps its place when it is rerun: how older code does now says nothing
+    of the newer.  One on hold has no failed job, and counts as well: many a workflow ends with an approval that nobody
+    ever gives.
+    """
     name = need(workflow.name, "name")
     state = meaning(WORKFLOW_STATES, workflow.status)
     ended_at = parse_time(workflow.stopped_at) if state in FINAL else None
@@ -224,11 +247,12 @@ def build_of(source: Source[Any], project: Project, pipeline: Pipeline, workflow
         _any_build(source, project, pipeline, name),
         key=source.key("build", remote_id("/".join((id_of(pipeline), name, *setup)))),
         state=state,
+        verdict="success" if state == "blocked" else "",
         raw_state=workflow.status or "",
         reason=_reason(workflow),
-        attempt=attempt,
+        attempt=attempt.number,
         url=f"{project.pages}{page}" if page else "",
-        started_at=parse_time(workflow.created_at),
+        started_at=(parse_time(attempt.first_at) if overtaken else None) or parse_time(workflow.created_at),
         updated_at=ended_at,
         ended_at=ended_at,
     )
@@ -271,7 +295,7 @@ def _any_build(source: Source[Any], project: Project, pipeline: Pipeline, name: 
     return Build(
         key="",
         source=source.name,
-        title=": ".join(filter(None, (name, subject))),
+        title=subject or name,
         state="unknown",
         pipeline=name,
         run_number=pipeline.number,

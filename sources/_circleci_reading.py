@@ -14,6 +14,7 @@ import msgspec
 
 from sources._circleci import (
     ID,
+    Attempt,
     Pipeline,
     Project,
     Workflow,
@@ -137,12 +138,17 @@ class Memory:
         )
         items: list[Item] = list(whole.items)
         error = whole.error
+        newest: dict[tuple[str, str], int] = {}  # by branch and name of a workflow
+        for row in pipelines.good:
+            for workflow in self._held[row.id].workflows.good if row.id in self._held else ():
+                line = row.branch, workflow.name or ""
+                newest[line] = max(row.number or 0, newest.get(line, 0))
         for pipeline in {row.id: row for row in pipelines.good}.values():
             key = pipeline.id or ""
             if key not in self._held or kind_of(pipeline) == "errored":
                 continue
             workflows = self._held[key].workflows
-            part = workflows.part(scope, _Runs(source, project, pipeline, workflows.good))
+            part = workflows.part(scope, _Runs(source, project, pipeline, workflows.good, newest))
             items += part.items
             error = error or part.error
         return msgspec.structs.replace(whole, items=tuple(items), error=error)
@@ -179,12 +185,21 @@ class _Runs:
     """The builds of one pipeline's workflows: called with each, it gives the build of a last attempt."""
 
     def __init__(
-        self, source: Source[Any], project: Project, pipeline: Pipeline, workflows: Sequence[Workflow]
+        self,
+        source: Source[Any],
+        project: Project,
+        pipeline: Pipeline,
+        workflows: Sequence[Workflow],
+        newest: Mapping[tuple[str, str], int],
     ) -> None:
         self._of = source, project, pipeline
         self._attempts = attempts_of(workflows)
+        self._newest = newest
 
     def __call__(self, workflow: Workflow) -> Build | None:
         if workflow.id and workflow.id not in self._attempts:
             return None  # it was rerun
-        return build_of(*self._of, workflow, self._attempts.get(workflow.id or "", 1))
+        pipeline = self._of[2]
+        overtaken = (pipeline.number or 0) < self._newest.get((pipeline.branch, workflow.name or ""), 0)
+        attempt = self._attempts.get(workflow.id or "", Attempt())
+        return build_of(*self._of, workflow, attempt, overtaken=overtaken)

@@ -61,9 +61,9 @@ _SLUG: Final = re.compile(r"[a-z]+(?:/(?!\.\.?(?:/|$))[A-Za-z0-9_.~-]+){2}")
 class CircleCIOptions(SourceOptions, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """Options of ``type: circleci``."""
 
-    projects: Annotated[tuple[str, ...], option("project slugs, from the projects' settings: gh/acme/checkout")]
-    branches: Annotated[tuple[str, ...], option("only these branches, each read by itself")] = ()
-    pipelines: Annotated[int, msgspec.Meta(ge=1, le=100), option("how many pipelines to read of each")] = 20
+    projects: Annotated[tuple[str, ...], option("projects, by the slug in their settings: gh/acme/checkout")]
+    branches: Annotated[tuple[str, ...], option("only builds of these branches, read one by one")] = ()
+    builds: Annotated[int, msgspec.Meta(ge=1, le=100), option("how many pipelines to read of each project")] = 20
     default_branch: Annotated[
         str, option("failures on other branches are no faults; by default what CircleCI calls the default branch")
     ] = ""
@@ -91,7 +91,7 @@ class CircleCI(Source[CircleCIOptions]):
     default_url = "https://circleci.com"
     default_interval = 60.0
     scopes_needed = "a personal API token of a user who may see the projects; CircleCI has no narrower one for API v2"
-    requests = (1, "project (and branch, where branches are named)")
+    requests = (3, "project (and each of its `branches`)")
     example = """\
 projects: [gh/acme/checkout, gh/acme/ledger]
 token: "keyring:circleci"
@@ -104,6 +104,7 @@ token: "keyring:circleci"
   `circleci/<org id>/<project id>` for projects of the GitHub App, GitLab and Bitbucket Data Center.
 - CircleCI Server: `url: https://circleci.acme.example`, without `app.` and without `/api/v2`.
 - The first poll asks once for each pipeline; after that only for those that run, and now and then for reruns.
+- A workflow that waits to be approved is shown as blocked and counts as passed.
 - A rerun of a pipeline that is not the last of its branch may be seen only after some minutes.
 - Where failures on the default branch do not count, or others do, name it: `default_branch: main`.
 """
@@ -121,9 +122,7 @@ token: "keyring:circleci"
 
     async def scopes(self, http: Http) -> Sequence[Scope]:
         return [
-            Scope(
-                name=f"{slug} {branch} builds" if branch else f"{slug} builds", kind="build", reach="window", data=data
-            )
+            Scope(name=f"{slug} builds" + (f" on {branch}" if branch else ""), kind="build", reach="window", data=data)
             for slug in dict.fromkeys(self.options.projects)
             for branch in dict.fromkeys(self.options.branches or ("",))
             for data in [(slug, branch)]
@@ -132,7 +131,7 @@ token: "keyring:circleci"
     async def read(self, scope: Scope, http: Http) -> Part:
         slug, branch = scope.data
         path = f"/api/v2/project/{slug}/pipeline"
-        wanted = self.options.pipelines
+        wanted = self.options.builds
         pipelines = Rows("pipeline", Pipeline)
         found = await read_pages(path, {"branch": branch} if branch else {}, pipelines, http, wanted=wanted)
         if branch and not found:
@@ -167,7 +166,11 @@ token: "keyring:circleci"
             return whole_build_of(self, project, pipeline, next(filter(None, known), ""))
         workflows = (await read_workflows(pipeline, http, self.clock)).workflows.good
         attempts = attempts_of(workflows)
-        items = (build_of(self, project, pipeline, row, attempts[row.id]) for row in workflows if row.id in attempts)
+        items = (
+            build_of(self, project, pipeline, row, attempts[row.id], overtaken=True)
+            for row in workflows
+            if row.id in attempts
+        )
         return next((item for item in items if item.key == self.key(kind, remote_id)), None)
 
     # -- projects ------------------------------------------------------------------------------------------------

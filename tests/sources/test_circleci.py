@@ -10,6 +10,7 @@ import pytest
 
 from sources.circleci import CircleCI
 from statusboard.clock import FakeClock
+from statusboard.current import order_of, slot_of
 from statusboard.errors import AuthError, BadAnswer, NotFound, ServerError, TooLarge
 from statusboard.model import Build, Part
 from statusboard.source import Credentials
@@ -191,7 +192,7 @@ async def test_workflows_are_builds() -> None:
     assert next(item for item in builds(part) if item.run_number == 13) == Build(
         key=f"circleci:build:{uuid(13)}/build",
         source="circleci",
-        title="build: Fix the till",
+        title="Fix the till",
         state="failed",
         raw_state="failed",
         pipeline="build",
@@ -230,6 +231,29 @@ async def test_states_in_any_case(status: str, state: str, reason: str) -> None:
     for word in (status, status.upper(), status.title()):
         item = await one(status=word)
         assert (item.state, item.raw_state, item.reason) == (state, word, reason)
+
+
+async def test_what_waits_to_be_approved_has_passed_so_far() -> None:
+    held = await one(status="on_hold")
+    assert (held.state, held.verdict) == ("blocked", "success")
+    assert (await one(status="running")).verdict == ""
+
+
+async def test_a_rerun_of_older_code_says_nothing_of_newer() -> None:
+    server = Server()
+    server.pipelines = [pipeline(13), pipeline(12)]
+    server.workflows = {
+        13: [workflow(13, "failed")],
+        12: [workflow(12, run=2, created_at=when(15), stopped_at=when(16)), workflow(12, "failed")],
+    }
+    _, _, part = await read(server)
+    newer, older = builds(part)
+    assert (newer.state, older.state, older.attempt) == ("failed", "success", 2)
+    assert slot_of(newer) == slot_of(older)
+    assert order_of(newer) > order_of(older)
+    server.pipelines = [pipeline(12)]
+    _, _, part = await read(server)
+    assert [item.started_at for item in builds(part)] == [START + timedelta(minutes=15)]
 
 
 @pytest.mark.parametrize("state", ["pending", "setup-pending", "setup", "created", "CREATED"])
@@ -287,7 +311,7 @@ async def test_gitlab_tells_of_itself_in_the_parameters() -> None:
     _, _, part = await read(server, projects=["circleci/Org1/Proj1"])
     (item,) = builds(part)
     assert (item.branch, item.default_branch, item.revision) == ("trunk", "trunk", "b" * 40)
-    assert (item.title, item.actor, item.repository) == ("build: Count the coins", "bob", "acme/checkout")
+    assert (item.title, item.actor, item.repository) == ("Count the coins", "bob", "acme/checkout")
     assert item.url.startswith("https://app.circleci.com/pipelines/circleci/Org1/Proj1/12/workflows/")
 
 
@@ -317,7 +341,7 @@ async def test_an_errored_pipeline_is_a_failed_build_of_what_did_not_run() -> No
     assert builds(part)[0] == Build(
         key=f"circleci:build:{uuid(15)}",
         source="circleci",
-        title="build: Fix the till",
+        title="Fix the till",
         state="failed",
         raw_state="errored",
         reason="config: Unable to parse YAML",
@@ -380,6 +404,19 @@ async def test_a_quiet_poll_is_one_request_a_project() -> None:
         assert [call.path for call in http.calls] == [f"/api/v2/project/{SLUG}/pipeline"]
         assert part.items == first.items
         source.clock.advance(30)
+
+
+async def test_a_quiet_hour_takes_no_more_requests_than_it_is_said_to() -> None:
+    server = Server()
+    server.pipelines = [pipeline(number) for number in range(40, 20, -1)]
+    server.workflows = {number: [workflow(number)] for number in range(21, 41)}
+    source, http, _ = await read(server)
+    http.calls.clear()
+    for _ in range(60):
+        source.clock.advance(60)
+        await read_one(source, http)
+    count, _each = CircleCI.requests
+    assert (count - 1) * 60 < len(http.calls) <= count * 60
 
 
 async def test_only_pipelines_that_run_are_asked_for_again() -> None:
@@ -485,7 +522,7 @@ async def test_pages_are_read_by_the_tokens_in_the_body() -> None:
     lists = [call.param("page-token") for call in http.calls if call.path == f"/api/v2/project/{SLUG}/pipeline"]
     assert lists == ["", "2", "4"]
     assert len(part.items) == 6
-    _, http, part = await read(server, pipelines=2, branches=["main"])
+    _, http, part = await read(server, builds=2, branches=["main"])
     assert {item.run_number for item in builds(part)} == {15}
 
 
@@ -517,7 +554,7 @@ async def test_at_first_and_after_a_gap_the_default_branch_is_read_further_back(
     server = Server()
     server.page = 2
     server.pipelines = [pipeline(19, branch="a"), pipeline(18, branch="b"), pipeline(12)]
-    source, http, part = await read(server, pipelines=2)
+    source, http, part = await read(server, builds=2)
     assert branches(http) == ["", "main"]
     assert "12 build" in states(part)
     http.calls.clear()
@@ -563,10 +600,10 @@ async def test_the_default_branch_may_be_named() -> None:
 async def test_branches_are_parts_of_their_own_and_a_wrong_one_is_a_fault() -> None:
     source = make_source(CircleCI, {"projects": [SLUG], "branches": ["main", "side", "mian", "main"]})
     parts = {part.scope: part for part in (await read_all(source, FakeHttp(Server(), URL))).parts}
-    assert sorted(parts) == [f"{SLUG} {branch} builds" for branch in ("main", "mian", "side")]
-    assert states(parts[f"{SLUG} side builds"]) == {"13 build": "failed"}
-    assert isinstance(parts[f"{SLUG} mian builds"].error, NotFound)
-    assert "mian" in str(parts[f"{SLUG} mian builds"].error)
+    assert sorted(parts) == [f"{SLUG} builds on {branch}" for branch in ("main", "mian", "side")]
+    assert states(parts[f"{SLUG} builds on side"]) == {"13 build": "failed"}
+    assert isinstance(parts[f"{SLUG} builds on mian"].error, NotFound)
+    assert "mian" in str(parts[f"{SLUG} builds on mian"].error)
 
 
 async def test_a_wrong_project_harms_no_other() -> None:
