@@ -31,6 +31,7 @@ DISTRIBUTION = "statusboard"
 BUILT_IN: Mapping[str, str] = {
     "alertmanager": "sources.alertmanager:Alertmanager",
     "argocd": "sources.argocd:ArgoCD",
+    "aws": "sources.aws:Aws",
     "azure-devops": "sources.azure_devops:AzureDevOps",
     "buildbot": "sources.buildbot:Buildbot",
     "buildkite": "sources.buildkite:Buildkite",
@@ -50,6 +51,7 @@ BUILT_IN: Mapping[str, str] = {
     "incident-io": "sources.incident_io:IncidentIo",
     "jenkins": "sources.jenkins:Jenkins",
     "jira": "sources.jira:Jira",
+    "kubernetes": "sources.kubernetes:Kubernetes",
     "linear": "sources.linear:Linear",
     "nagios": "sources.nagios:Nagios",
     "octopus": "sources.octopus:Octopus",
