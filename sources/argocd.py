@@ -21,6 +21,7 @@ import msgspec
 
 from sources._argocd import FIELDS, HEALTH_INCIDENTS, PHASES, Application, Deploy, Status, deploys_of
 from sources._argocd_items import health_incident_of, release_of, sync_incident_of
+from sources._shared.owners import Owners
 from sources._shared.rows import Rows, need
 from sources._shared.words import meaning
 from statusboard.api import (
@@ -33,6 +34,7 @@ from statusboard.api import (
     ItemKind,
     NotFound,
     Part,
+    Release,
     Scope,
     Source,
     SourceError,
@@ -138,6 +140,7 @@ projects: [payments]
         self._refused: dict[tuple[str, ...], dict[str, _Refusal]] = {}
         self._failed: dict[str, dict[str, Incident]] = {}
         self._projects: dict[str, str] = {}
+        self._owners = Owners()
 
     async def scopes(self, http: Http) -> Sequence[Scope]:
         self._round.clear()
@@ -162,12 +165,14 @@ projects: [payments]
                 self._round[scope.data] = await self._read_list(scope.data, http)
             reading = self._round[scope.data]
         unreadable = reading.rows.part(scope, _check).error
-        part = self._releases(scope, reading) if scope.kind == "release" else self._incidents(scope, reading)
+        owners: dict[str, str] = {}
+        part = self._releases(scope, reading, owners) if scope.kind == "release" else self._incidents(scope, reading)
         missing = clean(", ".join(reading.missing), 200)
         gone = NotFound(f"there is no application {missing}") if missing else None
         # The list alone tells of incidents: those of an application that could not be read only lack words.
         fault = reading.fault if scope.kind == "release" else None
-        return msgspec.structs.replace(part, error=unreadable or part.error or gone or fault)
+        part = msgspec.structs.replace(part, error=unreadable or part.error or gone or fault)
+        return self._owners.part(part, owners, reading.apps) if scope.kind == "release" else part
 
     async def lookup(self, kind: ItemKind, remote_id: str, http: Http) -> Item | None:
         place = remote_id.rpartition("/")[0]
@@ -175,11 +180,18 @@ projects: [payments]
         found = (release_of(self, self._root, deploy) for deploy in deploys_of(app, 100))
         return next((release for release in found if release.key == self.key(kind, remote_id)), None)
 
-    def _releases(self, scope: Scope, reading: _Reading) -> Part:
+    def _releases(self, scope: Scope, reading: _Reading, owners: dict[str, str]) -> Part:
+        """The syncs; notes in ``owners`` which application each is of."""
         deploys: Rows[Deploy] = Rows("sync", Deploy)
         for app in reading.apps.values():
             deploys.good += deploys_of(app, self.options.history)
-        return deploys.part(scope, lambda d: release_of(self, self._root, d))
+
+        def release(deploy: Deploy) -> Release:
+            found = release_of(self, self._root, deploy)
+            owners[found.key] = deploy.app.place
+            return found
+
+        return deploys.part(scope, release)
 
     def _incidents(self, scope: Scope, reading: _Reading) -> Part:
         before, failed = self._failed.get(scope.name, {}), {}

@@ -35,6 +35,7 @@ from sources._octopus import (
     release_of,
     state_of,
 )
+from sources._shared.owners import Owners
 from sources._shared.rows import Rows
 from statusboard.api import (
     AuthError,
@@ -123,6 +124,7 @@ spaces: [Default]
         self._spaces_at = float("-inf")
         self._lock = asyncio.Lock()
         self._known: dict[str, _Known] = {}
+        self._owners = Owners()
 
     def sign(self, credentials: Credentials) -> Mapping[str, str]:
         token = credentials.token
@@ -143,7 +145,8 @@ spaces: [Default]
         dashboard = (await http.get(f"/api/{space.id}/dashboard", params={"showAll": "true"})).decode(Dashboard)
         if not dashboard.projects:
             raise AuthError(f"the key may see no project of the space {clean(space.name, 80)}")
-        known.names = Names(*map(_named, (dashboard.projects, dashboard.environments, dashboard.tenants or [])))
+        projects = _named(dashboard.projects)
+        known.names = Names(projects, *map(_named, (dashboard.environments, dashboard.tenants or [])))
         shown = Rows("deployment", DashboardItem, dashboard.items)
         items = {id: item for item in shown.good if (id := item.deployment_id or item.id) and is_id(id)}
         params = {"take": self.options.deployments}
@@ -163,12 +166,22 @@ spaces: [Default]
         await self._read_versions(space, known, rows.values(), http)
         every: Rows[Deployment] = Rows("deployment", Deployment)
         every.good += rows.values()
-        part = every.part(scope, lambda row: self._release(space, known, row, tasks.get(row.id or "", Task())))
+        owners: dict[str, str] = {}
+
+        def release(row: Deployment) -> Release:
+            found = self._release(space, known, row, tasks.get(row.id or "", Task()))
+            owners[found.key] = row.project_id or ""
+            return found
+
+        part = every.part(scope, release)
         known.keep(rows)
         error = recent.part(scope, _check).error or shown.part(scope, _check).error or part.error
         if dashboard.project_limit and len(dashboard.projects) >= dashboard.project_limit:
             error = TooLarge(f"the dashboard shows no more than {dashboard.project_limit} projects")
-        return msgspec.structs.replace(part, error=error)
+        part = msgspec.structs.replace(part, error=error)
+        if len(projects) < len(dashboard.projects):  # one is odd: it may be any
+            return part
+        return self._owners.part(part, owners, {"", *(project.id or "" for project in projects)})
 
     async def lookup(self, kind: ItemKind, remote_id: str, http: Http) -> Item | None:
         space_id, _, id = remote_id.partition("/")

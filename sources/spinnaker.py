@@ -16,6 +16,7 @@ from urllib.parse import quote, urlsplit
 
 import msgspec
 
+from sources._shared.owners import Owners
 from sources._shared.rows import Rows
 from sources._spinnaker import Execution, PipelineConfig, Place, places_of, release_of
 from statusboard.api import (
@@ -96,6 +97,7 @@ ui_url: https://spinnaker.example
     def __init__(self, options: SpinnakerOptions, context: Context) -> None:
         super().__init__(options, context)
         self._places: dict[str, _Places] = {}
+        self._owners = Owners()
 
     async def scopes(self, http: Http) -> Sequence[Scope]:
         return [
@@ -111,17 +113,28 @@ ui_url: https://spinnaker.example
         if not rows.good:
             # Else an application with a slip in its name would look as one that never deployed.
             await http.get(f"/applications/{quote(application, safe='')}", params={"expand": "false"})
-        places = await self._places_of(application, rows.good, http)
-        part = rows.part(scope, lambda row: self._release(application, places.known, row))
+        pipelines = {row.pipeline_config_id or "" for row in rows.good}
+        gone = self._owners.gone(scope.name, pipelines)
+        places = await self._places_of(application, rows.good, http, renew=bool(gone))
+        owners: dict[str, str] = {}
+
+        def release(row: Execution) -> Release | None:
+            found = self._release(application, places.known, row)
+            if found is not None:
+                owners[found.key] = row.pipeline_config_id or ""
+            return found
+
+        part = rows.part(scope, release)
         # Those known before will do; without any, nothing says what went to production.
         if places.fault and not places.known:
             return msgspec.structs.replace(part, error=part.error or places.fault)
         names = {row.name or "" for row in rows.good} | {place.pipeline for place in places.known.values()}
         missing = [w for w in self.options.pipelines if not any(fnmatchcase(name, w) for name in names)]
-        if not missing or part.error:
-            return part
-        error = NotFound(f"{application} has no pipeline {clean(', '.join(missing), 200)}")
-        return msgspec.structs.replace(part, error=error)
+        if missing and not part.error:
+            error = NotFound(f"{application} has no pipeline {clean(', '.join(missing), 200)}")
+            part = msgspec.structs.replace(part, error=error)
+        # A pipeline that has no executions any more may only not have run for long.
+        return part if places.fault else self._owners.part(part, owners, {"", *pipelines, *places.known})
 
     async def lookup(self, kind: ItemKind, remote_id: str, http: Http) -> Item | None:
         application, _, number = remote_id.rpartition("/")
@@ -135,12 +148,14 @@ ui_url: https://spinnaker.example
         place = places.get(row.pipeline_config_id or "")
         return release_of(self, page if self.options.ui_url else "", application, place, row)
 
-    async def _places_of(self, application: str, rows: Sequence[Execution], http: Http) -> _Places:
-        """Where the pipelines of an application deploy to."""
+    async def _places_of(
+        self, application: str, rows: Sequence[Execution], http: Http, *, renew: bool = False
+    ) -> _Places:
+        """Where the pipelines of an application deploy to; ``renew`` asks for it in any case."""
         places = self._places.get(application, _Places({}, float("-inf")))
         now = self.clock.monotonic()
         complete = all(row.pipeline_config_id in places.known for row in rows if row.pipeline_config_id)
-        if now - places.at >= (CONFIGS_KEPT if complete and not places.fault else CONFIGS_RENEWED):
+        if renew or now - places.at >= (CONFIGS_KEPT if complete and not places.fault else CONFIGS_RENEWED):
             try:
                 reply = await http.get(f"/applications/{quote(application, safe='')}/pipelineConfigs")
                 known = places_of(Rows("pipeline", PipelineConfig, reply.decode(list[Any])).good)

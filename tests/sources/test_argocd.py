@@ -472,6 +472,20 @@ async def test_an_empty_answer_is_believed_only_where_the_server_vouches_for_it(
             await part_of(new, "incident", argocd(**more))
 
 
+async def test_an_application_that_is_gone_takes_its_releases_with_it() -> None:
+    """Else its last sync, if it failed, would be failing for good."""
+    server, source = Server(), argocd()
+    http = FakeHttp(server, URL)
+    before = await part_of(server, "release", source, http)
+    ledger = server.apps.pop(1)
+    part = await part_of(server, "release", source, http)
+    assert part.reach == "complete"
+    assert part.retire_only == {item.key for item in before.items if item.labels["application"] == "ledger"}
+    assert (await part_of(server, "release", source, http)).reach == "window"
+    server.apps.append(ledger)
+    assert (await part_of(server, "release", source, http)).reach == "window"
+
+
 async def test_an_application_deleted_meanwhile_is_no_fault() -> None:
     server = Server()
 

@@ -204,6 +204,24 @@ async def test_projects_of_one_service_compete_with_themselves_alone() -> None:
     assert len(slots) == 2
 
 
+async def test_a_project_that_is_gone_takes_its_deployments_with_it() -> None:
+    """Else its last one, if it failed, would be failing for good."""
+    server, source = Server(), octopus()
+    server.projects.append({"Id": "Projects-9", "Name": "Till", "Slug": "till"})
+    server.deployments[0]["ProjectId"] = "Projects-9"
+    http = FakeHttp(server, URL)
+    assert (await read_one(source, http)).reach == "window"
+    del server.projects[1], server.deployments[0]
+    server.shown.remove(5)
+    server.limit = 1
+    (part,) = (await read_all(source, http)).parts
+    assert (part.reach, type(part.error)) == ("window", TooLarge)  # it may only be one too many for the dashboard
+    server.limit = None
+    part = await read_one(source, http)
+    assert (part.reach, part.retire_only) == ("complete", {"octopus:release:Spaces-1/Deployments-5"})
+    assert (await read_one(source, http)).reach == "window"
+
+
 async def test_a_deployment_that_leaves_the_dashboard_says_the_same() -> None:
     server, source = Server(), octopus()
     before = (await releases(server, source))["4"]

@@ -276,6 +276,21 @@ async def test_configurations_that_cannot_be_read_cost_no_release() -> None:
     assert (await read_one(source, http)).items == before.items  # what was known stays
 
 
+async def test_a_pipeline_that_is_gone_takes_its_executions_with_it() -> None:
+    """Else its last one, if it failed, would be failing for good."""
+    server, source = Server(), spinnaker()
+    http = FakeHttp(server, URL)
+    await read_one(source, http)
+    nightly = server.executions.pop()
+    assert (await read_one(source, http)).reach == "window"  # it is there, and has not run for long
+    server.executions.append(nightly)
+    await read_one(source, http)
+    del server.executions[-1], server.configs[1]
+    part = await read_one(source, http)
+    assert (part.reach, part.retire_only) == ("complete", {"spinnaker:release:checkout/01KE1"})
+    assert (await read_one(source, http)).reach == "window"
+
+
 # -- what is read ------------------------------------------------------------------------------------------------------
 
 
