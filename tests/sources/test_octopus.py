@@ -218,7 +218,7 @@ async def test_a_project_that_is_gone_takes_its_deployments_with_it() -> None:
     assert (part.reach, type(part.error)) == ("window", TooLarge)  # it may only be one too many for the dashboard
     server.limit = None
     part = await read_one(source, http)
-    assert (part.reach, part.retire_only) == ("complete", {"octopus:release:Spaces-1/Deployments-5"})
+    assert (part.reach, part.retire_only) == ("complete", frozenset({"octopus:release:Spaces-1/Deployments-5"}))
     assert (await read_one(source, http)).reach == "window"
 
 

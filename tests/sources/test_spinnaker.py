@@ -287,7 +287,7 @@ async def test_a_pipeline_that_is_gone_takes_its_executions_with_it() -> None:
     await read_one(source, http)
     del server.executions[-1], server.configs[1]
     part = await read_one(source, http)
-    assert (part.reach, part.retire_only) == ("complete", {"spinnaker:release:checkout/01KE1"})
+    assert (part.reach, part.retire_only) == ("complete", frozenset({"spinnaker:release:checkout/01KE1"}))
     assert (await read_one(source, http)).reach == "window"
 
 
