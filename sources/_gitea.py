@@ -178,24 +178,27 @@ def state_of(status: str | None, conclusion: str | None, *, internal: bool) -> B
     return meaning(_INTERNAL_FIRST if internal else _RUNS_FIRST, status)
 
 
-def build_of(source: Source[Any], repo: str, default_branch: str, run: Run, *, task: bool = False) -> Build:
-    """A run, or a task where the server tells of nothing else: then each job of a workflow is a pipeline."""
+def build_of(
+    source: Source[Any], repo: str, default_branch: str, run: Run, *, task: bool = False, overtaken: bool = False
+) -> Build:
+    """A run, or a task where the server tells of nothing else: then each job of a workflow is a pipeline.
+
+    One that is ``overtaken`` by a newer one keeps its place when it is run again, as far as its server tells when it
+    was made.
+    """
     state = state_of(run.status, run.conclusion, internal=task or run.is_forgejos)
     if run.need_approval and state == "queued":
         state = "blocked"
     number = need(run.id, "id")
-    file, _, ref = (run.path or "").partition("@")
-    workflow = file.rpartition("/")[2] or run.workflow_id or ""
-    pipeline = ": ".join(filter(None, (workflow, run.name if task else "")))
-    event = run.trigger_event or run.event or ""
-    change, branch = _line(run, ref, event)
+    pipeline, change, branch = line_of(run, task=task)
     stopped_at = parse_time(run.completed_at) or parse_time(run.stopped)
     ended_at = (stopped_at or parse_time(run.updated_at)) if state in FINISHED else None
+    created_at = parse_time(run.created_at) or parse_time(run.created)
     started_at = next(filter(None, map(parse_time, (run.started_at, run.started, run.run_started_at))), None)
     return Build(
         key=source.key("build", f"{repo}/{'task' if task else 'run'}/{number}"),
         source=source.name,
-        title=": ".join(filter(None, (pipeline, run.display_title or run.title))),
+        title=run.display_title or run.title or pipeline,
         state=state,
         raw_state="/".join(filter(None, (run.status, run.conclusion))),
         reason="" if state in ("success", "queued", "running") else (run.conclusion or run.status or ""),
@@ -209,15 +212,26 @@ def build_of(source: Source[Any], repo: str, default_branch: str, run: Run, *, t
         repository=repo,
         url=(run.url if task else run.html_url) or "",
         actor=_login(run.trigger_actor) or _login(run.actor) or _login(run.trigger_user),
-        trigger=event,
-        started_at=started_at or parse_time(run.created_at) or parse_time(run.created),
+        trigger=_event(run),
+        started_at=(created_at if overtaken else None) or started_at or created_at,
         updated_at=ended_at,  # while it runs it moves with every step, and would be a change at every poll
         ended_at=ended_at,
         approximate=ended_at is not None and stopped_at is None,
     )
 
 
-def _line(run: Run, ref: str, event: str) -> tuple[str, str]:
+def _event(run: Run) -> str:
+    return run.trigger_event or run.event or ""
+
+
+def line_of(run: Run, *, task: bool = False) -> tuple[str, str, str]:
+    """What the newest of its siblings speaks for: the pipeline, the pull request, and the branch or tag."""
+    file, _, ref = (run.path or "").partition("@")
+    workflow = file.rpartition("/")[2] or run.workflow_id or ""
+    return (": ".join(filter(None, (workflow, run.name if task else ""))), *_place(run, ref, _event(run)))
+
+
+def _place(run: Run, ref: str, event: str) -> tuple[str, str]:
     """The pull request, else the branch or tag, that a run is of.
 
     Gitea tells the branch of neither pull requests nor tags, but the whole ref behind the workflow's path.

@@ -11,8 +11,9 @@ import msgspec
 
 from sources._github import Repository, Workflow, Workflows
 from sources._github_options import GitHubOptions
-from sources._github_runs import AnyRuns, Pipelines, Run, Runs, build_of, overtaken
+from sources._github_runs import AnyRuns, Pipelines, Run, Runs, build_of
 from sources._shared.decoding import as_documented
+from sources._shared.reruns import overtaken
 from sources._shared.rows import Rows
 from statusboard.api import AuthError, Build, Http, Item, NotFound, Part, Scope, Source, clean
 
@@ -91,7 +92,7 @@ class Builds:
         notes = await self._look_for_branch(lines.repo, branch, http) if branch and not rows.good else []
         pipelines = self._pipelines.setdefault(lines.repo, Pipelines())
         pipelines.learn(rows.good)
-        late = overtaken(rows.good)
+        late = overtaken((run.id, run.line) for run in rows.good)
 
         def build(run: Run) -> Build | None:
             if lines.is_pattern and not fnmatchcase(run.head_branch or "", lines.branch):

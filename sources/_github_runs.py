@@ -116,15 +116,6 @@ class Pipelines:
         return name
 
 
-def overtaken(runs: Iterable[Run]) -> frozenset[int]:
-    """Those (by id) that a newer run of the same line has followed, whichever of them was re-run last."""
-    newest: dict[tuple[str, ...], int] = {}
-    ids: list[tuple[int, tuple[str, ...]]] = [(run.id, run.line) for run in runs if run.id]
-    for number, line in ids:
-        newest[line] = max(number, newest.get(line, 0))
-    return frozenset(number for number, line in ids if number < newest[line])
-
-
 def build_of(
     source: Source[Any], repo: str, default_branch: str, run: Run, *, pipeline: str, overtaken: bool = False
 ) -> Build:

@@ -31,12 +31,14 @@ from sources._gitea import (
     Run,
     Runs,
     build_of,
+    line_of,
     publication_of,
     ticket_of,
 )
 from sources._shared.answers import every, one
 from sources._shared.decoding import as_documented
 from sources._shared.listing import Listings
+from sources._shared.reruns import overtaken
 from sources._shared.rows import Rows
 from statusboard.api import (
     BadAnswer,
@@ -73,19 +75,27 @@ class GiteaOptions(SourceOptions, frozen=True, kw_only=True, forbid_unknown_fiel
     """Options of ``type: gitea``."""
 
     repos: Annotated[tuple[str, ...], option("repositories, as owner/name")] = ()
-    orgs: Annotated[tuple[str, ...], option("organisations: all their repositories, at most 200 each")] = ()
-    exclude: Annotated[tuple[str, ...], option("repositories of `orgs` to leave out; * and ? match anything")] = ()
-    runs: Annotated[int, msgspec.Meta(ge=1, le=PAGE), option("how many runs to read of each repository")] = 30
+    org: Annotated[
+        str | tuple[str, ...],
+        option("an organisation, or several: all their repositories that are not archived, at most 200 each"),
+    ] = ()
+    exclude: Annotated[tuple[str, ...], option("repositories of `org` to leave out; * and ? match anything")] = ()
+    builds: Annotated[int, msgspec.Meta(ge=1, le=PAGE), option("how many runs to read of each repository")] = 30
+
+    @property
+    def orgs(self) -> tuple[str, ...]:
+        """The organisations."""
+        return (self.org,) if isinstance(self.org, str) else self.org
 
     def __post_init__(self) -> None:
-        if not self.repos and not self.orgs:
-            raise ValueError("name at least one of `repos` (as owner/name) and `orgs`")
+        if not self.repos and not any(self.orgs):
+            raise ValueError("name at least one of `repos` (as owner/name) and `org`")
         for repo in self.repos:
             if not REPO.fullmatch(repo):
                 raise ValueError(f"`repos`: {repo[:80]!r} is not of the form owner/name")
         for org in self.orgs:
             if not _ORG.fullmatch(org):
-                raise ValueError(f"`orgs`: {org[:80]!r} is no organisation's name, which stands alone, without a slash")
+                raise ValueError(f"`org`: {org[:80]!r} is no organisation's name, which stands alone, without a slash")
 
 
 class _Place(msgspec.Struct, frozen=True):
@@ -113,19 +123,19 @@ class Gitea(Source[GiteaOptions]):
     summary = "Gitea and Forgejo: runs of Actions, releases and issues"
     default_interval = 60.0
     scopes_needed = (
-        "a token with read access to repository and issue (and organization for `orgs`); none for public repositories"
+        "a token with read access to repository and issue (and organization for `org`); none for public repositories"
     )
-    requests = (3, "repository")
+    requests = (3, "repository (of `org` 2, and 1 for each of them)")
     example = """\
 url: https://git.example.com
-repos: [acme/checkout]   # or orgs: [acme]
+repos: [acme/checkout]   # or all of an organisation: org: acme
 token: "keyring:gitea"
 """
     setup = """\
 - `url:` is the root of the server (`https://codeberg.org`, or `https://example.com/git` with its prefix), without
   `/api/v1`.
 - Make a token in **Settings > Applications > Generate new token** (on Forgejo **Access tokens**): permissions *read*
-  for **repository** and **issue**, for `orgs:` also for **organization**. Put it into `token:`.
+  for **repository** and **issue**, for `org:` also for **organization**. Put it into `token:`.
 - The token sees what its user sees. *404 Not Found* means that it may not see a repository, or that there is none.
 - Gitea before 1.25 and old Forgejo tell of single jobs only: each job of a workflow is then a build of its own.
 - Codeberg and others limit how often they are asked; raise `interval:` rather than dropping repositories.
@@ -238,19 +248,24 @@ token: "keyring:gitea"
         found = _runs_of(reply)
         rows = Rows("run", Run, found.workflow_runs)
         ids = [run.id for run in rows.good if run.id]
-        whole = len(ids) >= found.total_count if isinstance(found.total_count, int) else len(ids) < self.options.runs
+        whole = len(ids) >= found.total_count if isinstance(found.total_count, int) else len(ids) < self.options.builds
         if ids and not whole and min(ids) > self._newest.get(scope.name, 0):
             # Runs between the last poll and this window may have been missed: what the default branch's last said
             # must not be among them.
             await self._add_older(rows, repo, repository.default_branch or "", tasks, http)
         self._newest[scope.name] = max(ids, default=0)
         branch = repository.default_branch or ""
-        return rows.part(scope, lambda run: build_of(self, repository.name, branch, run, task=tasks))
+        late = overtaken((run.id, line_of(run, task=tasks)) for run in rows.good)
+
+        def build(run: Run) -> Item:
+            return build_of(self, repository.name, branch, run, task=tasks, overtaken=run.id in late)
+
+        return rows.part(scope, build)
 
     async def _newest_runs(self, repo: str, http: Http) -> tuple[Reply, bool]:
         """The newest runs, else tasks; and whether it is tasks."""
         path = f"/api/v1/repos/{repo}/actions"
-        params = {"page": 1, "limit": self.options.runs}
+        params = {"page": 1, "limit": self.options.builds}
         now = self.clock.monotonic()
         if now - self._only_tasks_since >= ENDPOINT_KEPT:
             try:

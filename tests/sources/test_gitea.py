@@ -9,6 +9,7 @@ import msgspec
 import pytest
 
 from sources.gitea import Gitea
+from statusboard.current import order_of, slot_of
 from statusboard.errors import BadAnswer, NotFound, ServerError, TooLarge
 from statusboard.model import Build, Part, Release, Ticket
 from statusboard.source import Credentials, LookupUnsupported, Source
@@ -289,13 +290,14 @@ async def test_one_part_a_repository_and_matter() -> None:
     "options,message",
     [
         ({"repos": []}, "`repos`"),
+        ({"repos": [], "org": ""}, "`org`"),
         ({"repos": ["acme"]}, "owner/name"),
         ({"repos": ["acme/.."]}, "owner/name"),
         ({"repos": ["../x"]}, "owner/name"),
         ({"repos": ["acme/x?y"]}, "owner/name"),
         ({"repos": ["https://codeberg.org/acme/x"]}, "owner/name"),
-        ({"orgs": ["acme/x"]}, "`orgs`"),
-        ({"orgs": [".."]}, "`orgs`"),
+        ({"org": "acme/x"}, "`org`"),
+        ({"org": [".."]}, "`org`"),
     ],
 )
 def test_options_are_checked(options: dict[str, Any], message: str) -> None:
@@ -345,7 +347,7 @@ async def test_issues_of_a_tracker_elsewhere_are_noted() -> None:
 
 
 async def test_an_organisation_is_all_its_repositories_and_its_issues_are_read_at_once() -> None:
-    source, http = gitea(repos=[], orgs=["acme"]), FakeHttp(Server(), URL)
+    source, http = gitea(repos=[], org="acme"), FakeHttp(Server(), URL)
     assert [scope.name for scope in await source.scopes(http)] == [
         f"{REPO} builds",
         f"{REPO} releases",
@@ -353,7 +355,7 @@ async def test_an_organisation_is_all_its_repositories_and_its_issues_are_read_a
         "acme/till releases",
         "acme/* tickets",
     ]
-    narrowed = gitea(repos=["other/x", "Acme/Checkout"], orgs=["acme"], exclude=["*/TILL"])
+    narrowed = gitea(repos=["other/x", "Acme/Checkout"], org=["acme"], exclude=["*/TILL"])
     assert [scope.name for scope in await narrowed.scopes(http)] == [
         "Acme/Checkout builds",
         "Acme/Checkout releases",
@@ -367,7 +369,7 @@ async def test_an_organisation_is_all_its_repositories_and_its_issues_are_read_a
 async def test_the_issues_of_an_organisation_tell_their_repository() -> None:
     server = Server()
     server.issues = [issue(1), issue(2, "acme/till"), issue(3, "acme/old")]
-    source = gitea(repos=[], orgs=["Acme"], kinds=["ticket"])
+    source = gitea(repos=[], org=["Acme"], kinds=["ticket"])
     part = await part_of(source, FakeHttp(server, URL), "tickets")
     assert [(item.key, item.repository) for item in part.items] == [
         ("gitea:ticket:acme/checkout/issue/1", REPO),
@@ -379,7 +381,7 @@ async def test_the_issues_of_an_organisation_tell_their_repository() -> None:
 
 
 async def test_an_organisation_is_listed_every_ten_minutes() -> None:
-    source, http = gitea(repos=[], orgs=["acme"], kinds=["build"]), FakeHttp(Server(), URL)
+    source, http = gitea(repos=[], org=["acme"], kinds=["build"]), FakeHttp(Server(), URL)
     for _ in range(2):
         await read_all(source, http)
     assert (asked(http, "orgs/acme/repos"), asked(http, REPO)) == (1, 0)
@@ -390,7 +392,7 @@ async def test_an_organisation_is_listed_every_ten_minutes() -> None:
 
 async def test_while_an_organisation_cannot_be_listed_its_known_repositories_are_read_and_it_says_so() -> None:
     server = Server()
-    source, http = gitea(repos=[], orgs=["acme"], kinds=["build"]), FakeHttp(server, URL)
+    source, http = gitea(repos=[], org=["acme"], kinds=["build"]), FakeHttp(server, URL)
     server.failing["orgs/acme/repos"] = 502
     with pytest.raises(ServerError):  # nothing is known yet
         await read_all(source, http)
@@ -409,13 +411,13 @@ async def test_while_an_organisation_cannot_be_listed_its_known_repositories_are
 async def test_an_organisation_without_repositories_or_with_too_many_is_a_fault() -> None:
     server = Server()
     server.repositories = [{**server.repository, "full_name": f"acme/r{n}"} for n in range(201)]
-    scopes = await gitea(repos=[], orgs=["acme"], kinds=["build"]).scopes(FakeHttp(server, URL))
+    scopes = await gitea(repos=[], org=["acme"], kinds=["build"]).scopes(FakeHttp(server, URL))
     assert len(scopes) == 201
     with pytest.raises(TooLarge, match="200"):
         await gitea().read(scopes[-1], FakeHttp(server, URL))
     server.repositories = server.repositories[:0]
     with pytest.raises(NotFound, match="no repositories"):
-        await read_all(gitea(orgs=["acme"]), FakeHttp(server, URL))
+        await read_all(gitea(org=["acme"]), FakeHttp(server, URL))
 
 
 # -- builds ------------------------------------------------------------------------------------------------------------
@@ -425,7 +427,7 @@ async def test_a_run_of_gitea_is_a_build() -> None:
     assert await build(run(112, conclusion="failure")) == Build(
         key="gitea:build:acme/checkout/run/112",
         source="gitea",
-        title="ci.yml: Fix the till",
+        title="Fix the till",
         state="failed",
         raw_state="completed/failure",
         reason="failure",
@@ -449,7 +451,7 @@ async def test_a_run_of_forgejo_is_a_build() -> None:
     assert await build(forgejo_run(112, "failure"), "forgejo") == Build(
         key="gitea:build:acme/checkout/run/112",
         source="gitea",
-        title="ci.yml: Fix the till",
+        title="Fix the till",
         state="failed",
         raw_state="failure",
         reason="failure",
@@ -472,7 +474,7 @@ async def test_where_only_tasks_are_told_of_each_job_is_a_build() -> None:
     assert await build(task(32, "failure", name="lint"), "tasks") == Build(
         key="gitea:build:acme/checkout/task/32",
         source="gitea",
-        title="ci.yml: lint: Fix the till",
+        title="Fix the till",
         state="failed",
         raw_state="failure",
         reason="failure",
@@ -563,6 +565,16 @@ async def test_pull_requests_and_tags_are_told_apart_from_the_branch() -> None:
     assert line(await build(run(111, pull_requests=[{"number": 17}]))) == ("", "main")
 
 
+async def test_a_rerun_of_older_code_says_nothing_of_newer() -> None:
+    server = Server("forgejo")
+    again = forgejo_run(111, created="2026-01-02T01:00:00Z", started="2026-01-02T03:00:00Z")
+    server.runs = [forgejo_run(112, "failure"), again]
+    failed, rerun = (await part_of(gitea(kinds=["build"]), FakeHttp(server, URL), "builds")).items
+    assert slot_of(failed) == slot_of(rerun)
+    assert order_of(failed) > order_of(rerun)
+    assert (await build(again, "forgejo")).started_at == at(3, 0)
+
+
 async def test_a_running_run_does_not_change_with_every_step() -> None:
     first = await build(run(111, "in_progress", ""))
     later = await build(run(111, "in_progress", "", updated_at="2026-01-02T02:59:00Z"))
@@ -638,7 +650,7 @@ async def test_after_a_gap_tasks_are_read_further_back() -> None:
 
 async def test_a_list_that_is_whole_is_not_read_further_back() -> None:
     http = FakeHttp(Server(), URL)
-    await part_of(gitea(kinds=["build"], runs=3), http, "builds")
+    await part_of(gitea(kinds=["build"], builds=3), http, "builds")
     assert asked(http, "runs") == 1
 
 
@@ -651,7 +663,7 @@ async def test_a_server_that_tells_no_total_is_read_further_back_where_the_windo
 
     for limit, lists in ((3, 2), (4, 1)):
         http = FakeHttp(vendor, URL)
-        await part_of(gitea(kinds=["build"], runs=limit), http, "builds")
+        await part_of(gitea(kinds=["build"], builds=limit), http, "builds")
         assert asked(http, "runs") == lists
 
 
@@ -659,7 +671,7 @@ async def test_forgejo_is_told_the_page_so_that_it_minds_the_limit() -> None:
     server = Server("forgejo")
     server.runs = [forgejo_run(n) for n in range(140, 100, -1)]
     http = FakeHttp(server, URL)
-    assert len((await part_of(gitea(kinds=["build"], runs=50), http, "builds")).items) == 40
+    assert len((await part_of(gitea(kinds=["build"], builds=50), http, "builds")).items) == 40
     assert asked(http, "runs") == 1
 
 

@@ -590,7 +590,9 @@ VENDORS = (
     Vendor("circleci", lambda place: {"projects": [f"gh/acme/{place.name}"]}, _circleci),
     Vendor("azure-devops", _only(organization="acme", projects=["Shop"], kinds=["build"], builds=ITEMS), _azure),
     Vendor("teamcity", _only(limit=ITEMS), _teamcity),
-    Vendor("gitea", lambda place: {"repos": [f"acme/{place.name}"], "kinds": ["build", "ticket"], "runs": 50}, _gitea),
+    Vendor(
+        "gitea", lambda place: {"repos": [f"acme/{place.name}"], "kinds": ["build", "ticket"], "builds": 50}, _gitea
+    ),
     Vendor("drone", lambda place: {"repos": _pair(place), "kinds": ["build"], "builds": 50}, _drone),
     Vendor("woodpecker", lambda place: {"repos": _pair(place), "kinds": ["build"], "builds": 50}, _woodpecker),
     Vendor("cctray", _only(), _cctray),
