@@ -236,6 +236,10 @@ class Aws(Source[AwsOptions]):
 
     # -- reading -------------------------------------------------------------------------------------------------
 
+    @classmethod
+    def ambient(cls, options: AwsOptions) -> str:
+        return "" if options.username else "the AWS credentials of this machine"
+
     async def scopes(self, http: Http) -> Sequence[Scope]:
         return [
             Scope(name=f"{region} {service.part}", kind=service.kind, reach=service.reach, data=(api, region))

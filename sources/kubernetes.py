@@ -203,6 +203,12 @@ statefulsets.apps,daemonsets.apps,replicasets.apps
 
     # -- what to read --------------------------------------------------------------------------------------------
 
+    @classmethod
+    def ambient(cls, options: KubernetesOptions) -> str:
+        if options.context:
+            return "your kubeconfig"
+        return "the service account of this pod" if options.url in ("", IN_CLUSTER) else ""
+
     async def scopes(self, http: Http) -> Sequence[Scope]:
         await self._reach()
         self._lists.clear()

@@ -324,6 +324,14 @@ class Source(Generic[O]):
         """Further origins (``https://host[:port]``) that credentials may go to, beside that of ``url``."""
         return ()
 
+    @classmethod
+    def ambient(cls, options: O) -> str:
+        """What these options use of this machine's own credentials without naming them (``your kubeconfig``), or "".
+
+        An included file may not: it is somebody else's, and would act with the rights of whoever runs the board.
+        """
+        return ""
+
     # -- what a source may use -----------------------------------------------------------------------------------
 
     def key(self, kind: Kind, remote_id: object) -> str:

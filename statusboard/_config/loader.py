@@ -174,6 +174,12 @@ class Loader:
         options = bind_source(node, cls, self.problems, path)
         if options is None:
             return
+        if not file.main and (borrowed := cls.ambient(options)):
+            message = f"an included file cannot use {borrowed}"
+            self._add(
+                node.at, message, path, "name the credential (it must be one that the main file names), or move it"
+            )
+            return
         self.sections.check_environment(options.environment, node.mark("environment"), join(path, "environment"))
         self.sources.append(ConfiguredSource(cls=cls, options=options, at=node.at))
 

@@ -94,6 +94,8 @@ def _source(source: ConfiguredSource) -> list[str]:
     lines = [f"{source.name} ({source.type}): {f'asks {target}' if target else 'reads local files'}"]
     if references:
         lines.append(f"    SENDS the secrets {', '.join(references)} there")
+    if borrowed := source.cls.ambient(options):
+        lines.append(f"    USES {borrowed}")
     if source.type in COMMAND_TYPES:
         lines.append("    RUNS commands on this machine")
     if not options.tls.verify:

@@ -7,6 +7,9 @@ from pathlib import Path
 
 import pytest
 
+from statusboard.config import load_config
+from statusboard.errors import ConfigError
+from statusboard.registry import Registry
 from tests.config.sources import Home
 
 MAIN = """
@@ -170,3 +173,22 @@ def test_includes_do_not_go_on_for_ever(home: Home):
     for index in range(20):
         home.write(f"include: d{index + 1}.yaml", f"d{index}.yaml")
     assert "levels of includes" in home.problem("include: d0.yaml\nsources: [{type: ci, name: gh, repos: x}]").message
+
+
+@pytest.mark.parametrize(
+    ("options", "borrowed"),
+    [
+        ("type: kubernetes, context: prod", "your kubeconfig"),
+        ("type: kubernetes", "the service account of this pod"),
+        ("type: aws, region: eu-west-1", "the AWS credentials of this machine"),
+        ("type: aws, region: eu-west-1, profile: prod", "the AWS credentials of this machine"),
+    ],
+)
+def test_an_include_may_not_use_this_machine_s_own_credentials(tmp_path: Path, options: str, borrowed: str):
+    main = tmp_path / "config.yaml"
+    (tmp_path / "team.yaml").write_text(f"sources: [{{{options}, name: x}}]\n")
+    main.write_text("include: team.yaml\n")
+    with pytest.raises(ConfigError, match=f"an included file cannot use {borrowed}"):
+        load_config(main, registry=Registry.installed())
+    main.write_text(f"sources: [{{{options}, name: x}}]\n")
+    assert [source.name for source in load_config(main, registry=Registry.installed()).sources] == ["x"]
