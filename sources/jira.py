@@ -144,7 +144,6 @@ incident_jql: project = OPS AND issuetype = Incident
         behind_gateway = urlsplit(options.url).hostname == GATEWAY
         self._site = "" if behind_gateway else options.url.rstrip("/")
         self._proved_at = float("-inf")
-        self._whole: dict[str, bool] = {}
 
     def sign(self, credentials: Credentials) -> Mapping[str, str]:
         if credentials.token and credentials.username and self.options.flavor != "datacenter":
@@ -153,9 +152,6 @@ incident_jql: project = OPS AND issuetype = Incident
 
     async def scopes(self, http: Http) -> Sequence[Scope]:
         await self._introduce(http)
-        return self._scopes()
-
-    def _scopes(self) -> list[Scope]:
         found: list[Scope] = []
         if self.wants("ticket"):
             where, order = split_order(self.options.jql)
@@ -181,7 +177,6 @@ incident_jql: project = OPS AND issuetype = Incident
     async def _read(self, scope: Scope, http: Http) -> Part:
         where, order = scope.data
         rows, whole = await self._search(f"{where} {order}", FIELDS, http)
-        self._whole[scope.name] = whole
         notes = [] if self._signs else ["read without a credential: only what is public is seen"]
         if scope.kind == "incident":
             part = rows.part(scope, lambda issue: incident_of(self, self._site, issue, self._severities), notes=notes)
@@ -215,12 +210,10 @@ incident_jql: project = OPS AND issuetype = Incident
             item = ticket_of(self, self._site, issue)
         if item.state in ("resolved", "done", "cancelled"):
             return item
-        # It is not over, so it left because the query no longer means it, unless the query gave more than we read.
-        if all(self._whole.get(scope.name, False) for scope in self._scopes() if scope.kind == kind):
-            return None
-        if kind == "ticket" and remote_id in await self._incidents(f"id = {remote_id}", "", http):
-            return None
-        return item
+        # It is not over, so the query no longer means it, or others have changed since: no more are read than `limit`.
+        # An incident must not be called resolved because it was missed between two pages.
+        is_meant = kind == "incident" and remote_id in await self._incidents(f"id = {remote_id}", "", http)
+        return item if is_meant else None
 
     # -- asking --------------------------------------------------------------------------------------------------
 

@@ -30,7 +30,6 @@ from sources._linear import (
 from sources._shared.rows import Rows
 from statusboard.api import (
     BadAnswer,
-    Context,
     Credentials,
     Http,
     Item,
@@ -96,19 +95,12 @@ teams: [ENG, OPS]
 """
     verified = "documented"
 
-    def __init__(self, options: LinearOptions, context: Context) -> None:
-        super().__init__(options, context)
-        self._whole: dict[str, bool] = {}
-
     def sign(self, credentials: Credentials) -> Mapping[str, str]:
         if credentials.token and not _OAUTH.fullmatch(credentials.token):
             return {"Authorization": credentials.token}  # an API key; with "Bearer" it would be refused
         return super().sign(credentials)
 
     async def scopes(self, http: Http) -> Sequence[Scope]:
-        return self._scopes()
-
-    def _scopes(self) -> list[Scope]:
         teams = [(f"{clean(key, 80)} issues", key) for key in dict.fromkeys(self.options.teams)]
         return [Scope(name=name, kind="ticket", reach="window", data=key) for name, key in teams or [("issues", "")]]
 
@@ -134,7 +126,6 @@ teams: [ENG, OPS]
             if found.issues.page_info.end_cursor in cursors:
                 raise BadAnswer("the pages of issues run in a circle")
             cursors.append(found.issues.page_info.end_cursor)
-        self._whole[scope.name] = not more
         notes = [f"{scope.name}: only the {len(rows.good)} that changed last are read"] if more else []
         return rows.part(scope, lambda issue: ticket_of(self, issue), notes=notes)
 
@@ -142,10 +133,8 @@ teams: [ENG, OPS]
         page = (await self._ask(ONE_ISSUE, {"issues": {"id": {"eq": remote_id}}}, OneIssue, http)).issues
         for issue in Rows("issue", Issue, page.nodes).good:
             ticket = ticket_of(self, issue)
-            # An open one left because it is no longer meant, unless more was there than we read.
-            whole = all(self._whole.get(scope.name, False) for scope in self._scopes())
-            over = ticket is not None and ticket.state in ("done", "cancelled")
-            return ticket if over or not whole else None
+            # An open one is no longer meant, or others have changed since: no more are read than `limit`.
+            return ticket if ticket is not None and ticket.state in ("done", "cancelled") else None
         return None
 
     async def _ask(self, query: str, variables: Mapping[str, Any], what: builtins.type[T], http: Http) -> T:

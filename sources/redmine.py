@@ -166,7 +166,6 @@ projects: [shop, billing]
         self._signs = bool(options.token or options.username or options.password)
         self._closed: dict[int, bool] = {}
         self._closed_at = float("-inf")
-        self._whole: dict[str, bool] = {}
 
     def sign(self, credentials: Credentials) -> Mapping[str, str]:
         return {"X-Redmine-API-Key": credentials.token} if credentials.token else super().sign(credentials)
@@ -174,9 +173,6 @@ projects: [shop, billing]
     async def scopes(self, http: Http) -> Sequence[Scope]:
         if self._signs:
             await self._prove(http)
-        return self._scopes()
-
-    def _scopes(self) -> list[Scope]:
         projects = [(f"{clean(name, 80)} issues", name) for name in dict.fromkeys(self.options.projects)]
         return [
             Scope(name=name, kind="ticket", reach="window", data=project)
@@ -194,7 +190,6 @@ projects: [shop, billing]
         if not self.options.subprojects:
             params["subproject_id"] = "!*"
         rows, total = await self._issues(params, http)
-        self._whole[scope.name] = total is None
         notes = [] if self._signs else ["read without a key: only what anybody may see is seen"]
         if total is not None:
             notes.append(f"{scope.name}: only the {len(rows.good)} that changed last are read, of {total}")
@@ -212,10 +207,8 @@ projects: [shop, billing]
             return None  # the key counts, as this poll has proved: the issue is where it may not look
         await self._know_statuses([issue], http)
         ticket = self._ticket(issue)
-        # An open one left because it no longer belongs to what is read, unless more was there than we read.
-        if ticket.state not in OVER and all(self._whole.get(scope.name, False) for scope in self._scopes()):
-            return None
-        return ticket
+        # An open one no longer belongs to what is read, or others have changed since: no more are read than `limit`.
+        return ticket if ticket.state in OVER else None
 
     async def _prove(self, http: Http) -> None:
         """See that the key counts: Redmine answers those without one too, with less."""

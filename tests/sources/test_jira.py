@@ -535,14 +535,23 @@ async def test_what_the_query_no_longer_means_is_gone() -> None:
     assert await source.lookup("ticket", "10001", http) is None
 
 
-async def test_what_is_only_beyond_the_limit_is_still_there() -> None:
+async def test_a_ticket_beyond_the_limit_is_let_go() -> None:
+    """Else each that was ever changed would be kept and asked for again and again."""
     server = Server(issue(1), issue(2), issue(3, kind="Incident"))
     source, http = make(server, incident_jql=INCIDENTS, limit=1)
     await read_all(source, http)
-    beyond = await source.lookup("ticket", "10002", http)
-    assert (beyond.ticket_id, beyond.state) == ("SHOP-2", "open")
+    assert await source.lookup("ticket", "10002", http) is None
     assert await source.lookup("ticket", "10003", http) is None  # it has become an incident
     assert await source.lookup("ticket", "odd", http) is None
+
+
+async def test_an_incident_that_only_slipped_between_two_pages_is_not_resolved() -> None:
+    server = Server(issue(3, kind="Incident"))
+    source, http = make(server, incident_jql=INCIDENTS)
+    await read_all(source, http)
+    assert (await source.lookup("incident", "10003", http)).state == "open"
+    server.issues = [issue(3)]
+    assert await source.lookup("incident", "10003", http) is None
 
 
 # -- options ---------------------------------------------------------------------------------------------------------
@@ -580,6 +589,6 @@ def test_the_order_of_a_query(jql: str, parts: tuple[str, str]) -> None:
     assert split_order(jql) == parts
 
 
-def test_a_project_key_stays_one_value() -> None:
-    source = make(Server(), projects=['A" OR project = "B'])[0]
-    assert source._scopes()[0].data[0].startswith(r'project = "A\" OR project = \"B" AND (')
+async def test_a_project_key_stays_one_value() -> None:
+    source, http = make(Server(), projects=['A" OR project = "B'])
+    assert (await source.scopes(http))[0].data[0].startswith(r'project = "A\" OR project = \"B" AND (')

@@ -355,10 +355,10 @@ async def test_what_went_where_the_key_may_not_look_is_gone() -> None:
         await source.lookup("ticket", "1", FakeHttp(lambda call: Answer(status=401), URL))
 
 
-async def test_what_is_only_beyond_the_limit_is_still_there() -> None:
+async def test_a_ticket_beyond_the_limit_is_let_go() -> None:
+    """Else each that was ever changed would be kept and asked for again and again."""
     source, http, _ = await read(Server(issue(1), issue(2)), limit=1)
-    beyond = await source.lookup("ticket", "2", http)
-    assert (beyond.key, beyond.state) == ("redmine:ticket:2", "open")
+    assert await source.lookup("ticket", "2", http) is None
     assert await source.lookup("ticket", "2/../1", http) is None
 
 
