@@ -83,11 +83,11 @@ class FamilyOptions(SourceOptions, frozen=True, kw_only=True, forbid_unknown_fie
     """What both take."""
 
     repos: Annotated[tuple[str, ...], option("repositories, as owner/name")]
-    builds: Annotated[int, msgspec.Meta(ge=1, le=50), option("how many builds to read of each")] = 25
+    builds: Annotated[int, msgspec.Meta(ge=1, le=50), option("how many builds to read of each repository")] = 25
 
     def __post_init__(self) -> None:
         if not self.repos:
-            raise ValueError("`repos` is empty; name at least one repository as owner/name")
+            raise ValueError("`repos` is empty; name at least one as owner/name")
         for repo in self.repos:
             if not _REPO.fullmatch(repo):
                 raise ValueError(f"`repos`: {repo[:80]!r} is not of the form owner/name")
@@ -162,7 +162,7 @@ def build_of(source: Source[Any], repository: Repository, run: Run, attempt: int
     return Build(
         key=source.key("build", remote_id(f"{repository.name}/{run.number}")),
         source=source.name,
-        title=": ".join(filter(None, (run.cron, run.title))) or f"{noun} {run.number}",
+        title=run.title or f"{noun} {run.number}",
         state=state,
         raw_state=run.status,
         reason=_reason(run, state),

@@ -163,7 +163,7 @@ def build_of(source: Source[Any], row: BuildRow, default_branch: str) -> Build |
     return Build(
         key=source.key("build", need(row.id, "id")),
         source=source.name,
-        title=name or f"build {row.id}",
+        title=f"#{number}" if any(map(str.isdigit, number)) else name or f"build {row.id}",
         state=state,
         raw_state="/".join(filter(None, (row.state or ("running" if row.running else ""), row.status))),
         reason=_reason(row, state),

@@ -50,7 +50,7 @@ class Drone(Family[DroneOptions, DroneBuild]):
     Options = DroneOptions
     summary = "Builds, promotions and rollbacks of Drone"
     scopes_needed = "the token of a user who may read the repositories; Drone has no narrower one"
-    requests = (1, "repository and kind")
+    requests = (2, "repository")
     example = """\
 url: https://drone.acme.example
 repos: [acme/checkout, acme/ledger]

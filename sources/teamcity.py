@@ -53,8 +53,10 @@ class TeamCityOptions(SourceOptions, frozen=True, kw_only=True, forbid_unknown_f
 
     projects: Annotated[tuple[str, ...], option("only these projects with their subprojects, by id (Shop_Web)")] = ()
     build_types: Annotated[tuple[str, ...], option("only these build configurations, by id (Shop_Web_Build)")] = ()
-    limit: Annotated[int, msgspec.Meta(ge=1, le=500), option("how many of the newest builds of each to read")] = 50
-    personal: Annotated[bool, option("read personal builds too")] = False
+    builds: Annotated[
+        int, msgspec.Meta(ge=1, le=500), option("how many builds to read of each project or build configuration")
+    ] = 50
+    personal: Annotated[bool, option("whether to read personal builds too")] = False
 
     def __post_init__(self) -> None:
         for field, ids in (("projects", self.projects), ("build_types", self.build_types)):
@@ -154,13 +156,13 @@ class TeamCity(Source[TeamCityOptions]):
         unfinished = await self._builds(
             f"{target.builds},state:(queued:true,running:true),count:{MOST_UNFINISHED}", http
         )
-        finished = await self._builds(f"{target.builds},state:finished,count:{self.options.limit}", http)
+        finished = await self._builds(f"{target.builds},state:finished,count:{self.options.builds}", http)
         rows = Rows("build", BuildRow, unfinished)
         begun = len(rows.good)
         rows.add(finished)
         window = rows.good[begun:]
         ids = frozenset(row.id for row in window)
-        missed = len(ids) >= self.options.limit and ids.isdisjoint(known.window)
+        missed = len(ids) >= self.options.builds and ids.isdisjoint(known.window)
         before = dict(known.newest)
         error: Exception | None = None
         if missed or self.clock.monotonic() - known.read_at >= CONFIGURATIONS_KEPT:

@@ -67,7 +67,7 @@ class Woodpecker(Family[WoodpeckerOptions, Pipeline]):
     Options = WoodpeckerOptions
     summary = "Pipelines and deployments of Woodpecker CI"
     scopes_needed = "the personal access token of a user who may read the repositories; Woodpecker has no narrower one"
-    requests = (1, "repository and kind")
+    requests = (2, "repository")
     example = """\
 url: https://ci.acme.example
 repos: [acme/checkout, acme/ledger]

@@ -15,7 +15,7 @@ import msgspec
 
 from statusboard.board import Board, Row, Summary
 from statusboard.clock import age, rfc3339
-from statusboard.model import Change, Incident, Item, SourceHealth, Status, decode, health_key
+from statusboard.model import Build, Change, Incident, Item, SourceHealth, Status, decode, health_key
 from statusboard.text import clip, fit
 
 SCHEMA = 1
@@ -174,7 +174,8 @@ def _line(row: Row, now: datetime) -> str:
     assert isinstance(fact, Item)
     began = fact.ended_at or fact.started_at or fact.updated_at
     state = f"{fact.state} {fact.severity}" if isinstance(fact, Incident) else fact.state
-    where = " ".join(filter(None, (fact.service, fact.environment)))
+    pipeline = fact.pipeline if isinstance(fact, Build) and fact.pipeline != fact.title else ""
+    where = " ".join(filter(None, (fact.service, pipeline, fact.environment)))
     return f"{fit(age(now, began) if began else '', 4)} {fit(state, 18)} {fit(where, 24)} {fact.title}"
 
 

@@ -189,6 +189,12 @@ def test_the_table_is_never_wider_than_the_terminal(width: int) -> None:
     ]
 
 
+def test_the_table_tells_which_pipeline_a_build_is_of() -> None:
+    build = msgspec.structs.replace(BUILD, title="Fix the till", pipeline="CI")
+    told = report.table(board(health("ci"), build), {}, T0, 80)
+    assert ("checkout CI" in told, "Fix the till" in told) == (True, True)
+
+
 def test_the_table_tells_what_cannot_be_read() -> None:
     errors = (PartError(part="acme/x", error="404"),)
     told = report.table(board(health("ci", "partial", errors=errors), health("am", "down", error="503")), {}, T0, 100)

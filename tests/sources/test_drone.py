@@ -230,7 +230,7 @@ async def test_branches_pull_requests_and_forks(fields: dict[str, Any], branch: 
 
 async def test_a_cron_job_is_a_pipeline_of_its_own() -> None:
     item = await one_build(event="cron", cron="nightly", trigger="@cron", title="")
-    assert (item.pipeline, item.title, item.trigger) == ("nightly", "nightly: Fix the till", "cron")
+    assert (item.pipeline, item.title, item.trigger) == ("nightly", "Fix the till", "cron")
 
 
 @pytest.mark.parametrize(

@@ -157,7 +157,7 @@ async def test_a_build() -> None:
     assert await one(1, "FAILURE", tags={"tag": [{"name": "release"}]}) == Build(
         key="teamcity:build:1",
         source="teamcity",
-        title="Shop / Build",
+        title="#1",
         state="failed",
         raw_state="finished/FAILURE",
         reason="Tests failed: 2, passed: 30",
@@ -234,7 +234,13 @@ async def test_old_servers_say_running_instead_of_a_state(running: Any, status: 
     }
     item = await teamcity().lookup("build", "1", FakeHttp(lambda call: Answer.of(found), URL))
     assert isinstance(item, Build)
-    assert (item.state, item.title, item.pipeline) == (expected, "bt2", "bt2")
+    assert (item.state, item.title, item.pipeline) == (expected, "#7", "bt2")
+
+
+async def test_a_build_without_a_number_is_called_as_its_configuration() -> None:
+    rows = [build(n) | {"number": number} for n, number in ((3, "1.4.212"), (2, "N/A"), (1, None))]
+    found = await items(Server(*rows))
+    assert {n: item.title for n, item in found.items()} == {3: "#1.4.212", 2: "Shop / Build", 1: "Shop / Build"}
 
 
 async def test_why_it_went_so() -> None:
@@ -310,7 +316,7 @@ async def test_personal_builds_only_where_they_are_asked_for() -> None:
 
 async def test_running_and_waiting_builds_come_beside_the_newest() -> None:
     server = Server(build(5, None, "queued"), build(4, "SUCCESS", "running"), build(3), build(2), build(1))
-    part = await read(server, limit=2)
+    part = await read(server, builds=2)
     assert [item.key.rpartition(":")[2] for item in part.items] == ["5", "4", "3", "2"]
     assert (part.reach, part.notes) == ("window", ())
     assert [call.param("locator") for call in server.calls] == [
@@ -330,7 +336,7 @@ async def test_very_many_waiting_builds_are_said_to_be_cut() -> None:
 
 async def test_a_configuration_that_is_seldom_built_is_read_beyond_the_window() -> None:
     rare = build(1, "FAILURE", buildTypeId="Shop_Nightly")
-    server, source = Server(*(build(number) for number in range(9, 1, -1)), rare), teamcity(limit=3)
+    server, source = Server(*(build(number) for number in range(9, 1, -1)), rare), teamcity(builds=3)
     for _ in range(2):
         assert {number: item.state for number, item in (await items(server, source)).items()} == {
             9: "success", 8: "success", 7: "success", 1: "failed",
@@ -344,13 +350,13 @@ async def test_a_configuration_that_is_seldom_built_is_read_beyond_the_window() 
 async def test_what_was_cancelled_does_not_hide_the_verdict_before() -> None:
     cancelled = [build(number, "UNKNOWN", canceledInfo=CANCELED, buildTypeId="Shop_Nightly") for number in (3, 2)]
     failed = build(1, "FAILURE", buildTypeId="Shop_Nightly")
-    found = await items(Server(build(9), build(8), *cancelled, failed), limit=2)
+    found = await items(Server(build(9), build(8), *cancelled, failed), builds=2)
     assert {number: item.state for number, item in found.items()} == {9: "success", 8: "success", 1: "failed"}
 
 
 async def test_a_verdict_outlives_any_number_of_cancelled_builds() -> None:
     failed = build(1, "FAILURE", buildTypeId="Shop_Nightly")
-    server, source = Server(failed), teamcity(limit=1)
+    server, source = Server(failed), teamcity(builds=1)
     assert set(await items(server, source)) == {1}
     for number in range(2, 9):
         server.builds.insert(0, build(number, "UNKNOWN", canceledInfo=CANCELED, buildTypeId="Shop_Nightly"))
@@ -362,7 +368,7 @@ async def test_a_verdict_outlives_any_number_of_cancelled_builds() -> None:
 
 async def test_what_leaves_the_window_is_remembered_as_it_was_last_told() -> None:
     changed = build(2, "FAILURE")
-    server, source = Server(changed, build(1)), teamcity(limit=1)
+    server, source = Server(changed, build(1)), teamcity(builds=1)
     await items(server, source)
     changed["status"] = "SUCCESS"  # somebody marked it so
     await items(server, source)
@@ -371,7 +377,7 @@ async def test_what_leaves_the_window_is_remembered_as_it_was_last_told() -> Non
 
 
 async def test_after_a_gap_configurations_are_read_again() -> None:
-    server, source = Server(build(2), build(1)), teamcity(limit=2)
+    server, source = Server(build(2), build(1)), teamcity(builds=2)
     await items(server, source)
     nightly = build(10, "FAILURE", buildTypeId="Shop_Nightly")
     server.builds = [build(number) for number in range(19, 10, -1)] + [nightly]
@@ -400,7 +406,7 @@ async def test_configurations_come_in_pages() -> None:
     kinds = tuple(f"Shop_{number}" for number in range(25))
     server = Server(*(build(number, buildTypeId=kind) for number, kind in enumerate(kinds)), kinds=kinds)
     server.page = 10
-    assert len(await items(server, limit=1)) == 25
+    assert len(await items(server, builds=1)) == 25
     pages = [call.url for call in server.calls if call.path.endswith("/buildTypes")]
     assert [url.startswith(f"{URL}/guestAuth/app/rest/buildTypes?") for url in pages] == [True, True, True]
 

@@ -267,7 +267,7 @@ async def test_branches_pull_requests_and_forks(fields: dict[str, Any], branch: 
 @pytest.mark.parametrize("fields", [{"cron": "nightly", "sender": "nightly"}, {"sender": "nightly"}])
 async def test_a_cron_job_is_a_pipeline_of_its_own(fields: dict[str, Any]) -> None:
     item = await one_build(event="cron", message="", author="", **fields)
-    assert (item.pipeline, item.title, item.actor, item.trigger) == ("nightly", "nightly", "", "cron")
+    assert (item.pipeline, item.title, item.actor, item.trigger) == ("nightly", "pipeline 11", "", "cron")
 
 
 @pytest.mark.parametrize("form,attempts", [(dict, [3, 2, 1]), (old, [3, 2, 1])])

@@ -589,7 +589,7 @@ VENDORS = (
     Vendor("buildkite", _only(organization="acme"), _buildkite),
     Vendor("circleci", lambda place: {"projects": [f"gh/acme/{place.name}"]}, _circleci),
     Vendor("azure-devops", _only(organization="acme", projects=["Shop"], kinds=["build"], builds=ITEMS), _azure),
-    Vendor("teamcity", _only(limit=ITEMS), _teamcity),
+    Vendor("teamcity", _only(builds=ITEMS), _teamcity),
     Vendor(
         "gitea", lambda place: {"repos": [f"acme/{place.name}"], "kinds": ["build", "ticket"], "builds": 50}, _gitea
     ),
