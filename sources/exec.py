@@ -109,7 +109,8 @@ class Exec(Source[ExecOptions]):
 
         - Without an `id`, an incident is told from others by title, service, environment and target: no numbers in
           titles then. `time` of a release is when it was made, not when the command ran.
-        - Say `complete: true` where the command prints all that is open: what it leaves out is then over.
+        - Say `complete: true` where the command prints all that is open: what it leaves out is then over. It must fail
+          where it cannot tell (`set -euo pipefail` in a script): printing nothing says that all is well.
         - Any Nagios check will do as well: `command: [/usr/lib/nagios/plugins/check_disk, -w, 20%]` with
           `format: nagios`. It is one incident while it is not OK; UNKNOWN is never taken for well.
         - The command is ended after `timeout`, and an exit code other than 0 (for a check: above 3) is a fault of this

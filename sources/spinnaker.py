@@ -54,6 +54,8 @@ class SpinnakerOptions(SourceOptions, frozen=True, kw_only=True, forbid_unknown_
     def __post_init__(self) -> None:
         if not self.applications or not all(self.applications):
             raise ValueError("`applications` is empty; name at least one application")
+        if not all(self.pipelines):
+            raise ValueError("`pipelines`: an empty name; leave `pipelines` out for all pipelines")
         deck = urlsplit(self.ui_url)
         if self.ui_url and (deck.scheme not in ("http", "https") or not deck.netloc):
             raise ValueError("`ui_url` must be an address, such as https://spinnaker.example")

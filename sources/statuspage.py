@@ -56,6 +56,10 @@ class StatuspageOptions(SourceOptions, frozen=True, kw_only=True, forbid_unknown
         tuple[str, ...], option("only what concerns these components or groups, by name; * and ? match anything")
     ] = ()
 
+    def __post_init__(self) -> None:
+        if not all(name.strip() for name in self.components):
+            raise ValueError("`components`: an empty name; leave `components` out for all components")
+
 
 class Summary(msgspec.Struct, frozen=True):
     """/api/v2/summary.json"""

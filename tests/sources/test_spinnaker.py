@@ -335,6 +335,7 @@ async def test_an_execution_is_read_again_by_id() -> None:
 @pytest.mark.parametrize(
     "options,message",
     [({"applications": []}, "`applications`"), ({"applications": [""]}, "`applications`"),
+     ({"pipelines": [""]}, "`pipelines`"),
      ({"ui_url": "spinnaker.example"}, "`ui_url`"), ({"executions": 0}, "executions"), ({"apps": ["x"]}, "apps")],
 )  # fmt: skip
 def test_options_are_checked(options: dict[str, Any], message: str) -> None:

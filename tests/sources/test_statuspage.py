@@ -5,6 +5,7 @@ from __future__ import annotations
 from datetime import UTC, datetime
 from typing import Any, ClassVar
 
+import msgspec
 import pytest
 
 from sources.statuspage import Statuspage
@@ -347,6 +348,11 @@ async def test_a_component_that_the_page_does_not_have() -> None:
     assert isinstance(part.error, NotFound)
     assert "Serach" in str(part.error)
     assert [item.key.removeprefix("statuspage:incident:") for item in part.items] == ["incident/i1", "incident/i3"]
+
+
+def test_a_component_without_a_name() -> None:
+    with pytest.raises(msgspec.ValidationError, match="`components`"):
+        page(components=["Api", " "])
 
 
 async def test_incidents_that_name_components_without_ids() -> None:
