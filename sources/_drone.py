@@ -11,14 +11,16 @@ from __future__ import annotations
 
 import asyncio
 import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Container, Iterable, Mapping, Sequence
 from typing import Annotated, Any, ClassVar, Final, Generic, TypeVar
 
 import msgspec
 
+from sources._shared.reruns import overtaken
 from sources._shared.rows import Rows, remote_id
 from sources._shared.words import meaning
 from statusboard.api import (
+    BadAnswer,
     Build,
     BuildState,
     Context,
@@ -151,14 +153,31 @@ class Run(msgspec.Struct, frozen=True, kw_only=True):
         return self.ref.removeprefix("refs/tags/") if self.ref.startswith("refs/tags/") else ""
 
 
-def build_of(source: Source[Any], repository: Repository, run: Run, attempt: int, noun: str) -> Build:
-    """A build.  ``noun`` is what the vendor calls one: all of a branch that no cron job starts are one pipeline."""
+class Attempt(msgspec.Struct, frozen=True):
+    """Which attempt a build is: the number of the first one, and when that was made."""
+
+    number: int = 1
+    first: int = 0
+    first_at: Time = None
+
+
+def build_of(
+    source: Source[Any], repository: Repository, run: Run, attempt: Attempt, noun: str, *, overtaken: bool = False
+) -> Build:
+    """A build.  ``noun`` is what the vendor calls one: all of a branch that no cron job starts are one pipeline.
+
+    A restart of one that is ``overtaken`` by a newer one takes its place: how older code does now says nothing of the
+    newer.
+    """
     state = meaning(BUILD_STATES, run.status)
     pull = run.event in PULLS
     number = _PULL.fullmatch(run.ref)
     labels = dict(run.labels)
     if run.parent:
         labels["restarted_from"] = f"#{run.parent}"
+    common = _common(repository, run, state)
+    if overtaken and run.number != attempt.first:
+        common["started_at"] = parse_time(attempt.first_at) or common["started_at"]
     return Build(
         key=source.key("build", remote_id(f"{repository.name}/{run.number}")),
         source=source.name,
@@ -168,7 +187,7 @@ def build_of(source: Source[Any], repository: Repository, run: Run, attempt: int
         reason=_reason(run, state),
         pipeline=run.cron or noun,
         run_number=run.number,
-        attempt=attempt,
+        attempt=attempt.number,
         branch=run.branch,
         default_branch=repository.default_branch,
         fork=run.fork if pull else "",
@@ -176,7 +195,7 @@ def build_of(source: Source[Any], repository: Repository, run: Run, attempt: int
         change=(number[1] if number else "unknown") if pull else "",
         labels=labels,
         links={"pull request" if pull else "commit": run.link} if run.link else {},
-        **_common(repository, run, state),
+        **common,
     )
 
 
@@ -203,19 +222,22 @@ def release_of(source: Source[Any], repository: Repository, run: Run, noun: str)
     )
 
 
-def attempts_of(rows: Iterable[Row], known: Mapping[int, int]) -> dict[int, int]:
+def attempts_of(rows: Iterable[Row], known: Mapping[int, Attempt]) -> dict[int, Attempt]:
     """Which attempt each build is, by its number: what the server says, else one more than that of its parent.
 
     What was known of a build stays: its parent leaves the list sooner.
     """
-    attempts: dict[int, int] = {}
+    attempts: dict[int, Attempt] = {}
     numbered = {row.number: row for row in rows if row.number}
     for number, row in sorted(numbered.items()):
-        if row.rerun_count is not None:
-            attempts[number] = row.rerun_count + 1
-        else:
-            former = (attempts.get(row.parent) or known.get(row.parent) or 1) if row.parent else 0
-            attempts[number] = known.get(number, former + 1)
+        if number in known:
+            attempts[number] = known[number]
+            continue
+        former = Attempt(number=0, first=number, first_at=row.created)
+        if row.parent:
+            former = attempts.get(row.parent) or known.get(row.parent) or Attempt(first=row.parent)
+        count = former.number if row.rerun_count is None else row.rerun_count
+        attempts[number] = Attempt(number=count + 1, first=former.first, first_at=former.first_at)
     return attempts
 
 
@@ -261,7 +283,7 @@ class Family(Source[O], Generic[O, R]):
         self._found: dict[str, tuple[Repository, float]] = {}
         self._finding: dict[str, asyncio.Lock] = {}
         self._newest: dict[str, int] = {}
-        self._attempts: dict[str, dict[int, int]] = {}
+        self._attempts: dict[str, dict[int, Attempt]] = {}
 
     # -- what a vendor writes ------------------------------------------------------------------------------------
 
@@ -307,8 +329,10 @@ class Family(Source[O], Generic[O, R]):
             rows.add((await http.get(further[0], params=further[1])).decode(list[Any]))
         attempts = attempts_of(rows.good, self._attempts.get(scope.name, {}))
 
+        late = self._overtaken(repository, rows.good, attempts)
+
         def item(row: R) -> Item | None:
-            return self._item(repository, self.run_of(repository, row), scope.kind, attempts)
+            return self._item(repository, self.run_of(repository, row), scope.kind, attempts, late)
 
         part = rows.part(scope, item)
         if part.error is None and numbers:
@@ -323,7 +347,8 @@ class Family(Source[O], Generic[O, R]):
         repository = await self._repository(self._repos[repo.lower()], http)
         row = (await http.get(f"{repository.api}/{number}")).decode(self.shape)
         attempts = attempts_of([row], self._attempts.get(f"{repository.name} builds", {}))
-        return self._item(repository, self.run_of(repository, row), kind, attempts)
+        late = frozenset(attempt.first for attempt in attempts.values())  # it has fallen out of its list
+        return self._item(repository, self.run_of(repository, row), kind, attempts, late)
 
     # -- inside --------------------------------------------------------------------------------------------------
 
@@ -342,8 +367,32 @@ class Family(Source[O], Generic[O, R]):
         finally:
             self._finding.pop(repo, None)
 
-    def _item(self, repository: Repository, run: Run, kind: ItemKind, attempts: Mapping[int, int]) -> Item | None:
+    def _overtaken(self, repository: Repository, rows: Iterable[R], attempts: Mapping[int, Attempt]) -> frozenset[int]:
+        """The first attempts that builds of newer code have followed."""
+        lines: list[tuple[int, tuple[str, ...]]] = []
+        for row in rows:
+            try:
+                run = self.run_of(repository, row)
+            except BadAnswer:  # it is told of with the items
+                continue
+            if run.event not in DEPLOYS:
+                pull = run.ref if run.event in PULLS else ""
+                attempt = attempts.get(run.number, Attempt())  # a number may be 0
+                lines.append((attempt.first, (run.cron, run.branch, pull)))
+        return overtaken(lines)
+
+    def _item(
+        self,
+        repository: Repository,
+        run: Run,
+        kind: ItemKind,
+        attempts: Mapping[int, Attempt],
+        late: Container[int],
+    ) -> Item | None:
         """The item of a run; None for one of the other kind."""
         if run.event in DEPLOYS:
             return release_of(self, repository, run, self.noun) if kind == "release" else None
-        return build_of(self, repository, run, attempts.get(run.number, 1), self.noun) if kind == "build" else None
+        if kind != "build":
+            return None
+        attempt = attempts.get(run.number, Attempt())
+        return build_of(self, repository, run, attempt, self.noun, overtaken=attempt.first in late)

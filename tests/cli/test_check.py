@@ -138,10 +138,10 @@ async def test_one_part_of_several(tmp_path: Path) -> None:
     findings = await found(config, {"/repos/a/x/issues": httpx.Response(200, json=[], headers=rate)})
     (gh,) = findings.sources
     assert gh.verdict == "partial" and gh.reachable and not gh.error
-    assert [(p.part, bool(p.error)) for p in gh.parts] == [("a/gone ticket", True), ("a/x ticket", False)]
+    assert [(p.part, bool(p.error)) for p in gh.parts] == [("a/gone tickets", True), ("a/x tickets", False)]
     assert gh.budget is not None and (gh.budget.left, gh.budget.limit) == (57, 60)
     told = text(findings)
-    assert "PARTIAL  gh" in told and "a/gone ticket: " in told and "404" in told and "57 of 60 left" in told
+    assert "PARTIAL  gh" in told and "a/gone tickets: " in told and "404" in told and "57 of 60 left" in told
 
 
 async def test_a_clock_that_is_off(tmp_path: Path) -> None:

@@ -10,6 +10,7 @@ import pytest
 
 from sources.drone import Drone
 from statusboard.clock import FakeClock
+from statusboard.current import order_of, slot_of
 from statusboard.errors import AuthError, BadAnswer, NotFound
 from statusboard.model import Build, Part, Release
 from statusboard.source import Credentials, Source
@@ -266,6 +267,21 @@ async def test_attempts_of_restarts_stay_when_the_first_build_leaves_the_list() 
     assert (found.attempt, found.labels) == (3, {"restarted_from": "#12"})
 
 
+async def test_a_restart_of_older_code_says_nothing_of_newer() -> None:
+    server = server_of(build(13, parent=11), build(12, "failure"), build(11, "failure"))
+    source, http = drone(), FakeHttp(server, URL)
+    restarted, newer, _ = (await part_of(source, http, "build")).items
+    assert (restarted.state, newer.state) == ("success", "failed")
+    assert slot_of(restarted) == slot_of(newer)
+    assert order_of(restarted) < order_of(newer)
+    server.builds = [build(14, parent=13), build(12, "failure")]  # the first one has left the list
+    again, newer = (await part_of(source, http, "build")).items
+    assert order_of(again) < order_of(newer)
+    server.builds = [build(15, parent=12), build(12, "failure")]
+    mended, _ = (await part_of(source, http, "build")).items
+    assert mended.started_at == START + timedelta(minutes=15.5)
+
+
 # -- releases ----------------------------------------------------------------------------------------------------------
 
 
@@ -381,6 +397,11 @@ async def test_an_odd_row_does_not_cost_the_others() -> None:
         part, _ = (await read_all(drone(), FakeHttp(server, URL))).parts
         assert [item.key for item in part.items] == ["drone:build:acme/checkout/12"]
         assert isinstance(part.error, BadAnswer)
+
+
+async def test_a_build_without_a_number_of_its_own_is_read_all_the_same() -> None:
+    part = await part_of(drone(), FakeHttp(server_of(build(12), {**build(11), "number": 0}), URL), "build")
+    assert [item.key for item in part.items] == ["drone:build:acme/checkout/12", "drone:build:acme/checkout/0"]
 
 
 async def test_items_are_read_again_by_number() -> None:
