@@ -385,7 +385,11 @@ class Source(Generic[O]):
 
 
 async def _scopes_of(source: Source[Any], http: Http) -> list[Scope]:
-    given: object = await contained(source, "scopes", lambda: source.scopes(http))
+    try:
+        given: object = await contained(source, "scopes", lambda: source.scopes(http))
+    except SourceError as exc:
+        _explain(http, exc)
+        raise
     if not isinstance(given, list | tuple) or not all(isinstance(scope, Scope) for scope in given):
         raise SourceBug(f"the {source.type} source failed: its scopes are none")
     scopes: dict[str, Scope] = {}
@@ -426,12 +430,24 @@ async def _part_of(source: Source[Any], scope: Scope, http: HttpFactory, held: M
 
 
 async def _read(source: Source[Any], scope: Scope, http: Http) -> Part:
-    part: object = await contained(source, scope.name, lambda: source.read(scope, http), NotModified)
+    try:
+        part: object = await contained(source, scope.name, lambda: source.read(scope, http), NotModified)
+    except SourceError as exc:
+        _explain(http, exc)
+        raise
     if not isinstance(part, Part):
         raise SourceBug(f"the {source.type} source failed: what it read is no part")
+    if isinstance(part.error, SourceError):
+        _explain(http, part.error)
     # What was not read in full must not be vouched for by a 304 next time.
     validators = http.validators if part.error is None else ()
     return msgspec.structs.replace(part, scope=scope.name, validators=validators)
+
+
+def _explain(http: Http, error: SourceError) -> None:
+    """Have the client add what it can tell of the answer that an error came of; the doubles of tests tell nothing."""
+    if (explain := getattr(http, "explain", None)) is not None:
+        explain(error)
 
 
 async def contained(source: Source[Any], what: str, work: Callable[[], Awaitable[T]], *signals: type[Exception]) -> T:

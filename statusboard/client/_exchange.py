@@ -102,8 +102,9 @@ class Exchange:
         following = self._targets.at(url)
         _refuse_downgrade(target.url, following)
         if call.method != "GET":
+            answer.url = following.text  # who is sent to a sign-in page should learn whose it is
             message = f"{where} to {following.where}, where a {call.method} is not sent again"
-            raise BadAnswer(message, status=answer.status)
+            raise answer.explained(BadAnswer(message, status=answer.status))
         return following
 
     async def _turn(self, call: Call, target: Target, signature: Signature) -> Answer:
@@ -202,12 +203,26 @@ class Exchange:
         else:
             error_body = await _error_body(response, headers, where)
             fault = fault_of(status, headers.lower, error_body, where, now)
+            answer = self._answer(status, target, headers, error_body, call, where)
             if self._explains and target.home:
-                fault = self._source.fault(Answer(status, target.text, headers, error_body, where=where), fault)
+                fault = self._source.fault(answer, fault)
+            fault = answer.explained(fault)
             if isinstance(fault, RateLimited) and target.home:
                 lane.ledger.block(_UNEXPLAINED_PAUSE if fault.retry_after is None else fault.retry_after)
             raise self._advised(fault, call, target, signature) if isinstance(fault, AuthError) else fault
-        return Answer(status, target.text, headers, body, where=where, redirected=call.redirected)
+        return self._answer(status, target, headers, body, call, where)
+
+    def _answer(self, status: int, target: Target, headers: Headers, body: bytes, call: Call, where: str) -> Answer:
+        return Answer(
+            status,
+            target.text,
+            headers,
+            body,
+            where=where,
+            redirected=call.redirected,
+            asker=self._source.type,
+            home=target.home,
+        )
 
     def _advised(self, fault: AuthError, call: Call, target: Target, signature: Signature) -> AuthError:
         """What a person should know of a refusal, beside the vendor's words."""

@@ -11,10 +11,12 @@ from typing import Any, TypeVar
 import msgspec
 
 from statusboard.client._urls import next_link
-from statusboard.errors import AuthError, BadAnswer, TooLarge
+from statusboard.client._vendors import LOOKED_AT, Seen, named
+from statusboard.errors import AuthError, BadAnswer, SourceError, TooLarge
 from statusboard.text import clean
 
 T = TypeVar("T")
+E = TypeVar("E", bound=SourceError)
 
 MAX_BYTES = 20_000_000
 """The longest body that is read, in bytes, both as sent and as decompressed."""
@@ -59,12 +61,25 @@ class Headers(Mapping[str, str]):
 
 
 class Answer:
-    """A whole answer: what `statusboard.source.Reply` promises.  ``where`` names the request in messages."""
+    """A whole answer: what `statusboard.source.Reply` promises.
 
-    __slots__ = ("body", "headers", "redirected", "status", "url", "where")
+    ``where`` names the request in messages, ``asker`` is the type of the source that made it, ``home`` says whether it
+    came from one of that source's own origins.
+    """
+
+    __slots__ = ("asker", "body", "headers", "home", "redirected", "status", "url", "where")
 
     def __init__(
-        self, status: int, url: str, headers: Headers, body: bytes, *, where: str = "", redirected: bool = False
+        self,
+        status: int,
+        url: str,
+        headers: Headers,
+        body: bytes,
+        *,
+        where: str = "",
+        redirected: bool = False,
+        asker: str = "",
+        home: bool = True,
     ) -> None:
         self.status = status
         self.url = url
@@ -72,6 +87,8 @@ class Answer:
         self.body = body
         self.where = where or "the answer"
         self.redirected = redirected
+        self.asker = asker
+        self.home = home
 
     def __repr__(self) -> str:
         return f"<Answer {self.status}, {len(self.body)} bytes>"
@@ -98,9 +115,20 @@ class Answer:
                     raise
                 return decoder.decode(mended)
         except msgspec.ValidationError as exc:
-            raise BadAnswer(f"{self.where}: {clean(exc, 200)}", status=self.status) from None
+            raise self.explained(BadAnswer(f"{self.where}: {clean(exc, 200)}", status=self.status)) from None
         except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as exc:
-            raise self._not_json(exc) from None
+            raise self.explained(self._not_json(exc)) from None
+
+    def explained(self, error: E) -> E:
+        """``error``, which came of this answer, with whose answer it seems to be where that is not the right one's."""
+        seen = Seen(
+            status=self.status,
+            headers={name.lower(): value for name, value in self.headers.items()},
+            body=self.body[:LOOKED_AT],
+            url=self.url,
+            meant=self.home or self.redirected,
+        )
+        return named(error, self.asker, seen)
 
     def json(self) -> Any:
         """The JSON body as plain Python; raises as `decode` does."""

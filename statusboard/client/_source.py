@@ -17,7 +17,7 @@ from statusboard.client._signing import Signature, Signer
 from statusboard.client._urls import Params, Target, Targets
 from statusboard.client._validators import ValidatorCache
 from statusboard.credentials import Keychain
-from statusboard.errors import BadAnswer, TooLarge
+from statusboard.errors import BadAnswer, SourceError, TooLarge
 from statusboard.model import Validator
 from statusboard.source import NotModified, Source, SourceOptions
 
@@ -154,11 +154,17 @@ class ScopedHttp:
         self._scope = scope
         self._conditional = 0
         self._gathered: tuple[Validator, ...] = ()
+        self._last: Answer | None = None
 
     @property
     def validators(self) -> tuple[Validator, ...]:
         """The validators that the answers so far gave, for the part being read."""
         return self._gathered if self._conditional == 1 else ()
+
+    def explain(self, error: SourceError) -> None:
+        """Add to an error of the source's own what the last good answer tells: that it is another vendor's."""
+        if self._last is not None:
+            self._last.explained(error)
 
     async def get(
         self,
@@ -173,11 +179,11 @@ class ScopedHttp:
         tag = await client.tag()
         target = client.target(url, params)
         if not conditional:
-            return await client.ask(Call(scope=self._scope, headers=headers), target)
+            return await self._ask(Call(scope=self._scope, headers=headers), target)
         self._conditional += 1
         request = _request_key(tag, target, headers)
         held = client.validators.get(client.name, self._scope, request) if self._conditional == 1 else None
-        answer = await client.ask(Call(scope=self._scope, headers=headers, validator=held), target)
+        answer = await self._ask(Call(scope=self._scope, headers=headers, validator=held), target)
         if answer.status == 304:
             raise NotModified
         found = self._validator(request, answer)
@@ -189,7 +195,7 @@ class ScopedHttp:
         await self._client.tag()
         target = self._client.target(url, None)
         body = msgspec.json.encode(json)
-        return await self._client.ask(Call(method="POST", scope=self._scope, headers=headers, body=body), target)
+        return await self._ask(Call(method="POST", scope=self._scope, headers=headers, body=body), target)
 
     async def pages(
         self,
@@ -217,7 +223,7 @@ class ScopedHttp:
         seen = {target.text}
         while True:
             if answer is None:
-                answer = await client.ask(Call(scope=self._scope, headers=headers), target)
+                answer = await self._ask(Call(scope=self._scope, headers=headers), target)
             yield answer
             if conditional:
                 found.append(answer)
@@ -234,6 +240,11 @@ class ScopedHttp:
         if conditional:
             self._gather(request, found)
 
+    async def _ask(self, call: Call, target: Target) -> Answer:
+        self._last = None
+        self._last = answer = await self._client.ask(call, target)
+        return answer
+
     async def _if_changed(self, request: str, target: Target, headers: Mapping[str, str] | None) -> Answer | None:
         """The first page if it changed, ``None`` if all must be read; `NotModified` if no page changed."""
         client = self._client
@@ -244,7 +255,7 @@ class ScopedHttp:
             if validator is None:
                 return None
             call = Call(scope=self._scope, headers=headers, validator=validator)
-            answer = await client.ask(call, client.target(page, None))
+            answer = await self._ask(call, client.target(page, None))
             if answer.status != 304:
                 return answer if index == 0 else None
         raise NotModified
