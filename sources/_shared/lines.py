@@ -277,10 +277,11 @@ class Lines:
         started, started_rough = parse_time_exact(fields["started"])
         ended, ended_rough = parse_time_exact(fields["ended"])
         going = state in ON_ITS_WAY[entry.kind] or state == "unknown"
+        began = old.started_at if old and not (going and _is_over(old)) else None
         common: dict[str, Any] = {
             "key": key,
             "source": self._source.name,
-            "title": _title(entry) or (old.title if old else fields["id"]),
+            "title": _title(entry.kind, fields, old) or fields["id"],
             "description": fields["description"],
             "reason": fields["reason"],
             "state": state,
@@ -292,7 +293,7 @@ class Lines:
             "url": fields["url"] or (old.url if old else ""),
             "actor": fields["actor"] or (old.actor if old else ""),
             "labels": {**(old.labels if old else {}), **entry.labels},
-            "started_at": started or (old.started_at if old else None) or time,
+            "started_at": started or began or time,
             "updated_at": time,
             "ended_at": ended if going else ended or time,
             "approximate": rough or started_rough or ended_rough or bool(old and old.approximate),
@@ -300,21 +301,30 @@ class Lines:
         return _MAKERS[entry.kind](fields, common, old)
 
 
-def _title(entry: Entry) -> str:
-    fields = entry.fields
-    if entry.kind == "release":
-        title = " ".join(filter(None, (fields["service"], fields["version"])))
-        return f"{title} to {fields['environment']}" if fields["environment"] else title
-    if entry.kind == "build":
-        return fields["title"] or fields["pipeline"]
-    return fields["title"] or fields["service"] or fields.get("ticket", "")
+def _is_over(item: Item) -> bool:
+    """Whether this is an incident or ticket that was over: open again, it is a new episode."""
+    return isinstance(item, Incident | Ticket) and item.state in ("resolved", "done", "cancelled")
+
+
+def _title(kind: ItemKind, fields: Mapping[str, str], old: Item | None) -> str:
+    if isinstance(old, Release):
+        service = fields["service"] or old.service
+        version, environment = fields["version"] or old.version, fields["environment"] or old.environment
+    elif kind == "release":
+        service, version, environment = fields["service"], fields["version"], fields["environment"]
+    elif fields["title"] or old is not None:
+        return fields["title"] or (old.title if old else "")
+    else:
+        return fields.get("pipeline", "") or fields["service"] or fields.get("ticket", "")
+    title = " ".join(filter(None, (service, version)))
+    return f"{title} to {environment}" if environment else title
 
 
 def _release(fields: Mapping[str, str], common: dict[str, Any], old: Item | None) -> Item:
     before = old if isinstance(old, Release) else None
     return Release(
         **common,
-        version=fields["version"],
+        version=fields["version"] or (before.version if before else ""),
         revision=fields["revision"] or (before.revision if before else ""),
         previous_version=fields["previous"] or (before.previous_version if before else ""),
     )
@@ -322,10 +332,11 @@ def _release(fields: Mapping[str, str], common: dict[str, Any], old: Item | None
 
 def _build(fields: Mapping[str, str], common: dict[str, Any], old: Item | None) -> Item:
     before = old if isinstance(old, Build) else None
+    number = int(fields["number"]) if fields["number"].isdecimal() and len(fields["number"]) < 16 else None
     return Build(
         **common,
-        pipeline=fields["pipeline"] or fields["title"],
-        run_number=int(fields["number"]) if fields["number"].isdecimal() and len(fields["number"]) < 16 else None,
+        pipeline=fields["pipeline"] or (before.pipeline if before else "") or fields["title"],
+        run_number=before.run_number if before and number is None else number,
         branch=_branch(fields["branch"]) or (before.branch if before else ""),
         default_branch=_branch(fields["default_branch"]) or (before.default_branch if before else ""),
         change=fields["change"] or (before.change if before else ""),
@@ -353,7 +364,7 @@ def _ticket(fields: Mapping[str, str], common: dict[str, Any], old: Item | None)
     before = old if isinstance(old, Ticket) else None
     return Ticket(
         **common,
-        ticket_id=fields["ticket"],
+        ticket_id=fields["ticket"] or (before.ticket_id if before else ""),
         priority=fields["priority"] or (before.priority if before else ""),
         assignee=fields["assignee"] or (before.assignee if before else ""),
     )

@@ -13,7 +13,7 @@ from sources.deploy_log import DeployLog
 from statusboard.current import is_failing
 from statusboard.errors import BadAnswer
 from statusboard.model import STATES as MODEL_STATES
-from statusboard.model import Build, Incident, Item, Ticket
+from statusboard.model import Build, Incident, Item, Release, Ticket
 from statusboard.testing import make_source
 
 SOURCE = make_source(DeployLog, {"path": "/nowhere"})
@@ -89,6 +89,29 @@ def test_a_later_line_with_the_id_alone_keeps_what_was_said_before() -> None:
     assert isinstance(item, Incident)
     assert (item.key, item.title, item.severity) == ("deploy-log:incident:db-1", "Disk full", "critical")
     assert (item.services, item.environment, item.state) == (("ledger",), "production", "resolved")
+
+
+def test_what_ends_by_its_id_is_still_what_it_was() -> None:
+    """A build that lost its pipeline would end in a slot of its own, and one before it would stay failing."""
+    first = {"kind": "build", "id": "b1", "pipeline": "unit", "title": "Unit tests", "number": 7, "state": "running"}
+    (build,) = told(first, {"kind": "build", "id": "b1", "state": "ok", "time": when(4)})
+    assert isinstance(build, Build)
+    assert (build.pipeline, build.title, build.run_number, build.state) == ("unit", "Unit tests", 7, "success")
+    first = {"id": "r1", "service": "till", "version": "1.2", "env": "production", "state": "running"}
+    (release,) = told(first, {"id": "r1", "service": "till", "state": "ok", "time": when(4)})
+    assert isinstance(release, Release)
+    assert (release.version, release.title) == ("1.2", "till 1.2 to production")
+    first = {"kind": "ticket", "id": "t1", "ticket": "OPS-7", "title": "Renew", "state": "open"}
+    (ticket,) = told(first, {"kind": "ticket", "id": "t1", "state": "done"})
+    assert isinstance(ticket, Ticket)
+    assert (ticket.ticket_id, ticket.title) == ("OPS-7", "Renew")
+
+
+def test_an_incident_that_is_back_by_its_id_begins_anew() -> None:
+    row = {"kind": "incident", "id": "db-1", "title": "Disk full"}
+    over = {**row, "state": "resolved", "time": when(3)}
+    (item,) = told({**row, "state": "open", "time": when(1)}, over, {**row, "state": "open", "time": when(5)})
+    assert (item.state, item.started_at, item.ended_at) == ("open", at(5), None)
 
 
 def test_a_severity_of_ones_own_is_left_to_the_catalog() -> None:
