@@ -1,13 +1,15 @@
-"""GitLab's answers as data, and its words as ours.  Pure; `sources.gitlab` does the reading.
+"""GitLab's projects, pipelines, deployments and releases as data, and its words as ours.
+
+Pure; `sources.gitlab` does the reading.  Issues are in `sources._gitlab_issues`.
 
 Words from gitlab-org/gitlab: app/models/concerns/ci/has_status.rb, app/models/concerns/enums/ci/pipeline.rb,
-app/models/deployment.rb, app/models/concerns/incident_management/escalatable.rb, app/models/issuable_severity.rb.
+app/models/deployment.rb.
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any, Literal
 
 import msgspec
@@ -17,14 +19,9 @@ from sources._shared.words import meaning
 from statusboard.api import (
     Build,
     BuildState,
-    Incident,
-    IncidentState,
     Release,
     ReleaseState,
-    Severity,
     Source,
-    Ticket,
-    TicketState,
     parse_time,
 )
 
@@ -67,28 +64,11 @@ DEPLOYMENT_STATES: Mapping[str, ReleaseState] = {
     "canceled": "cancelled",
     "skipped": "cancelled",
 }
-#: issue.state
-ISSUE_STATES: Mapping[str, TicketState] = {"opened": "open", "reopened": "open", "closed": "done"}
-INCIDENT_STATES: Mapping[str, IncidentState] = {"opened": "open", "reopened": "open", "closed": "resolved"}
-#: The status of alerts, and the escalation status of open incidents.
-ALERT_STATES: Mapping[str, IncidentState] = {
-    "triggered": "open",
-    "acknowledged": "acknowledged",
-    "resolved": "resolved",
-    "ignored": "suppressed",
-}
-SEVERITIES: Mapping[str, Severity] = {
-    "critical": "critical",
-    "high": "high",
-    "medium": "medium",
-    "low": "low",
-    "info": "info",
-}
 
 FINISHED = frozenset({"success", "failed", "cancelled", "skipped"})
 WAITING = frozenset({"queued", "blocked"})
 _MERGE_REQUEST = re.compile(r"refs/merge-requests/(\d{1,15})/(?:head|merge|train)", re.ASCII)
-_PATH = re.compile(r"(?=.{1,300}$)[\w.-]+(?:/[\w.-]+)+", re.ASCII)  # a key must hold it
+PATH = re.compile(r"(?=.{1,300}$)[\w.-]+(?:/[\w.-]+)+", re.ASCII)  # a key must hold it
 _JOBS_NAMED = 3
 
 
@@ -110,7 +90,7 @@ class Project(msgspec.Struct, frozen=True):
     def path(self) -> str:
         """Its full path, ``""`` where that is not what GitLab allows as one."""
         path = self.path_with_namespace or ""
-        return path if _PATH.fullmatch(path) else ""
+        return path if PATH.fullmatch(path) else ""
 
 
 class DetailedStatus(msgspec.Struct, frozen=True):
@@ -215,70 +195,6 @@ class PublishedRelease(msgspec.Struct, frozen=True):
     links: Links | None = msgspec.field(default=None, name="_links")
 
 
-class Label(msgspec.Struct, frozen=True):
-    name: str | None = None
-
-
-class References(msgspec.Struct, frozen=True):
-    full: str | None = None
-
-
-class Issue(msgspec.Struct, frozen=True):
-    id: int | None = None
-    iid: int | None = None
-    title: str | None = None
-    description: str | None = None
-    state: str | None = None
-    issue_type: str | None = None
-    severity: str | None = None
-    web_url: str | None = None
-    author: User | None = None
-    assignees: list[User] | None = None
-    labels: list[Label | str] | None = None
-    references: References | None = None
-    moved_to_id: int | None = None
-    links: Links | None = msgspec.field(default=None, name="_links")
-    created_at: str | int | float | None = None
-    updated_at: str | int | float | None = None
-    closed_at: str | int | float | None = None
-
-    @property
-    def is_incident(self) -> bool:
-        return (self.issue_type or "").lower() == "incident"
-
-    def repository(self, otherwise: str) -> str:
-        """The path of its project, which an issue tells as ``group/project#41``."""
-        path = ((self.references.full if self.references else "") or "").rpartition("#")[0]
-        return path if _PATH.fullmatch(path) else otherwise
-
-
-class Nodes(msgspec.Struct, frozen=True):
-    nodes: list[User] | None = None
-
-
-class AlertIssue(msgspec.Struct, frozen=True, rename="camel"):
-    web_url: str | None = None
-
-
-class Alert(msgspec.Struct, frozen=True, rename="camel"):
-    """AlertManagementAlert (GraphQL)."""
-
-    iid: str | int | None = None
-    title: str | None = None
-    description: str | None = None
-    severity: str | None = None
-    status: str | None = None
-    service: str | None = None
-    monitoring_tool: str | None = None
-    started_at: str | int | float | None = None
-    ended_at: str | int | float | None = None
-    details_url: str | None = None
-    runbook: str | None = None
-    environment: Environment | None = None
-    issue: AlertIssue | None = None
-    assignees: Nodes | None = None
-
-
 def kind_of(source: str | None) -> str:
     """The kind of a pipeline: ``pipeline`` for the ordinary ones, else what started it (``schedule``)."""
     word = (source or "unknown").lower()
@@ -325,7 +241,7 @@ def build_of(
         repository=repo,
         url=pipeline.web_url or "",
         links={"log": log} if log else {},
-        actor=_name(pipeline.user),
+        actor=name_of(pipeline.user),
         trigger=pipeline.source or "",
         started_at=parse_time(pipeline.started_at) or parse_time(pipeline.created_at),
         updated_at=ended_at,  # while it runs it moves with every job, and would be a change at every poll
@@ -361,7 +277,7 @@ def deployment_of(source: Source[Any], project: Project, repo: str, deployment: 
         url=job.web_url or page,
         links={name: url for name, url in links.items() if url},
         labels={name: text for name, text in (("tier", tier), ("job", job.name)) if text},
-        actor=_name(job.user) or _name(deployment.user),  # whoever plays a manual job is known to the job alone
+        actor=name_of(job.user) or name_of(deployment.user),  # whoever plays a manual job is known to the job alone
         started_at=parse_time(job.started_at) or parse_time(deployment.created_at),
         updated_at=ended_at,
         ended_at=ended_at,
@@ -385,82 +301,9 @@ def publication_of(source: Source[Any], repo: str, release: PublishedRelease) ->
         revision=(release.commit.id or "") if release.commit else "",
         repository=repo,
         url=(release.links.page or "") if release.links else "",
-        actor=_name(release.author),
+        actor=name_of(release.author),
         started_at=released_at,
         ended_at=released_at,
-    )
-
-
-def ticket_of(source: Source[Any], repo: str, issue: Issue) -> Ticket:
-    """An issue.  One that was moved or is another's duplicate goes on there, and is cancelled here."""
-    number = need(issue.iid, "iid")
-    state = meaning(ISSUE_STATES, issue.state)
-    elsewhere = issue.moved_to_id or (issue.links and issue.links.closed_as_duplicate_of)
-    labels = _labels(issue.labels or ())
-    return Ticket(
-        key=source.key("ticket", f"{repo}/-/issues/{number}"),
-        source=source.name,
-        title=issue.title or f"issue {number}",
-        state="cancelled" if state == "done" and elsewhere else state,
-        raw_state=issue.state or "",
-        priority=labels.get("priority", ""),
-        ticket_id=f"#{number}",
-        assignee=_names(issue.assignees),
-        repository=repo,
-        url=issue.web_url or "",
-        labels=labels,
-        actor=_name(issue.author),
-        started_at=parse_time(issue.created_at),
-        updated_at=parse_time(issue.updated_at),
-        ended_at=parse_time(issue.closed_at),
-    )
-
-
-def incident_of(source: Source[Any], repo: str, issue: Issue, status: str | None) -> Incident:
-    """An issue of type incident, with its escalation status where that is known."""
-    number = need(issue.iid, "iid")
-    state = meaning(INCIDENT_STATES, issue.state)
-    if state == "open" and status:
-        state = meaning(ALERT_STATES, status)
-    return Incident(
-        key=source.key("incident", f"{repo}/-/issues/{number}"),
-        source=source.name,
-        title=issue.title or f"incident {number}",
-        description=issue.description or "",
-        state=state,
-        raw_state="/".join(filter(None, (issue.state, status))),
-        severity=meaning(SEVERITIES, issue.severity),
-        assignee=_names(issue.assignees),
-        repository=repo,
-        url=issue.web_url or "",
-        labels=_labels(issue.labels or ()),
-        actor=_name(issue.author),
-        started_at=parse_time(issue.created_at),
-        ended_at=parse_time(issue.closed_at),
-    )
-
-
-def incident_of_alert(source: Source[Any], repo: str, alert: Alert) -> Incident:
-    """An alert of GitLab's alert management."""
-    number = need(alert.iid, "iid")
-    links = {"runbook": alert.runbook, "incident": alert.issue.web_url if alert.issue else None}
-    labels = {"service": alert.service, "monitoring_tool": alert.monitoring_tool}
-    return Incident(
-        key=source.key("incident", f"{repo}/-/alerts/{remote_id(number)}"),
-        source=source.name,
-        title=alert.title or f"alert {number}",
-        description=alert.description or "",
-        state=meaning(ALERT_STATES, alert.status),
-        raw_state=alert.status or "",
-        severity=meaning(SEVERITIES, alert.severity),
-        assignee=_names(alert.assignees.nodes) if alert.assignees else "",
-        environment=(alert.environment.name or "") if alert.environment else "",
-        repository=repo,
-        url=alert.details_url or "",
-        links={name: url for name, url in links.items() if url},
-        labels={name: text for name, text in labels.items() if text},
-        started_at=parse_time(alert.started_at),
-        ended_at=parse_time(alert.ended_at),
     )
 
 
@@ -472,22 +315,5 @@ def _reason(jobs: Sequence[Job]) -> str:
     return f"{named} and {more} more" if more > 0 else named
 
 
-def _labels(labels: Iterable[Label | str]) -> dict[str, str]:
-    """Labels by name; a scoped one (``priority::high``) is a name and a value."""
-    found: dict[str, str] = {}
-    for label in labels:
-        text = label if isinstance(label, str) else label.name or ""
-        name, scoped, value = text.rpartition("::")
-        if scoped and name:
-            found[name] = value
-        elif text:
-            found[text] = ""
-    return found
-
-
-def _name(user: User | None) -> str:
+def name_of(user: User | None) -> str:
     return (user.username or "") if user else ""
-
-
-def _names(users: Sequence[User] | None) -> str:
-    return ", ".join(filter(None, map(_name, users or ())))

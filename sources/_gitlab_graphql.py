@@ -11,7 +11,7 @@ from typing import Any, Final, TypeVar
 
 import msgspec
 
-from sources._gitlab import Alert
+from sources._gitlab_issues import Alert
 from sources._shared.answers import shaped
 from sources._shared.rows import Rows
 from statusboard.api import BadAnswer, Http, NotFound, TooLarge, clean

@@ -28,18 +28,15 @@ from sources._gitlab import (
     WAITING,
     Deployment,
     Environment,
-    Issue,
     Pipeline,
     Project,
     PublishedRelease,
     build_of,
     deployment_of,
-    incident_of,
-    incident_of_alert,
     publication_of,
-    ticket_of,
 )
 from sources._gitlab_graphql import alerts, escalation
+from sources._gitlab_issues import Issue, incident_of, incident_of_alert, ticket_of
 from sources._gitlab_options import GitLabOptions
 from sources._gitlab_pipelines import Details, read_details
 from sources._shared.answers import every, one

@@ -11,7 +11,7 @@ from urllib.parse import unquote
 import msgspec
 import pytest
 
-from sources._gitlab import Issue, incident_of
+from sources._gitlab_issues import Issue, incident_of
 from sources.gitlab import GitLab
 from statusboard.current import order_of, slot_of
 from statusboard.errors import AuthError, BadAnswer, NotFound, ServerError, Timeout, TooLarge
