@@ -24,17 +24,13 @@ from urllib.parse import quote
 import msgspec
 
 from sources._gitlab import (
-    FINISHED,
-    WAITING,
-    Deployment,
-    Environment,
     Pipeline,
     Project,
     PublishedRelease,
     build_of,
-    deployment_of,
     publication_of,
 )
+from sources._gitlab_deployments import Deployments
 from sources._gitlab_graphql import alerts, escalation
 from sources._gitlab_issues import Issue, incident_of, incident_of_alert, ticket_of
 from sources._gitlab_options import GitLabOptions
@@ -65,12 +61,6 @@ PROJECT_KEPT: Final = 3600.0
 GROUP_KEPT: Final = 600.0
 GROUP_PAGES: Final = 2
 ISSUE_PAGES: Final = 10
-#: Environments whose newest deployment is looked for beyond the window.
-RARE_ENVIRONMENTS: Final = 20
-#: Headers (in lower case) that carry a credential, for who sets them under `headers`.
-CREDENTIALS: Final = frozenset({"authorization", "private-token", "job-token"})
-LASTING_TIERS: Final = frozenset({"production", "staging"})
-
 #: The kind of each part of a project or group.
 KINDS: Mapping[str, ItemKind] = {
     "builds": "build",
@@ -133,8 +123,6 @@ token: "keyring:gitlab"
 
     def __init__(self, options: GitLabOptions, context: Context) -> None:
         super().__init__(options, context)
-        headers = {name.lower() for name in options.headers}
-        self._has_credential = bool(options.token or options.password or headers & CREDENTIALS)
         self._named: dict[str, str] = {}  # by lower-case path: GitLab does not mind the case
         for project in options.projects:
             self._named.setdefault(project.lower(), project)
@@ -142,9 +130,7 @@ token: "keyring:gitlab"
         self._groups: Listings[str] = Listings(context.clock, GROUP_KEPT)
         self._details = Details(context.clock)
         self._newest: dict[str, int] = {}
-        self._environments: dict[str, tuple[dict[str, str], float]] = {}
-        self._rare: dict[str, dict[str, list[Any]]] = {}
-        self._latest: dict[str, dict[str, int]] = {}
+        self._deployments = Deployments(self, self._named, self._project)
         self._escalation: dict[str, dict[str, str | None]] = {}
 
     def sign(self, credentials: Credentials) -> Mapping[str, str]:
@@ -185,7 +171,7 @@ token: "keyring:gitlab"
         if not grouped:
             found += [_Place(what=what, path=path, owner=project) for what in ("tickets", "incidents")]
         alerts = self.options.alerts
-        if alerts or (alerts is None and self._has_credential and project.lower() in self._named):
+        if alerts or (alerts is None and self._deployments.has_credential and project.lower() in self._named):
             found.append(_Place(what="alerts", path=path, owner=project))
         return found
 
@@ -219,7 +205,7 @@ token: "keyring:gitlab"
             raise place.error
         readers: Mapping[str, Callable[[Scope, _Place, Http], Awaitable[Part]]] = {
             "builds": self._read_pipelines,
-            "deployments": self._read_deployments,
+            "deployments": lambda scope, place, http: self._deployments.read(scope, place.owner, place.path, http),
             "releases": self._read_publications,
             "tickets": self._read_tickets,
             "incidents": self._read_incidents,
@@ -240,12 +226,7 @@ token: "keyring:gitlab"
         reply = await http.get(f"{path}/{what}/{quote(number, safe='')}")
         match what:
             case "deployments":
-                deployment = one(reply, Deployment)
-                if self._is_superseded(repo, deployment):
-                    return None
-                project = await self._project(repo, path, http)
-                tiers = await self._tiers(repo, path, http)
-                return deployment_of(self, project, repo, deployment, tiers.get(deployment.place, ""))
+                return await self._deployments.one(repo, path, reply, http)
             case "releases":
                 return publication_of(self, repo, one(reply, PublishedRelease))
             case _:
@@ -298,62 +279,6 @@ token: "keyring:gitlab"
         return msgspec.structs.replace(part, error=part.error or error)
 
     # -- releases ------------------------------------------------------------------------------------------------
-
-    async def _read_deployments(self, scope: Scope, place: _Place, http: Http) -> Part:
-        if not self._has_credential:
-            return scope.part((), notes=[f"{place.owner}: GitLab tells of deployments only with a token"])
-        project = await self._project(place.owner, place.path, http)
-        if project.environments_access_level == "disabled":
-            return scope.part((), notes=[f"{place.owner}: environments are turned off"])
-        tiers = await self._tiers(place.owner, place.path, http)
-        wanted = [name for name in tiers if self.options.wants_environment(name)]
-        if self.options.environments and not wanted and place.owner.lower() in self._named:
-            raise NotFound(f"{place.owner} has no environment that `environments` matches")
-        path, limit = f"{place.path}/deployments", self.options.deployments
-        newest_first: dict[str, str | int] = {"order_by": "id", "sort": "desc"}
-        reply = await http.get(path, params={**newest_first, "per_page": limit}, conditional=True)
-        rows = Rows("deployment", Deployment, as_documented(reply, list[Deployment], list[Any]))
-        ids = [row.id for row in rows.good if row.id]
-        if len(ids) >= limit:
-            if min(ids) > self._newest.get(scope.name, 0):
-                self._rare.pop(scope.name, None)  # deployments between the last poll and this window were missed
-            lasting = [name for name in wanted if self.options.environments or tiers[name] in LASTING_TIERS]
-            rare = self._rare.setdefault(scope.name, {})
-            there = {row.place for row in rows.good if row.state not in WAITING}
-            for name in lasting[:RARE_ENVIRONMENTS]:
-                if name in there:
-                    rare[name] = []  # what is stored of it stays
-                elif name not in rare:
-                    reply = await http.get(path, params={**newest_first, "environment": name, "per_page": 5})
-                    rare[name] = [row for row in reply.decode(list[Any]) if _is_finished(row)]
-                rows.add(rare[name])
-        self._newest[scope.name] = max(ids, default=0)
-        repo = project.path
-        latest = self._latest[repo] = {}
-        for row in rows.good:
-            latest[row.place] = max(latest.get(row.place, 0), row.id or 0)
-
-        def convert(row: Deployment) -> Item | None:
-            if (row.place and not self.options.wants_environment(row.place)) or self._is_superseded(repo, row):
-                return None
-            return deployment_of(self, project, repo, row, tiers.get(row.place, ""))
-
-        return rows.part(scope, convert)
-
-    async def _tiers(self, name: str, path: str, http: Http) -> dict[str, str]:
-        """The tiers of a project's environments (of the first hundred) by their names; asked for hourly."""
-        tiers, at = self._environments.get(name, ({}, float("-inf")))
-        now = self.clock.monotonic()
-        if now - at >= PROJECT_KEPT:
-            reply = await http.get(f"{path}/environments", params={"states": "available", "per_page": 100})
-            tiers = {row.name: (row.tier or "").lower() for row in every(reply, Environment) if row.name}
-            self._environments[name] = tiers, now
-        return tiers
-
-    def _is_superseded(self, repo: str, deployment: Deployment) -> bool:
-        """Whether nobody started it, and there is a newer one to the same environment."""
-        latest = self._latest.get(repo, {}).get(deployment.place, 0)
-        return deployment.state in WAITING and (deployment.id or 0) < latest
 
     async def _read_publications(self, scope: Scope, place: _Place, http: Http) -> Part:
         project = await self._project(place.owner, place.path, http)
@@ -438,8 +363,3 @@ def _path_of(project: Project) -> str:
     if not project.path:
         raise BadAnswer("a project has no path")
     return project.path
-
-
-def _is_finished(row: object) -> bool:
-    """Whether what a row says will not change: what is kept of it is not read again."""
-    return any(deployment.state in FINISHED for deployment in Rows("deployment", Deployment, [row]).good)
