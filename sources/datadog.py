@@ -206,9 +206,12 @@ tags: [team:payments]
         incident = monitor_incident(self, row, mutes, self._page)
         if (row.draft_status or "").lower() == "draft":
             return None
-        if incident.state != "resolved":
-            return incident
         before, ended_at = self._open.get(incident.key), parse_time(row.overall_state_modified)
+        if incident.state != "resolved":
+            if before and (before.raw_state != incident.raw_state or before.updated_at == incident.updated_at):
+                # From bad to worse, or back: it has been ill since it was well.
+                incident = msgspec.structs.replace(incident, started_at=before.started_at)
+            return incident
         if before is None or ended_at is None:
             return None  # that it is absent says as much
         return msgspec.structs.replace(incident, started_at=before.started_at, ended_at=ended_at)

@@ -391,6 +391,24 @@ async def test_without_the_right_to_see_downtimes() -> None:
     assert (await read_one(source, http)).notes == ()
 
 
+async def test_what_gets_worse_is_ill_since_it_was_well() -> None:
+    """Else each turn from warning to alarm would be a new episode, without the acknowledgement of the one before."""
+    server = Server()
+    source, http = datadog(), FakeHttp(server, API)
+
+    async def began(word: str, modified: str) -> Any:
+        server.monitors = [monitor(1, word, overall_state_modified=modified)]
+        (part,) = (await read_all(source, http)).parts
+        return part.items[0].started_at
+
+    first = await began("Warn", "2026-01-02T03:00:00+00:00")
+    for _ in range(2):
+        assert await began("Alert", "2026-01-02T03:02:00+00:00") == first
+    assert await began("Warn", "2026-01-02T03:03:00+00:00") == first
+    # The same word since another time: it was well in between.
+    assert await began("Warn", "2026-01-02T03:04:00+00:00") == datetime(2026, 1, 2, 3, 4, tzinfo=UTC)
+
+
 async def test_a_downtime_without_end_is_not_trusted_for_ever() -> None:
     server = Server()
     server.downtimes = [downtime("*")]
