@@ -104,6 +104,7 @@ components: [Actions, Webhooks, "API *"]
     def __init__(self, options: StatuspageOptions, context: Context) -> None:
         super().__init__(options, context)
         self._open: set[str] = set()
+        self._ill: dict[str, Incident] = {}
 
     async def scopes(self, http: Http) -> Sequence[Scope]:
         return [Scope(name="status", kind="incident", reach="complete")]
@@ -117,6 +118,7 @@ components: [Actions, Webhooks, "API *"]
         wanted, missing = self._wanted(components.good)
         named = concerned(row for row in incidents.good if not _over(row))
         maintained = concerned(row for row in maintenances.good if _going_on(row))
+        ill: dict[str, Incident] = {}
 
         def incident(row: Row) -> Incident | None:
             return incident_of(self, page, row) if _concerns(row, wanted) else None
@@ -129,7 +131,14 @@ components: [Actions, Webhooks, "API *"]
             told_of = named | maintained if word == "under_maintenance" else named
             if word == "operational" or row.group or not told_of.isdisjoint(names):
                 return None
-            return component_of(self, page, row) if wanted is None or not wanted.isdisjoint(names) else None
+            if wanted is not None and wanted.isdisjoint(names):
+                return None
+            found = component_of(self, page, row)
+            before = self._ill.get(found.key)
+            if before is not None and before.state == found.state:  # from bad to worse: it is ill since it was well
+                found = msgspec.structs.replace(found, started_at=before.started_at)
+            ill[found.key] = found
+            return found
 
         parts = (
             incidents.part(scope, incident),
@@ -143,7 +152,7 @@ components: [Actions, Webhooks, "API *"]
         is_open = {item.key for item in parts[0].items}
         for ended in await self._ended(self._open - is_open, page, http):
             items[ended.key] = ended
-        self._open = is_open
+        self._open, self._ill = is_open, ill
         return msgspec.structs.replace(parts[0], items=tuple(items.values()), error=error)
 
     async def _ended(self, keys: set[str], page: Page, http: Http) -> list[Incident]:

@@ -290,6 +290,22 @@ async def test_states_of_components(word: str | None, state: str, severity: str)
     assert (found.state, found.severity) == (state, severity)
 
 
+async def test_a_component_that_gets_worse_is_ill_since_it_was_well() -> None:
+    """Else each turn would be a new episode."""
+    server, source = Server(), page()
+    server.incidents = []
+
+    async def began(status: str, updated: str) -> Any:
+        server.components = [component("api", status, updated_at=updated)]
+        return [item.started_at for item in (await read_one(source, FakeHttp(server, URL))).items if "api" in item.key]
+
+    first = await began("degraded_performance", "2026-01-02T03:00:00Z")
+    assert await began("major_outage", "2026-01-02T03:02:00Z") == first
+    assert await began("operational", "2026-01-02T03:03:00Z") == []
+    (again,) = await began("major_outage", "2026-01-02T03:04:00Z")
+    assert again == datetime(2026, 1, 2, 3, 4, tzinfo=UTC)
+
+
 async def test_announced_maintenance_and_old_incidents_excuse_no_component() -> None:
     server = Server()
     ill = server.components[1]
