@@ -25,6 +25,8 @@ from statusboard.api import (
     Incident,
     Item,
     ItemKind,
+    LookupUnsupported,
+    NotFound,
     Part,
     Scope,
     Severity,
@@ -79,7 +81,8 @@ token: "keyring:incident-io"
     setup = """\
 - *Settings > API keys > Add new*: tick only *View data, like public incidents and organisation settings*.
 - It is shown once: store it with `statusboard login incident-io`; then `token: "keyring:incident-io"`.
-- Private incidents are seen only by a key with a permission for them; without it the board knows nothing of them.
+- Private incidents are seen only by a key with a permission for them; without it the board knows nothing of them, and
+  one that is made private while it is open is unknown from then on.
 - Severities go by their rank: the most severe is critical, the next high, then medium, low and info.
 - The incident lead is the assignee. Other roles and custom fields are labels; a field `Service` says whose it is.
 - Up to 1000 open incidents are read; test and tutorial incidents are not.
@@ -115,7 +118,11 @@ token: "keyring:incident-io"
         return msgspec.structs.replace(part, error=part.error or fault)
 
     async def lookup(self, kind: ItemKind, remote_id: str, http: Http) -> Item | None:
-        reply = await http.get(f"/v2/incidents/{quote(remote_id, safe='')}")
+        try:
+            reply = await http.get(f"/v2/incidents/{quote(remote_id, safe='')}")
+        except NotFound:
+            # Nobody deletes incidents: somebody made it private, and it may well go on.
+            raise LookupUnsupported from None
         incident = one(reply, OneIncident).incident
         await self._read_severities([incident], http)
         return self._incident(incident)

@@ -8,9 +8,9 @@ from typing import Any
 import pytest
 
 from sources.incident_io import IncidentIo
-from statusboard.errors import AuthError, BadAnswer, NotFound, TooLarge
+from statusboard.errors import AuthError, BadAnswer, TooLarge
 from statusboard.model import Incident
-from statusboard.source import Credentials, Source
+from statusboard.source import Credentials, LookupUnsupported, Source
 from statusboard.testing import Answer, Call, FakeHttp, SourceContract, make_source, read_all, read_one
 
 API = "https://api.incident.io"
@@ -307,7 +307,7 @@ async def test_how_it_ended() -> None:
 
 
 async def test_what_cannot_be_looked_up() -> None:
-    with pytest.raises(NotFound):
+    with pytest.raises(LookupUnsupported):  # it was made private: unknown, and not resolved
         await source().lookup("incident", "01INC99", FakeHttp(Server(), API))
     with pytest.raises(BadAnswer):
         await source().lookup("incident", "01INC1", FakeHttp(lambda call: Answer.of({"incident": []}), API))
