@@ -2,24 +2,27 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Iterable, Iterator, Sequence
 from fnmatch import fnmatchcase
-from typing import Final
+from typing import Final, Literal
 from urllib.parse import quote
 
 import msgspec
 
 from sources._github import Repository, Workflow, Workflows
 from sources._github_options import GitHubOptions
-from sources._github_runs import AnyRuns, Pipelines, Run, Runs, build_of
+from sources._github_runs import AnyRuns, Jobs, Pipelines, Run, Runs, build_of, verdict_so_far
 from sources._shared.decoding import as_documented
 from sources._shared.reruns import overtaken
 from sources._shared.rows import Rows
-from statusboard.api import AuthError, Build, Http, Item, NotFound, Part, Scope, Source, clean
+from statusboard.api import AuthError, Build, BuildState, Http, Item, NotFound, Part, Scope, Source, clean
 
 DEFAULT_BRANCH_KEPT: Final = 3600.0
 WORKFLOWS_KEPT: Final = 3600.0
 WORKFLOW_PAGES: Final = 3
+#: Runs that wait for somebody whose jobs one poll of a list asks for.
+MOST_LOOKS: Final = 10
 
 
 class Lines(msgspec.Struct, frozen=True):
@@ -45,6 +48,7 @@ class Builds:
         self._branches: dict[str, tuple[str, float]] = {}
         self._workflows: dict[str, tuple[list[Workflow], float]] = {}
         self._pipelines: dict[str, Pipelines] = {}
+        self._verdicts: dict[str, dict[tuple[object, ...], BuildState | Literal[""]]] = {}
         self._lacking: dict[tuple[str, str], set[str]] = {}
         self._newest: dict[tuple[str, str], int] = {}
         self.repos: frozenset[str] = frozenset()
@@ -93,12 +97,18 @@ class Builds:
         pipelines = self._pipelines.setdefault(lines.repo, Pipelines())
         pipelines.learn(rows.good)
         late = overtaken((run.id, run.line) for run in rows.good)
+        verdicts = await self._verdicts_of(
+            scope.name, lines.repo, [run for run in rows.good if run.id not in late], http
+        )
 
         def build(run: Run) -> Build | None:
             if lines.is_pattern and not fnmatchcase(run.head_branch or "", lines.branch):
                 return None
             pipeline, over = pipelines.of(run), run.id in late
-            return build_of(self._source, lines.repo, default_branch, run, pipeline=pipeline, overtaken=over)
+            verdict = verdicts.get(_edition(run), "")
+            return build_of(
+                self._source, lines.repo, default_branch, run, pipeline=pipeline, overtaken=over, verdict=verdict
+            )
 
         return rows.part(scope, build, notes=notes)
 
@@ -111,6 +121,28 @@ class Builds:
         return build_of(
             self._source, repo, branch, run, pipeline=pipelines.of(run), overtaken=(run.run_attempt or 1) > 1
         )
+
+    async def _verdicts_of(
+        self, scope: str, repo: str, runs: Iterable[Run], http: Http
+    ) -> dict[tuple[object, ...], BuildState | Literal[""]]:
+        """What the jobs of those runs have said that wait for somebody, who may never come.
+
+        Without it a branch that was mended would count as failing for as long as its deployment waits.
+        """
+        known, looks = self._verdicts.get(scope, {}), 0
+        found = self._verdicts[scope] = {}
+        for run in runs:
+            if (run.status or "").lower() != "waiting" or not run.id:
+                continue
+            edition = _edition(run)
+            if edition in known:
+                found[edition] = known[edition]
+            elif looks < MOST_LOOKS:
+                looks += 1
+                path, params = f"/repos/{repo}/actions/runs/{run.id}/jobs", {"filter": "latest", "per_page": 100}
+                with contextlib.suppress(NotFound):  # it was deleted since the list was made
+                    found[edition] = verdict_so_far((await http.get(path, params=params)).decode(Jobs).jobs)
+        return found
 
     async def _look_for_branch(self, repo: str, branch: str, http: Http) -> list[str]:
         """See whether a branch without runs exists: GitHub lists none for a misspelt one.  Returns what to note."""
@@ -169,6 +201,11 @@ class Builds:
                 rows += reply.decode(Workflows).workflows
             known = self._workflows[repo] = rows, now
         return known[0]
+
+
+def _edition(run: Run) -> tuple[object, ...]:
+    """A run as it stands: what was read of its jobs holds until it moves."""
+    return run.id, run.run_attempt, run.status, run.updated_at
 
 
 def _is_called(workflow: Workflow, word: str) -> bool:

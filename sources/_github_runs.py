@@ -7,12 +7,13 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Mapping
-from typing import Any, Final
+from typing import Any, Final, Literal
 
 import msgspec
 
 from sources._github import Repository, User, login_of
 from sources._shared.rows import need
+from sources._shared.words import meaning
 from statusboard.api import Build, BuildState, Source, parse_time
 
 #: run.status; ``completed`` is told by its conclusion.
@@ -89,6 +90,29 @@ class AnyRuns(msgspec.Struct, frozen=True):
     workflow_runs: list[Any]
 
 
+class Job(msgspec.Struct, frozen=True):
+    status: str | None = None
+    conclusion: str | None = None
+
+
+class Jobs(msgspec.Struct, frozen=True):
+    jobs: list[Job]
+
+
+def verdict_so_far(jobs: Iterable[Job]) -> BuildState | Literal[""]:
+    """What the jobs of a run that waits for somebody have said, ``""`` while any of them goes on."""
+    said: set[BuildState] = set()
+    for job in jobs:
+        status = (job.status or "").lower()
+        if status == "completed":
+            said.add(meaning(CONCLUSIONS, job.conclusion))
+        elif status != "waiting":
+            return ""
+    if "failed" in said:
+        return "failed"
+    return "success" if "success" in said and said <= {"success", "skipped"} else ""
+
+
 class Pipelines:
     """What the workflows of a repository are called, as its runs tell.
 
@@ -117,9 +141,16 @@ class Pipelines:
 
 
 def build_of(
-    source: Source[Any], repo: str, default_branch: str, run: Run, *, pipeline: str, overtaken: bool = False
+    source: Source[Any],
+    repo: str,
+    default_branch: str,
+    run: Run,
+    *,
+    pipeline: str,
+    overtaken: bool = False,
+    verdict: BuildState | Literal[""] = "",
 ) -> Build:
-    """A workflow run; a re-run is the same one with a higher attempt.
+    """A workflow run; a re-run is the same one with a higher attempt.  ``verdict`` is that of one that waits.
 
     One that is ``overtaken`` keeps its place when it is re-run: how older code does now says nothing of the newer.
     """
@@ -134,6 +165,7 @@ def build_of(
         source=source.name,
         title=run.display_title or pipeline,
         state=state,
+        verdict=verdict if state == "blocked" else "",
         raw_state="/".join(filter(None, (run.status, run.conclusion))),
         reason="" if state in ("success", "queued", "running") else (conclusion or status).replace("_", " "),
         pipeline=pipeline,

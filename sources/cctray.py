@@ -99,8 +99,8 @@ class CCTray(Source[CCTrayOptions]):
     requests = (1, "source")
     example = """
         url: https://gocd.example.com/go/cctray.xml
-        token: "keyring:cctray"
         projects: ["checkout :: *", "ledger*"]
+        token: "keyring:cctray"
     """
     setup = """
         `url` is the address of the feed itself:

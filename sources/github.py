@@ -47,9 +47,9 @@ class GitHub(Source[GitHubOptions]):
     )
     requests = (4, "repository (of builds, 1 for each of `branches` and `workflows`)")
     example = """
-        token: "keyring:github"
-        repos: [acme/checkout, acme/shop]    # or all of an organisation: org: acme
+        repos: [acme/checkout, acme/shop]   # or all of an organisation: org: acme
         branches: [main]
+        token: "keyring:github"
     """
     setup = """
         - Make a fine-grained token: on GitHub your picture, Settings, Developer settings, Personal access tokens,

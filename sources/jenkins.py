@@ -111,9 +111,9 @@ class Jenkins(Source[JenkinsOptions]):
     requests = (1, "folder, or job named under `jobs`")
     example = """
         url: https://jenkins.example.com
+        folders: [payments]
         username: "env:JENKINS_USER"
         token: "keyring:jenkins"
-        folders: [payments]
     """
     setup = """
         `url` is the server's root as in the browser, with its prefix if it has one (`https://example.com/jenkins`).

@@ -116,8 +116,8 @@ class TeamCity(Source[TeamCityOptions]):
     requests = (2, "project or build configuration")
     example = """
         url: https://teamcity.example.com
-        token: "keyring:teamcity"
         projects: [Shop]
+        token: "keyring:teamcity"
     """
     setup = """
         `url` is the server's root as in the browser, with its prefix if it has one.

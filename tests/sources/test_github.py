@@ -88,6 +88,7 @@ class Server:
 
     def __init__(self) -> None:
         self.runs = [run(11), run(12, "in_progress", None), run(13, conclusion="failure", **NIGHTLY)]
+        self.jobs: dict[int, list[dict[str, Any]]] = {}
         self.deployments = [deployment(23), deployment(22, "staging"), deployment(21)]
         self.statuses: dict[int, list[dict[str, Any]]] = {
             21: [{"state": "inactive", "created_at": "2026-01-02T02:55:00Z"}],
@@ -113,6 +114,8 @@ class Server:
                 return Answer.of({"total_count": len(self.runs), "workflow_runs": self.runs})
             case ["actions", "runs", number]:
                 return Answer.of(next(r for r in self.runs if r["id"] == int(number)))
+            case ["actions", "runs", number, "jobs"] if int(number) in self.jobs:
+                return Answer.of({"total_count": 2, "jobs": self.jobs[int(number)]})
             case ["deployments"]:
                 return Answer.of(self.deployments)
             case ["deployments", number, "statuses"]:
@@ -285,6 +288,31 @@ async def test_the_next_of_dependabots_runs_speaks_for_the_one_before() -> None:
         update(12, "pip in /. for jinja2, mako - Update #1042"),
         update(11, "npm_and_yarn in /web - Update #1041"),
     ) == {13: "pip in /.", 12: "pip in /.", 11: "npm_and_yarn in /web"}
+
+
+@pytest.mark.parametrize(
+    "jobs,verdict",
+    [
+        ([("completed", "success"), ("waiting", None)], "success"),
+        ([("COMPLETED", "Success"), ("completed", "skipped"), ("Waiting", None)], "success"),
+        ([("completed", "success"), ("completed", "failure"), ("waiting", None)], "failed"),
+        ([("completed", "success"), ("in_progress", None), ("waiting", None)], ""),
+        ([("completed", "next_years_word"), ("completed", "success"), ("waiting", None)], ""),
+        ([("completed", "skipped"), ("waiting", None)], ""),
+        ([("waiting", None)], ""),
+    ],
+)
+async def test_a_run_that_waits_for_somebody_counts_as_what_its_jobs_have_said(
+    jobs: list[tuple[str, str | None]], verdict: str
+) -> None:
+    server = Server()
+    server.runs = [run(12, "waiting", None), run(11, "waiting", None), run(10, conclusion="failure")]
+    server.jobs[12] = [{"status": status, "conclusion": conclusion} for status, conclusion in jobs]
+    source, http = github(kinds=["build"]), FakeHttp(server, API)
+    for _ in range(2):
+        items = (await part_of(source, http, "build")).items
+        assert [(item.state, item.verdict) for item in items] == [("blocked", verdict), ("blocked", ""), ("failed", "")]
+    assert [call.path for call in http.calls if call.path.endswith("/jobs")] == [f"/repos/{REPO}/actions/runs/12/jobs"]
 
 
 async def test_a_rerun_of_older_code_says_nothing_of_newer() -> None:
