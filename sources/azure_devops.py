@@ -122,13 +122,14 @@ projects: [Shop]
 token: "keyring:azure-devops"
 """
     setup = """\
-1. In Azure DevOps open *User settings*, *Personal access tokens*, *New Token*, for this organization only.
-2. Give it *Build: Read*, *Release: Read* and *Work Items: Read* (leave out what `kinds` leaves out), and store it as
-   `token`. It ends on the date that you choose: the board then says that it is refused. An Entra token does as well.
-3. Deployments of YAML pipelines: name their `environments` (`["*"]` for all, at most 20 of a project); the token then
-   needs *Environment: Read & manage*. `classic_releases: false` where nobody uses the classic ones.
-4. A server of your own: `url: https://tfs.example/tfs/DefaultCollection` without `organization`, and `api_version`.
-5. `query` takes the place of "open", such as `[System.AreaPath] UNDER 'Shop\\Web' AND [System.State] <> 'Closed'`.
+- In Azure DevOps open *User settings > Personal access tokens > New Token*, for this organization only. Give it
+  *Build: Read*, *Release: Read* and *Work Items: Read* (leave out what `kinds` leaves out). An Entra token does as well.
+- Store it with `statusboard login azure-devops`; it is shown only once. Then `token: "keyring:azure-devops"`. It ends on
+  the date that you choose: the board then says that it is refused.
+- Deployments of YAML pipelines: name their `environments` (`["*"]` for all, at most 20 of a project); the token then
+  needs *Environment: Read & manage*. `classic_releases: false` where nobody uses the classic ones.
+- A server of your own: `url: https://tfs.example/tfs/DefaultCollection` without `organization`, and `api_version`.
+- `query` takes the place of "open", such as `[System.AreaPath] UNDER 'Shop\\Web' AND [System.State] <> 'Closed'`.
 """
     verified = "documented"
 

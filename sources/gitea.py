@@ -135,7 +135,8 @@ token: "keyring:gitea"
 - `url:` is the root of the server (`https://codeberg.org`, or `https://example.com/git` with its prefix), without
   `/api/v1`.
 - Make a token in **Settings > Applications > Generate new token** (on Forgejo **Access tokens**): permissions *read*
-  for **repository** and **issue**, for `org:` also for **organization**. Put it into `token:`.
+  for **repository** and **issue**, for `org:` also for **organization**.
+- Store it with `statusboard login gitea`; it is shown only once. Then `token: "keyring:gitea"`.
 - The token sees what its user sees. *404 Not Found* means that it may not see a repository, or that there is none.
 - Gitea before 1.25 and old Forgejo tell of single jobs only: each job of a workflow is then a build of its own.
 - Codeberg and others limit how often they are asked; raise `interval:` rather than dropping repositories.

@@ -108,7 +108,8 @@ token: "keyring:gitlab"
 """
     setup = """\
 - Make a token: for a group or project **Settings > Access tokens** (role Reporter), for yourself
-  **Edit profile > Access tokens**. Its only scope: `read_api`. Put it into `token:`.
+  **Edit profile > Access tokens**. Its only scope: `read_api`.
+- Store it with `statusboard login gitlab`; it is shown only once. Then `token: "keyring:gitlab"`.
 - `url:` is the root of your instance (`https://gitlab.example`, with its prefix if it has one); leave it out for
   gitlab.com.
 - `projects:` are paths as in the browser's address: `acme/checkout` or `acme/shop/checkout`. `groups:` takes all

@@ -43,8 +43,8 @@ def gitlab() -> tuple[Source[Any], Vendor]:
     return test_gitlab.gitlab(), server
 
 
-#: With each how much more a poll may cost than here: Buildkite's builds that ended since the last one, which only a busy
-#: pipeline needs.
+#: With each how much more a poll may cost than here: Buildkite's builds that ended since the last one, which only a
+#: busy pipeline needs.
 CASES: dict[str, tuple[Callable[[], tuple[Source[Any], Vendor]], int]] = {
     "azure-devops": (lambda: (test_azure_devops.azure(), test_azure_devops.Server()), 0),
     "buildkite": (lambda: as_tested(test_buildkite.TestContract), 1),
