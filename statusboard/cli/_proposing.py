@@ -1,40 +1,54 @@
-"""A first configuration as text: from the answers of a person, or from the git remotes of a folder.  Pure."""
+"""A first configuration as text: from the answers of a person, or from what was found around a folder.  Pure."""
 
 from __future__ import annotations
 
 import json
 import re
 from collections.abc import Iterable, Mapping, Sequence
-from urllib.parse import unquote, urlsplit
+from typing import Any, Final
 
-from msgspec import Struct
+from msgspec import Struct, structs
 
+from statusboard.cli._detecting import KUBERNETES, VARIABLES, Remote, Surroundings
 from statusboard.text import clean
 
-GITHUB = "github.com"
-#: Other names under which github.com is reached.
-_ALIASES = {"ssh.github.com": GITHUB, "www.github.com": GITHUB}
-#: Hosts that are known to be something else; so is a host whose name says so.
-_OTHERS = ("gitlab", "bitbucket", "gitea", "forgejo", "codeberg", "sr.ht", "dev.azure.com", "visualstudio", "gerrit")
-_SCP = re.compile(r"(?:[^@/\s]+@)?(?P<host>\[[0-9a-fA-F:]+\]|[A-Za-z0-9._-]+):(?P<path>(?!//)\S+)")
+GITHUB: Final = "github.com"
+GITLAB: Final = "gitlab.com"
+#: Hosts by what is in their name, and the type of source that reads them; "" where none does.
+FORGES: Final[Mapping[str, str]] = {
+    "gitlab": "gitlab",
+    "gitea": "gitea",
+    "forgejo": "gitea",
+    "codeberg": "gitea",
+    "dev.azure.com": "azure-devops",
+    "visualstudio.com": "azure-devops",
+    "bitbucket": "",
+    "sr.ht": "",
+    "gerrit": "",
+    "github": "github",
+    ".ghe.com": "github",
+}
+#: Types that name their repositories in an option, and in which.
+REPOSITORIES: Final[Mapping[str, str]] = {"github": "repos", "gitlab": "projects", "gitea": "repos"}
+#: Types that build repositories of other hosts.
+BUILDERS: Final = ("buildkite", "circleci", "drone", "jenkins", "teamcity", "woodpecker")
+#: What CircleCI calls hosts.
+_CIRCLECI_HOSTS: Final[Mapping[str, str]] = {GITHUB: "gh", "bitbucket.org": "bb"}
 _REPO = re.compile(r"[A-Za-z0-9_.-]+/[A-Za-z0-9_.-]+")
-_HOST = re.compile(r"[a-z0-9_](?:[a-z0-9._-]*[a-z0-9])?")
-
-
-class Remote(Struct, frozen=True):
-    """A repository on a host, as ``owner/name`` (or a longer path, where the host has such)."""
-
-    host: str
-    path: str
+_DEEP_REPO = re.compile(r"[A-Za-z0-9_.-]+(?:/[A-Za-z0-9_.-]+)+")
 
 
 class SourceDraft(Struct, frozen=True, kw_only=True):
-    """A source as it will be written.  ``options`` are our names to YAML values, ``comments`` stand above it."""
+    """A source as it will be written.  ``options`` are our names to YAML values, ``comments`` stand above it.
+
+    ``found`` says where it was found.
+    """
 
     type: str
     name: str
-    options: Mapping[str, str | Sequence[str]] = {}
+    options: Mapping[str, Any] = {}
     comments: tuple[str, ...] = ()
+    found: tuple[str, ...] = ()
 
 
 class ServiceDraft(Struct, frozen=True, kw_only=True):
@@ -45,57 +59,88 @@ class ServiceDraft(Struct, frozen=True, kw_only=True):
 
 
 class Proposal(Struct, frozen=True, kw_only=True):
-    """What a folder's remotes propose; ``skipped`` are hosts that are no GitHub, as far as one can tell."""
+    """What was found proposes.
+
+    ``sources`` may lack what nothing here tells (an address). ``suggestions`` are whole, and nobody asked for them.
+    ``skipped`` are hosts of remotes that nothing reads, and why.
+    """
 
     sources: tuple[SourceDraft, ...]
-    services: tuple[ServiceDraft, ...]
-    skipped: tuple[str, ...] = ()
+    services: tuple[ServiceDraft, ...] = ()
+    suggestions: tuple[SourceDraft, ...] = ()
+    skipped: Mapping[str, str] = {}
 
 
-def parse_remote(url: str) -> Remote | None:
-    """A remote's URL in any of git's forms; None for a local path or what cannot be read.
+# --- proposing ------------------------------------------------------------------------------------------------------
 
-    ``https://host/owner/name.git``, ``ssh://git@host:22/owner/name``, ``git@host:owner/name.git``.  A user name or
-    password in the URL is dropped.
+
+def propose(seen: Surroundings, known: Iterable[str], *, keyring: bool = True) -> Proposal:
+    """A source for each host of remotes and each tool that was found, a service for each repository.
+
+    Only types that are ``known`` are proposed.  Without a ``keyring``, credentials that are in no variable are meant to
+    be put into one.
     """
-    url = url.strip()
-    if "://" in url:
-        try:
-            parts = urlsplit(url)
-            host = parts.hostname or ""
-            web_port = parts.port if parts.scheme in ("http", "https") and parts.port not in (None, 80, 443) else None
-        except ValueError:
-            return None
-        if parts.scheme not in ("http", "https", "ssh", "git", "git+ssh", "ssh+git"):
-            return None
-        path = unquote(parts.path)
-    else:
-        match = _SCP.fullmatch(url)
-        if match is None:
-            return None
-        host, path, web_port = match["host"].casefold(), match["path"], None
-    host = host.casefold().rstrip(".")
-    host = _ALIASES.get(host, host)
-    path = path.strip("/").removesuffix(".git").strip("/")
-    if not _HOST.fullmatch(host) or not path or not re.fullmatch(r"[\w.~/+-]+", path, re.ASCII):
-        return None
-    return Remote(f"{host}:{web_port}" if web_port else host, path)
+    types = frozenset(known)
+    hosts: dict[tuple[str, str], dict[str, str]] = {}
+    services: dict[str, tuple[str, dict[str, str]]] = {}
+    skipped: dict[str, str] = {}
+    for remote in seen.remotes:
+        type = forge_of(remote, seen)
+        if type not in types:
+            skipped.setdefault(remote.host, _why_skipped(remote, type))
+            continue
+        hosts.setdefault((type, remote.host), {}).setdefault(remote.path.casefold(), remote.path)
+        if type in REPOSITORIES:
+            name = remote.path.rpartition("/")[2]
+            services.setdefault(name.casefold(), (name, {}))[1].setdefault(remote.path.casefold(), remote.path)
+    make = _Maker(seen, keyring)
+    sources = [make.forge(type, host, tuple(paths.values())) for (type, host), paths in hosts.items()]
+    there = {type for type, _ in hosts}
+    builders = [type for type in BUILDERS if type in types and seen.where(type)]
+    others = sorted({*seen.files, *seen.variables, *seen.places} & types - there - {*builders, KUBERNETES})
+    sources += [make.builder(type) for type in builders]
+    sources += [make.plain(type) for type in others]
+    clusters = [make.cluster(context) for context in seen.contexts] if KUBERNETES in types else []
+    unique = _told_apart([*sources, *clusters])
+    return Proposal(
+        sources=unique[: len(sources)],
+        services=tuple(ServiceDraft(name=name, repos=tuple(repos.values())) for name, repos in services.values()),
+        suggestions=unique[len(sources) :],
+        skipped=skipped,
+    )
 
 
-def parse_remotes(listing: str) -> list[Remote]:
-    """The remotes in what ``git remote -v`` prints, each once, in its order."""
-    found: dict[Remote, None] = {}
-    for line in listing.splitlines():
-        words = line.split("\t", 1)[-1].rsplit(" (", 1)[0]
-        remote = parse_remote(words)
-        if remote is not None:
-            found.setdefault(remote)
-    return list(found)
+def _told_apart(drafts: Iterable[SourceDraft]) -> tuple[SourceDraft, ...]:
+    """The drafts, no two with the same name."""
+    found: dict[str, SourceDraft] = {}
+    for draft in drafts:
+        name, count = draft.name, 1
+        while name in found:
+            count += 1
+            name = f"{draft.name}-{count}"
+        found[name] = structs.replace(draft, name=name)
+    return tuple(found.values())
 
 
-def is_github(remote: Remote) -> bool:
-    """Whether a remote may be a repository of GitHub or of a GitHub Enterprise server."""
-    return _REPO.fullmatch(remote.path) is not None and not any(other in remote.host for other in _OTHERS)
+def forge_of(remote: Remote, seen: Surroundings) -> str:
+    """The type of source that reads a remote's host, ``""`` where none does or nobody can tell.
+
+    A host whose name says nothing is what the folder's own files are for, else a GitHub Enterprise server.
+    """
+    type = next((type for word, type in FORGES.items() if word in remote.host), None)
+    if type is None:
+        type = next((own for own in ("gitlab", "gitea") if own in seen.files and "github" not in seen.files), "github")
+    if type == "azure-devops":
+        return type if azure_project(remote) else ""
+    return type if (_DEEP_REPO if type == "gitlab" else _REPO).fullmatch(remote.path) else ""
+
+
+def _why_skipped(remote: Remote, type: str) -> str:
+    if type:
+        return f"this installation has no source type `{type}`"
+    if any(word in remote.host for word, forge in FORGES.items() if not forge):
+        return "there is no source type for it"
+    return "its repository has no name that could be read"
 
 
 def api_url(host: str) -> str:
@@ -107,43 +152,162 @@ def api_url(host: str) -> str:
     return f"https://{host}/api/v3"
 
 
-def propose(remotes: Iterable[Remote]) -> Proposal:
-    """A GitHub source for each host, and a service for each repository (a fork belongs to its parent's)."""
-    hosts: dict[str, dict[str, str]] = {}
-    services: dict[str, tuple[str, dict[str, str]]] = {}
-    skipped: dict[str, None] = {}
-    for remote in remotes:
-        if not is_github(remote):
-            skipped.setdefault(remote.host)
-            continue
-        hosts.setdefault(remote.host, {}).setdefault(remote.path.casefold(), remote.path)
-        name = remote.path.rpartition("/")[2]
-        services.setdefault(name.casefold(), (name, {}))[1].setdefault(remote.path.casefold(), remote.path)
-    return Proposal(
-        sources=tuple(_github(host, tuple(repos.values())) for host, repos in hosts.items()),
-        services=tuple(ServiceDraft(name=name, repos=tuple(repos.values())) for name, repos in services.values()),
-        skipped=tuple(skipped),
-    )
+def azure_project(remote: Remote) -> tuple[str, str] | None:
+    """The organization and project of a repository of Azure DevOps; None for what is none.
+
+    ``dev.azure.com/ORG/PROJECT/_git/REPO``, ``ORG.visualstudio.com/PROJECT/_git/REPO``, and over SSH
+    ``v3/ORG/PROJECT/REPO``.
+    """
+    parts = [part for part in remote.path.split("/") if part != "DefaultCollection"]
+    if parts[0] == "v3" and len(parts) == 4:
+        return parts[1], parts[2]
+    if "_git" not in parts:
+        return None
+    before = parts[: parts.index("_git")]
+    organization, _, rest = remote.host.partition(".")
+    if rest == "visualstudio.com":
+        before = [organization, *before]
+    # A repository that is called as its project is may leave the project out.
+    return (before[0], before[1] if len(before) > 1 else parts[-1]) if before else None
 
 
-def _github(host: str, repos: tuple[str, ...]) -> SourceDraft:
-    name = "github" if host == GITHUB else host.replace(":", "-")
-    comments = [f"The token: `statusboard login {name}` stores it. It needs no more than read access; for public"]
-    comments.append("repositories you may leave it out (60 requests an hour).")
-    options: dict[str, str | Sequence[str]] = {}
-    if url := api_url(host):
-        options["url"] = url
-        if "github" not in host and not host.endswith(".ghe.com"):
-            comments.insert(0, f"{host} is taken for a GitHub Enterprise server; if it is none, remove this source.")
-    options["repos"] = repos
-    options["token"] = f"keyring:{name}"
-    return SourceDraft(type="github", name=name, options=options, comments=tuple(comments))
+class _Maker:
+    """Makes drafts from what was found."""
+
+    def __init__(self, seen: Surroundings, keyring: bool) -> None:
+        self._seen = seen
+        self._keyring = keyring
+
+    def forge(self, type: str, host: str, paths: tuple[str, ...]) -> SourceDraft:
+        """The host of some of the remotes."""
+        if type == "azure-devops":
+            found = [project for path in paths if (project := azure_project(Remote(host, path)))]
+            projects = list(dict.fromkeys(project for _, project in found))
+            return self._draft(type, type, {"organization": found[0][0], "projects": projects}, [], "the git remotes")
+        comments: list[str] = []
+        if not any(word in host for word in FORGES):
+            what = {"github": "a GitHub Enterprise server", "gitlab": "a GitLab server"}.get(type, "a Gitea server")
+            comments.append(f"{host} is taken for {what}; if it is none, remove this source.")
+        url = api_url(host) if type == "github" else "" if host == GITLAB else f"https://{host}"
+        options = {**({"url": url} if url else {}), REPOSITORIES[type]: list(paths)}
+        name = host.replace(":", "-") if url else type
+        # What is in a variable may be for another host: nothing here is to send it to one that only a remote names.
+        return self._draft(type, name, options, comments, "the git remotes", public=True, elsewhere=host if url else "")
+
+    def builder(self, type: str) -> SourceDraft:
+        """A tool that builds repositories of other hosts."""
+        options: dict[str, Any] = {}
+        comments: list[str] = []
+        remotes = self._seen.remotes
+        if type == "circleci":
+            slugs = [f"{word}/{r.path}" for r in remotes if (word := _CIRCLECI_HOSTS.get(r.host))]
+            options = {"projects": slugs} if slugs else {}
+            if slugs:
+                comments.append("Projects of CircleCI's GitHub App have other slugs: see Project Settings > Overview.")
+        elif type in ("drone", "woodpecker"):
+            repos = list(dict.fromkeys(r.path for r in remotes if _REPO.fullmatch(r.path)))
+            options = {"repos": repos} if repos else {}
+        return self._draft(type, type, options, comments)
+
+    def plain(self, type: str) -> SourceDraft:
+        """A tool of which nothing but its credentials or a file is known here."""
+        return self._draft(type, type, {}, [])
+
+    def cluster(self, context: str) -> SourceDraft:
+        """A context of the kubeconfig, which holds its own credentials."""
+        name = re.sub(r"[^A-Za-z0-9._-]+", "-", context).strip("-._")[:50]
+        return SourceDraft(
+            type=KUBERNETES,
+            name=f"kubernetes-{name}" if name else KUBERNETES,
+            options={"context": context},
+            found=("the contexts of the kubeconfig",),
+        )
+
+    def _draft(
+        self,
+        type: str,
+        name: str,
+        options: dict[str, Any],
+        comments: list[str],
+        *found: str,
+        public: bool = False,
+        elsewhere: str = "",
+    ) -> SourceDraft:
+        credentials = references(type, name, self._seen, self._keyring, elsewhere=bool(elsewhere))
+        told = list(comments)
+        if elsewhere and (variable := self._seen.variables.get(type, {}).get("token")):
+            told.append(f'{variable} is set here: if it is for {elsewhere}, write `token: "env:{variable}"`.')
+        if places := self._seen.places.get(type):
+            told.append(f"What the environment says in {', '.join(places)} is not copied here.")
+        where = self._seen.files.get(type, ()) if elsewhere else self._seen.where(type)
+        return SourceDraft(
+            type=type,
+            name=name,
+            options={**options, **credentials},
+            comments=(*told, *_about(credentials, self._seen, type, public)),
+            found=(*found, *where),
+        )
+
+
+def references(type: str, name: str, seen: Surroundings, keyring: bool, *, elsewhere: bool = False) -> dict[str, str]:
+    """Where the credentials of a type that is known well are: in a variable that is set, else in the keyring.
+
+    Without a ``keyring``, in a variable that is to be set. ``elsewhere``: what the usual variables hold is for another
+    address.
+    """
+    found: dict[str, str] = {}
+    for option, names in VARIABLES.get(type, {}).items():
+        variable = None if elsewhere else seen.variables.get(type, {}).get(option)
+        if variable:
+            found[option] = f"env:{variable}"
+        elif keyring:
+            found[option] = keyring_reference(option, name)
+        else:
+            found[option] = variable_for(option, type, name) if elsewhere else f"env:{names[0]}"
+    return found
+
+
+def keyring_reference(option: str, name: str) -> str:
+    """Where `statusboard login` puts a credential of the source ``name``."""
+    return f"keyring:{name}" if option == "token" else f"keyring:{name}-{option}"
+
+
+def variable_for(option: str, type: str, name: str) -> str:
+    """A variable for a credential of the source ``name``, where none is common."""
+    whose = name if name.startswith(type) else f"{type}_{name}"
+    return "env:" + re.sub(r"[^A-Z0-9]+", "_", f"{whose}_{option}".upper()).strip("_")
+
+
+def _about(credentials: Mapping[str, str], seen: Surroundings, type: str, public: bool) -> list[str]:
+    """What is to be done for the credentials."""
+    told: list[str] = []
+    is_set = {f"env:{variable}" for variable in seen.variables.get(type, {}).values()}
+    for option, reference in credentials.items():
+        kind, _, name = reference.partition(":")
+        if kind == "keyring":
+            told.append(f"The {option}: `statusboard login {name}` stores it.")
+        elif reference not in is_set:
+            told.append(f"No keyring can be used here: export {name}, or write file:/path in place of env:{name}.")
+    if told:
+        told.append(f"`statusboard sources {type}` says how to make one that may only read.")
+    if told and public:
+        told.append("For public repositories you may leave it out.")
+    return told
+
+
+# --- writing --------------------------------------------------------------------------------------------------------
 
 
 def config_text(
-    title: str, sources: Sequence[SourceDraft], services: Sequence[ServiceDraft] = (), *, environments: bool = True
+    title: str,
+    sources: Sequence[SourceDraft],
+    services: Sequence[ServiceDraft] = (),
+    *,
+    environments: bool = True,
+    unfinished: Sequence[SourceDraft] = (),
+    suggestions: Sequence[SourceDraft] = (),
 ) -> str:
-    """A commented configuration (YAML)."""
+    """A commented configuration (YAML).  ``unfinished`` and ``suggestions`` stand in it as comments."""
     lines = [
         "# statusboard: what this board shows. `statusboard check` tries it, `statusboard` opens the board,",
         "# `statusboard sources TYPE` prints the options of a source, config.example.yaml shows all that can be said.",
@@ -176,6 +340,12 @@ def config_text(
     ]
     for source in sources:
         lines += source_lines(source)
+    for source in unfinished:
+        lines += ["", "  # Complete this and take off the # to read it too.", *_commented(source_lines(source))]
+    for number, source in enumerate(suggestions):
+        if not number or source.found != suggestions[number - 1].found:
+            lines += ["", f"  # Found: {', '.join(source.found)}. Take off the # to read one of them too."]
+        lines += _commented(source_lines(structs.replace(source, found=())))
     lines += [
         "",
         "# Named filters, one key away on the board.",
@@ -188,12 +358,26 @@ def config_text(
 
 def source_lines(source: SourceDraft) -> list[str]:
     """One entry of ``sources:``."""
-    lines = [f"  # {comment}" for comment in source.comments]
+    found = (f"Found: {clean(', '.join(source.found), 200)}.",) if source.found else ()
+    lines = [f"  # {comment}" for comment in (*found, *source.comments)]
     lines += [f"  - type: {_text(source.type)}", f"    name: {_text(source.name)}"]
-    for name, value in source.options.items():
-        shown = _text(value) if isinstance(value, str) else f"[{', '.join(map(_text, value))}]"
-        lines.append(f"    {name}: {shown}")
-    return lines
+    return lines + [f"    {name}: {_value(value)}" for name, value in source.options.items()]
+
+
+def _commented(lines: Iterable[str]) -> list[str]:
+    """Lines of an entry as comments; those that are, stay as they are."""
+    return [line if line.startswith("  #") else f"  # {line.removeprefix('  ')}" for line in lines]
+
+
+def _value(value: Any) -> str:
+    """A value as YAML on one line."""
+    if isinstance(value, str):
+        return _text(value)
+    if isinstance(value, Mapping):
+        return f"{{{', '.join(f'{_text(str(name))}: {_value(one)}' for name, one in value.items())}}}"
+    if isinstance(value, list | tuple):
+        return f"[{', '.join(map(_value, value))}]"
+    return json.dumps(value)
 
 
 _PLAIN = re.compile(r"[A-Za-z][A-Za-z0-9_./-]*")

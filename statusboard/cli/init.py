@@ -1,32 +1,31 @@
-"""``statusboard init``: a first configuration, from a few questions or from the git remotes of this folder."""
+"""``statusboard init``: a first configuration, from a few questions or from what is found around this folder."""
 
 from __future__ import annotations
 
 import os
 import subprocess
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from statusboard.cli.common import registry
-from statusboard.errors import ConfigError
+from statusboard.errors import CredentialError
 
 if TYPE_CHECKING:
     from statusboard.cli._proposing import Proposal, SourceDraft
-    from statusboard.registry import OptionInfo, Registry
+    from statusboard.registry import Registry
 
 GIT_PATIENCE = 10.0
 """Seconds."""
 
-Ask = Callable[[str, str], str]
-"""A question and the answer that Enter alone gives, to the answer; "" where there is none."""
-
 
 @click.command("init")
-@click.option("--from-git", is_flag=True, help="Ask nothing: propose services and sources from this folder's remotes.")
+@click.option(
+    "--from-git", is_flag=True, help="Ask nothing: propose what this folder, its remotes and its surroundings tell."
+)
 @click.option(
     "--output",
     "-o",
@@ -36,8 +35,10 @@ Ask = Callable[[str, str], str]
 def command(from_git: bool, output: Path | None) -> int:
     """Write a first configuration, commented and checked. An existing file is never overwritten.
 
-    It asks for a title, which tools to read, and where they are. With --from-git it asks nothing: each repository
-    among this folder's git remotes becomes a service, read from GitHub (or a GitHub Enterprise server).
+    It asks for a title, which tools to read, and where they are. With --from-git it asks nothing: the repositories
+    among this folder's git remotes become services, read from where they are, and the tools that build them or whose
+    credentials are in the environment are read too. Of the environment only names are written, never values; what is
+    found and not known well enough stands in the file as a comment.
 
     \b
     Examples:
@@ -46,20 +47,36 @@ def command(from_git: bool, output: Path | None) -> int:
       statusboard init --from-git --output statusboard.yaml
     """
     from statusboard.cli import _proposing
+    from statusboard.cli._asking import interview
+    from statusboard.cli._detecting import look
     from statusboard.paths import config_file
 
     target = (output or config_file()).expanduser()
     if os.path.lexists(target):  # before anybody is asked anything
         raise _exists(target)
+    known = registry()
     if from_git:
-        proposal = from_remotes(_git_remotes())
-        text = _proposing.config_text(Path.cwd().name or "Status", proposal.sources, proposal.services)
-        drafts: Sequence[SourceDraft] = proposal.sources
+        seen = look(Path.cwd(), os.environ, known.names(), _git_remotes())
+        proposal = _proposing.propose(seen, known.names(), keyring=not keyring_problem())
+        drafts, unfinished = settled(proposal, known)
+        _tell(proposal, drafts, unfinished)
+        text = _proposing.config_text(
+            Path.cwd().name or "Status",
+            drafts,
+            proposal.services,
+            unfinished=unfinished,
+            suggestions=proposal.suggestions,
+        )
     else:
         if not sys.stdin.isatty():
             raise click.UsageError("`init` asks questions, and there is nobody to answer here; use --from-git")
-        title, drafts = interview(registry(), _ask, click.echo)
-        text = _proposing.config_text(title, drafts)
+        try:
+            listing = _git_remotes()
+        except click.ClickException:  # the questions do without
+            listing = ""
+        seen = look(Path.cwd(), os.environ, known.names(), listing)
+        title, drafts, services = interview(known, _ask, click.echo, seen, keyring_problem())
+        text = _proposing.config_text(title, drafts, services)
     write_new(target, text, made=output is None)
     click.echo(f"wrote {target}")
     for step in _next_steps(target, drafts):
@@ -67,22 +84,79 @@ def command(from_git: bool, output: Path | None) -> int:
     return 0
 
 
-# --- from git -------------------------------------------------------------------------------------------------------
+def _ask(question: str, default: str) -> str:
+    return str(click.prompt(question, default=default, show_default=bool(default))).strip()
 
 
-def from_remotes(listing: str) -> Proposal:
-    """What ``git remote -v`` proposes; says which hosts are left out.  ClickException where nothing is left."""
-    from statusboard.cli._proposing import parse_remotes, propose
+def keyring_problem() -> str:
+    """Why no keyring can be used here, ``""`` where one can.  None is asked for anything, so nothing prompts."""
+    import keyring
 
-    proposal = propose(parse_remotes(listing))
-    if not proposal.sources:
-        others = f" ({', '.join(proposal.skipped)}: no GitHub)" if proposal.skipped else ""
-        raise click.ClickException(
-            f"no remote of this folder is a GitHub repository{others}; run `init` without --from-git"
+    from statusboard.credentials import Reference
+    from statusboard.credentials._places import usable
+
+    try:
+        usable(Reference("keyring", "statusboard"), keyring.get_keyring())
+    except CredentialError as error:
+        return str(error).partition(": ")[2]
+    except Exception as exc:  # noqa: BLE001 - boundary: backends raise whatever their libraries do
+        return f"the keyring failed ({type(exc).__name__})"
+    return ""
+
+
+# --- from what was found --------------------------------------------------------------------------------------------
+
+
+def settled(proposal: Proposal, known: Registry) -> tuple[list[SourceDraft], list[SourceDraft]]:
+    """The proposed sources that are whole, and the others, filled up with what stands for what is not known."""
+    from statusboard.cli._asking import loads, problems_of
+
+    whole: list[SourceDraft] = []
+    unfinished: list[SourceDraft] = []
+    for draft in proposal.sources:
+        if not problems_of(draft, known):
+            whole.append(draft)
+        elif loads(known, draft.type):
+            unfinished.append(_filled_up(draft, known))
+    return whole, unfinished
+
+
+def _filled_up(draft: SourceDraft, known: Registry) -> SourceDraft:
+    """A draft with samples of what it lacks, so that it is plain what to write."""
+    from msgspec import structs
+
+    from statusboard.cli._asking import problems_of, samples_of
+
+    samples = samples_of(known, draft.type)
+    own = [option.name for option in known.describe(draft.type) if not option.common]
+    missing = {name: samples[name] for name in ("url", *own) if name in samples and name not in draft.options}
+    filled: dict[str, Any] = {}
+    for name, sample in missing.items():
+        filled[name] = sample
+        if not problems_of(structs.replace(draft, options={**filled, **draft.options}), known):
+            break
+    return structs.replace(
+        draft,
+        options={**filled, **draft.options},
+        comments=(*draft.comments, f"Not known here: {', '.join(filled) or 'what it needs'}."),
+    )
+
+
+def _tell(proposal: Proposal, drafts: Sequence[SourceDraft], unfinished: Sequence[SourceDraft]) -> None:
+    """Say what was found.  ClickException where nothing of it can be read."""
+    for host, why in proposal.skipped.items():
+        click.echo(f"left out: {host}: {why}", err=True)
+    for draft in drafts:
+        click.echo(f"found: {draft.type} ({', '.join(draft.found)})")
+    for draft in unfinished:
+        click.echo(
+            f"found: {draft.type} ({', '.join(draft.found)}); it stands in the file as a comment, to be completed"
         )
-    for host in proposal.skipped:
-        click.echo(f"left out: {host} is no GitHub, as it seems", err=True)
-    return proposal
+    if not drafts:
+        told = f" of {', '.join(draft.type for draft in unfinished)}" if unfinished else ""
+        raise click.ClickException(
+            f"nothing here tells enough{told} to be read; run `init` without --from-git, which asks for the rest"
+        )
 
 
 def _git_remotes() -> str:
@@ -105,115 +179,7 @@ def _git_remotes() -> str:
     return done.stdout
 
 
-# --- from answers ---------------------------------------------------------------------------------------------------
-
-
-def _ask(question: str, default: str) -> str:
-    return str(click.prompt(question, default=default, show_default=bool(default))).strip()
-
-
-def interview(known: Registry, ask: Ask, say: Callable[[str], object]) -> tuple[str, list[SourceDraft]]:
-    """The title and the sources that a person wants.  What a source's own checks refuse is asked again."""
-    usable = [name for name in known.names() if _loads(known, name)]
-    title = ask("Title of the board", "Status")
-    say("Sources: " + ", ".join(usable))
-    drafts: list[SourceDraft] = []
-    while not drafts:
-        for name in _chosen(ask("Which of them (several with commas)", "github"), usable, say):
-            drafts.append(_one_source(known, name, len([d for d in drafts if d.type == name]), ask, say))
-    return title, drafts
-
-
-def _loads(known: Registry, name: str) -> bool:
-    try:
-        known.load(name)
-    except ConfigError:
-        return False
-    return True
-
-
-def _chosen(answer: str, usable: list[str], say: Callable[[str], object]) -> list[str]:
-    from statusboard.binding import closest, shown
-
-    names = [name for word in answer.split(",") if (name := word.strip())]
-    for name in names:
-        if name not in usable:
-            say(f"There is no `{shown(name)}`: {closest(name, usable)}")
-            return []
-    return names
-
-
-def _one_source(known: Registry, type: str, before: int, ask: Ask, say: Callable[[str], object]) -> SourceDraft:
-    from statusboard.cli._proposing import SourceDraft
-
-    options = known.describe(type)
-    while True:
-        say(f"\n{type}:")
-        name = ask("  name", f"{type}-{before + 1}" if before else type)
-        values: dict[str, str | Sequence[str]] = {}
-        for option in options:
-            if (option.required and option.name not in ("type", "name")) or option.name == "url":
-                answer = ask(f"  {option.name} ({option.description})", option.default)
-                if answer and answer != option.default:
-                    values[option.name] = _value(option, answer)
-        values.update(_credentials(known, type, name, ask))
-        draft = SourceDraft(type=type, name=name, options=values)
-        problems = _problems(draft)
-        if not problems:
-            return draft
-        for problem in problems:
-            say(f"  ! {problem}")
-
-
-def _value(option: OptionInfo, answer: str) -> str | list[str]:
-    if option.type.startswith("a list"):
-        return [word.strip() for word in answer.split(",") if word.strip()]
-    return answer
-
-
-def _credentials(known: Registry, type: str, name: str, ask: Ask) -> dict[str, str]:
-    """The references that this type needs, by what it says of its credentials."""
-    needs = known.load(type).scopes_needed.casefold()
-    if "username" in needs:
-        wanted = [("username", f"keyring:{name}-username"), ("password", f"keyring:{name}-password")]
-    elif "token" in needs:
-        wanted = [("token", f"keyring:{name}")]
-    else:
-        return {}
-    hint = "keyring:NAME, env:NAME or file:/path; - for none"
-    answers = {option: ask(f"  where is the {option} ({hint})", default) for option, default in wanted}
-    return {option: answer for option, answer in answers.items() if answer not in ("", "-")}
-
-
-def _problems(draft: SourceDraft) -> list[str]:
-    """What the configuration's own checks say of one source."""
-    from statusboard.cli._proposing import config_text
-
-    try:
-        check_text(config_text("x", [draft]))
-    except ConfigError as error:
-        return [
-            ": ".join(filter(None, (problem.path.partition(".")[2], problem.message)))
-            + (f" ({problem.hint})" if problem.hint else "")
-            for problem in error.problems
-        ]
-    return []
-
-
 # --- writing --------------------------------------------------------------------------------------------------------
-
-
-def check_text(text: str) -> None:
-    """ConfigError unless this is a valid configuration."""
-    import tempfile
-
-    from statusboard.config import load_config
-    from statusboard.query import parse
-
-    with tempfile.TemporaryDirectory() as folder:
-        file = Path(folder) / "config.yaml"
-        file.write_text(text, encoding="utf-8")
-        load_config(file, registry=registry(), check_filter=parse)
 
 
 def write_new(target: Path, text: str, *, made: bool) -> None:
@@ -221,6 +187,7 @@ def write_new(target: Path, text: str, *, made: bool) -> None:
 
     ConfigError where it would not be valid; ClickException where it cannot be written.
     """
+    from statusboard.cli._asking import check_text
     from statusboard.paths import private_dir
 
     check_text(text)
@@ -247,9 +214,13 @@ def _next_steps(target: Path, drafts: Sequence[SourceDraft]) -> list[str]:
     steps: list[str] = []
     for draft in drafts:
         for option in ("token", "username", "password"):
-            value = draft.options.get(option, "")
-            if isinstance(value, str) and value.startswith("keyring:"):
-                steps.append(f"statusboard login {value.removeprefix('keyring:')}")
+            kind, _, name = str(draft.options.get(option, "")).partition(":")
+            if kind == "keyring":
+                steps.append(f"statusboard login {name}")
+            elif kind == "env" and not os.environ.get(name, "").strip():
+                steps.append(f"export {name}=...")
+            elif kind == "file":
+                steps.append(f"put the {option} of {draft.name} into {name}, and: chmod 600 {name}")
     here = target.absolute() == Path(LOCAL_NAME).absolute()
     if here:
         steps.append("statusboard trust")
