@@ -139,7 +139,8 @@ class Builds:
                 found[edition] = known[edition]
             elif looks < MOST_LOOKS:
                 looks += 1
-                path, params = f"/repos/{repo}/actions/runs/{run.id}/jobs", {"filter": "latest", "per_page": 100}
+                path = f"/repos/{repo}/actions/runs/{run.id}/jobs"
+                params: dict[str, str | int] = {"filter": "latest", "per_page": 100}
                 with contextlib.suppress(NotFound):  # it was deleted since the list was made
                     found[edition] = verdict_so_far((await http.get(path, params=params)).decode(Jobs).jobs)
         return found

@@ -6,7 +6,7 @@ Words from octokit/webhooks, payload-schemas, and github/rest-api-description.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, Final, Literal
 
 import msgspec
@@ -123,21 +123,43 @@ class Pipelines:
 
     def __init__(self) -> None:
         self._names: dict[str, str] = {}
+        self._twins: set[str] = set()
 
-    def learn(self, runs: Iterable[Run]) -> None:
+    def learn(self, runs: Sequence[Run]) -> None:
         """Take over what these runs say, the newest last."""
         for run in sorted(runs, key=lambda run: run.id or 0):
             if run.workflow and run.name and run.name not in (run.workflow, run.path):
                 self._names[run.workflow] = run.name
+        self._look_for_twins(run for run in sorted(runs, key=lambda run: run.id or 0) if run.workflow)
 
     def of(self, run: Run) -> str:
         """The name that a run's workflow goes by."""
         if run.workflow == _DEPENDABOT:
             return _UPDATE.sub("", run.name or "") or "Dependabot"
         name = self._names.get(run.workflow) or run.name or run.workflow
-        if sum(name == other for other in self._names.values()) > 1:
+        if run.workflow in self._twins:
             return f"{name} ({run.workflow.rpartition('/')[2]})"
         return name
+
+    def _look_for_twins(self, runs: Iterable[Run]) -> None:
+        """Find files of one name that run beside each other; where one takes the other's place, the file was moved.
+
+        They do where both run for one commit, or by turns on one branch.
+        """
+        commits: dict[tuple[str, ...], set[str]] = {}
+        turns: dict[tuple[str, ...], list[str]] = {}
+        for run in runs:
+            name = self._names.get(run.workflow, run.workflow)
+            together = commits.setdefault((name, run.head_sha or str(run.id)), set())
+            together.add(run.workflow)
+            turn = turns.setdefault((name, *run.line[1:]), [])
+            if len(together) > 1 or (run.workflow in turn and turn[-1] != run.workflow):
+                self._twins |= together | set(turn)
+            if run.workflow not in turn:
+                turn.append(run.workflow)
+            elif turn[-1] != run.workflow:
+                turn.remove(run.workflow)
+                turn.append(run.workflow)
 
 
 def build_of(

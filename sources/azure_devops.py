@@ -123,9 +123,9 @@ token: "keyring:azure-devops"
 """
     setup = """\
 - In Azure DevOps open *User settings > Personal access tokens > New Token*, for this organization only. Give it
-  *Build: Read*, *Release: Read* and *Work Items: Read* (leave out what `kinds` leaves out). An Entra token does as well.
-- Store it with `statusboard login azure-devops`; it is shown only once. Then `token: "keyring:azure-devops"`. It ends on
-  the date that you choose: the board then says that it is refused.
+  *Build: Read*, *Release: Read* and *Work Items: Read* (leave out what `kinds` leaves out). An Entra token will do too.
+- Store it with `statusboard login azure-devops`; it is shown only once. Then `token: "keyring:azure-devops"`. It ends
+  on the date that you choose: the board then says that it is refused.
 - Deployments of YAML pipelines: name their `environments` (`["*"]` for all, at most 20 of a project); the token then
   needs *Environment: Read & manage*. `classic_releases: false` where nobody uses the classic ones.
 - A server of your own: `url: https://tfs.example/tfs/DefaultCollection` without `organization`, and `api_version`.

@@ -277,6 +277,16 @@ async def test_a_workflow_that_got_a_new_name_is_the_same_pipeline() -> None:
 async def test_two_workflows_of_one_name_do_not_speak_for_each_other() -> None:
     other = run(12, conclusion="failure", path=".github/workflows/windows.yml@main")
     assert await pipelines(other, run(11)) == {12: "CI (windows.yml)", 11: "CI (ci.yml)"}
+    by_turns = [run(14, head_sha="d"), {**other, "id": 13, "head_sha": "c"}, run(12, head_sha="b")]
+    assert await pipelines(*by_turns) == {14: "CI (ci.yml)", 13: "CI (windows.yml)", 12: "CI (ci.yml)"}
+
+
+async def test_a_workflow_whose_file_was_moved_is_the_same_pipeline() -> None:
+    moved = {"path": ".github/workflows/checks.yml"}
+    rows = [run(14, head_sha="d", **moved), run(13, head_sha="c", **moved), run(12, conclusion="failure", head_sha="b")]
+    assert await pipelines(*rows) == {14: "CI", 13: "CI", 12: "CI"}
+    side = run(15, head_sha="e", head_branch="side")  # which has the old file still
+    assert await pipelines(side, *rows) == {15: "CI", 14: "CI", 13: "CI", 12: "CI"}
 
 
 async def test_the_next_of_dependabots_runs_speaks_for_the_one_before() -> None:
