@@ -6,6 +6,7 @@ import asyncio
 from collections import Counter
 from collections.abc import Collection, Sequence
 from datetime import datetime
+from http import HTTPStatus
 from typing import Literal
 
 from msgspec import Struct
@@ -16,7 +17,7 @@ from statusboard.clock import Clock, SystemClock
 from statusboard.config import Config
 from statusboard.credentials import Keychain, is_reference
 from statusboard.diff import sane
-from statusboard.errors import AuthError, CredentialError, SourceError, Timeout, TransportError
+from statusboard.errors import AuthError, CredentialError, NotFound, RateLimited, SourceError, Timeout, TransportError
 from statusboard.health import describe
 from statusboard.model import Item, Part
 from statusboard.source import Source, SourceOptions
@@ -57,7 +58,8 @@ class BudgetFinding(Struct, frozen=True, kw_only=True):
 class SourceFinding(Struct, frozen=True, kw_only=True):
     """One source.  ``seconds`` is how long it took; ``clock_offset`` is by how many seconds its clock is ahead.
 
-    ``reachable`` is None where it was not asked at all, since a credential is missing.
+    ``reachable`` is None where it was not asked at all, since a credential is missing.  ``hint`` is what a person
+    should look at where the server refuses, and ``needs`` what the type's credential must be allowed to do; else "".
     """
 
     name: str
@@ -78,6 +80,8 @@ class SourceFinding(Struct, frozen=True, kw_only=True):
     clock_offset: float | None
     beats: tuple[str, ...]
     missing_beats: tuple[str, ...]
+    hint: str = ""
+    needs: str = ""
 
 
 class Hint(Struct, frozen=True, kw_only=True):
@@ -154,6 +158,7 @@ async def _source(
         at = datetime.fromtimestamp(clock.now().timestamp() + reset, clock.now().tzinfo) if reset is not None else None
         budget = BudgetFinding(left=left, limit=limit, reset=at)
     options = setup.configured.options
+    hint = _hint(errors, credentials) if client.requests else ""
     finding = SourceFinding(
         name=setup.name,
         type=setup.type,
@@ -173,6 +178,8 @@ async def _source(
         clock_offset=round(client.clock_offset, 1) if client.clock_offset is not None else None,
         beats=tuple(sorted(beats)),
         missing_beats=tuple(sorted(missing)),
+        hint=hint,
+        needs=source.scopes_needed if hint else "",
     )
     return finding, items
 
@@ -214,6 +221,33 @@ async def _credentials(options: SourceOptions, keychain: Keychain) -> tuple[Cred
 def _without(reference: str, error: CredentialError) -> str:
     """The message; the reference stands beside it already."""
     return str(error).removeprefix(f"{reference}: ")
+
+
+def _hint(errors: Sequence[Exception], credentials: Sequence[CredentialFinding]) -> str:
+    """What may be behind a refusal; ``""`` where the server refused nothing.
+
+    Vendors say *not found* of what they will not show, and their words for a bad credential rarely say that it is one.
+    """
+    refused = next((error for error in errors if isinstance(error, AuthError)), None)
+    unseen = any(isinstance(error, NotFound) for error in errors)
+    told = ", ".join(finding.reference for finding in credentials if not finding.error)
+    if not told:
+        if unseen and refused is None:
+            return "there is no such thing at this url, or it is not public: this source has no credential"
+        asked = refused is not None or any(_is_clients_fault(error) for error in errors)
+        return "this source has no credential: only what is public can be read" if asked else ""
+    if refused is not None and refused.status == HTTPStatus.FORBIDDEN:
+        return f"a right is missing, or the server wants more than {told}"
+    if refused is not None:
+        return f"the server does not take {told}: wrong, expired, revoked, or meant for another server"
+    return f"there is no such thing at this url, or {told} may not see it" if unseen else ""
+
+
+def _is_clients_fault(error: Exception) -> bool:
+    """Whether the server says so, of what is more than a matter of time."""
+    if not isinstance(error, SourceError) or isinstance(error, RateLimited):
+        return False
+    return error.status is not None and error.status // 100 == 4
 
 
 def _admitted(setup: SourceSetup, parts: Sequence[Part]) -> tuple[list[Item], list[str]]:

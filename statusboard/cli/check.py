@@ -128,10 +128,14 @@ def _source(source: SourceFinding) -> list[str]:
     ]
     lines.append(_row("time", f"{source.seconds:.1f} s"))
     lines += _parts(source)
+    if source.hint:
+        guide = f"see `statusboard sources {source.type}`"
+        lines.append(_row("hint", source.hint))
+        lines.append(_row("needs", f"{source.needs}; {guide}" if source.needs else guide))
     if source.budget is not None:
         lines.append(_row("budget", _budget(source)))
     if source.requests:
-        lines.append(_row("requests", f"{source.requests} in a first poll; {_every(source)}"))
+        lines.append(_row("requests", f"{source.requests} in a first poll{_every(source)}"))
     if source.clock_offset is not None:
         lines.append(_row("clock", _clock(source.clock_offset)))
     if source.beats or source.missing_beats:
@@ -145,7 +149,7 @@ def _parts(source: SourceFinding) -> list[str]:
 
     lines: list[str] = []
     sums = ", ".join(_count(n, kind) for kind, n in source.items.items()) or "none"
-    if source.verdict != "failed":
+    if source.verdict != "failed" or source.items:
         lines.append(_row("items", sums))
     if 1 < len(source.parts) <= MAX_PARTS:
         width = min(40, max(len(part.part) for part in source.parts) + 2)
@@ -169,7 +173,10 @@ def _budget(source: SourceFinding) -> str:
 
 
 def _every(source: SourceFinding) -> str:
-    return f"at most {source.requests_per_hour} an hour, every {Duration(source.interval)}"
+    """What a whole poll, the dearest there is, comes to; one that broke off tells nothing."""
+    if source.verdict != "ok":
+        return ""
+    return f", later ones may need fewer; at most {source.requests_per_hour} an hour, every {Duration(source.interval)}"
 
 
 def _clock(offset: float) -> str:

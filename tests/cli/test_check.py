@@ -72,6 +72,7 @@ async def test_a_source_that_is_well(tmp_path: Path) -> None:
     told = text(findings)
     assert "ok       am (alertmanager, http://127.0.0.1:9)" in told
     assert "env:TOKEN: found" in told and "1 incident\n" in told and "Watchdog seen" in told
+    assert "2 in a first poll, later ones may need fewer; at most 480 an hour, every 15s\n" in told
     assert "t0ken-value" not in told + msgspec.json.encode(findings).decode()
 
 
@@ -130,6 +131,59 @@ async def test_a_missing_credential_says_what_to_do_and_is_not_sent_anywhere(tmp
     told = text(findings)
     assert told.count("export it before") == 2, "once as a warning of the config, once beside the source"
     assert "not asked: a credential is missing" in told
+
+
+BARE = "sources: [{type: github, name: gh, repos: [a/x], url: 'http://127.0.0.1:9', kinds: [ticket]}]\n"
+SIGNED = BARE.replace("kinds:", "token: 'env:TOKEN', kinds:")
+
+
+@pytest.mark.parametrize(
+    "body, answer, hint",
+    [
+        (SIGNED, httpx.Response(401, json={}), "does not take env:TOKEN: wrong, expired"),
+        (SIGNED, httpx.Response(403, json={}), "a right is missing, or the server wants more than env:TOKEN"),
+        (SIGNED, httpx.Response(404, json={}), "no such thing at this url, or env:TOKEN may not see it"),
+        (BARE, httpx.Response(401, json={}), "this source has no credential"),
+        (BARE, httpx.Response(404, json={}), "or it is not public: this source has no credential"),
+        (BARE, httpx.Response(400, json={}), "this source has no credential"),
+    ],
+    ids=["401", "403", "404", "401-none", "404-none", "400-none"],
+)
+async def test_a_refusal_says_what_may_be_behind_it(
+    body: str, answer: httpx.Response, hint: str, tmp_path: Path
+) -> None:
+    findings = await found(configured(tmp_path, body), {"/repos/a/x/issues": answer})
+    (gh,) = findings.sources
+    assert hint in gh.hint and "a fine-grained token" in gh.needs
+    told = text(findings)
+    assert " in a first poll\n" in told, "what broke off tells nothing of the cost of an hour"
+    assert f"hint         {gh.hint}\n" in told and "see `statusboard sources github`\n" in told
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [httpx.Response(200, json=[]), httpx.Response(503), httpx.Response(429), httpx.ConnectError("refused")],
+    ids=["200", "503", "429", "refused"],
+)
+async def test_what_is_no_refusal_blames_no_credential(answer: Any, tmp_path: Path) -> None:
+    for body in (BARE, SIGNED):
+        findings = await found(configured(tmp_path, body), {"/repos/a/x/issues": answer})
+        assert findings.sources[0].hint == findings.sources[0].needs == ""
+        assert "hint " not in text(findings)
+
+
+async def test_what_was_read_beside_a_fault_is_told(tmp_path: Path) -> None:
+    async def services(request: httpx.Request) -> httpx.Response:
+        known = request.url.params["query"] == "Till"
+        return httpx.Response(200, json={"services": [{"id": "P1", "name": "Till"}] if known else [], "more": False})
+
+    incident = {"id": "Q1", "title": "Till is slow", "status": "triggered", "created_at": "2026-01-02T03:04:05Z"}
+    config = configured(
+        tmp_path,
+        "sources: [{type: pagerduty, name: pd, url: 'http://127.0.0.1:9', token: 'env:TOKEN', services: [Till, Tlil]}]\n",
+    )
+    told = text(await found(config, {"/services": services, "/incidents": {"incidents": [incident], "more": False}}))
+    assert "FAILED   pd" in told and "PagerDuty knows no Tlil" in told and "items        1 incident\n" in told
 
 
 async def test_one_part_of_several(tmp_path: Path) -> None:
