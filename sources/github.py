@@ -57,8 +57,10 @@ class GitHub(Source[GitHubOptions]):
           all read-only: Actions, Contents, Deployments, Issues.
         - Store it with `statusboard login github` and set `token: "keyring:github"`. Without a token only public
           repositories can be read, in 60 requests an hour.
-        - GitHub Enterprise Server: `url: https://github.example.com/api/v3`. GHE.com:
+        - For github.com leave `url` out. GitHub Enterprise Server: `url: https://github.example.com/api/v3`. GHE.com:
           `url: https://api.SUBDOMAIN.ghe.com`.
+        - *404 Not Found*: there is no such repository, or the token may not see it. *401 Bad credentials*: the token is
+          wrong, or has expired.
         - `org` reads the repositories that were pushed to last, 50 unless `org_repos` says otherwise, and looks for new
           ones every 10 minutes.
         - `query` is what you would type into GitHub's search for issues, such as `label:incident`; it searches `org`

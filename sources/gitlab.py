@@ -110,13 +110,14 @@ token: "keyring:gitlab"
 - Make a token: for a group or project **Settings > Access tokens** (role Reporter), for yourself
   **Edit profile > Access tokens**. Its only scope: `read_api`.
 - Store it with `statusboard login gitlab`; it is shown only once. Then `token: "keyring:gitlab"`.
-- `url:` is the root of your instance (`https://gitlab.example`, with its prefix if it has one); leave it out for
-  gitlab.com.
+- `url:` is the root of your instance (`https://gitlab.example`, with its prefix if it has one), without `/api/v4`;
+  leave it out for gitlab.com.
 - `projects:` are paths as in the browser's address: `acme/checkout` or `acme/shop/checkout`. `groups:` takes all
   projects of a group and its subgroups (archived ones aside) and finds new ones within ten minutes.
 - Alerts (**Monitor > Alerts**) need the role Developer. Review apps (`review/*`) are left out unless `environments:`
   names them.
-- A token that may not see a project gets *404 Not Found* from GitLab, not *403*.
+- A token that may not see a project gets *404 Not Found* from GitLab, not *403*. *401 invalid_token*: it has expired,
+  or was revoked.
 - A pipeline that waits for a manual job is shown as blocked, and counts as what its jobs have said so far. GitLab does
   not tell which schedule a pipeline is of: of several schedules on one branch the last pipeline counts.
 """

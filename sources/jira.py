@@ -127,10 +127,13 @@ incident_jql: project = OPS AND issuetype = Incident
     setup = """\
 - **Cloud**: id.atlassian.com, *Security > API tokens > Create API token*; it lives a year at most.
 - There `username` refers to the account's e-mail address and `token` to the token: `statusboard login jira` stores it.
+- *Failed to parse Connect Session Auth Token* is what Jira Cloud says to a token without `username`.
+- `url` is where Jira begins: on Cloud `https://SITE.atlassian.net`, elsewhere with its prefix if it has one.
 - A token *with scopes* is taken only at `url: https://api.atlassian.com/ex/jira/<cloud id>`.
 - That id is in `https://<site>/_edge/tenant_info`; the scopes are `read:jira-work` and `read:jira-user`.
 - **Data Center**: *Profile > Personal Access Tokens > Create token*; give `token` and no `username`.
 - Best use an account of its own that may browse just these projects; without any, only what is public is seen.
+- *The value 'PAY' does not exist for the field 'project'*: there is no such project, or the user may not see it.
 - A status counts by its category (to do, in progress, done), whatever it is called.
 - `jql` and `incident_jql` are written as in Jira's own search; of the latter, those not done are read.
 """

@@ -117,10 +117,12 @@ services: [Checkout, Ledger]
 - Admins: *Integrations > API Access Keys > Create New API Key*, and tick *Read-only API Key*.
 - Others: *My Profile > User Settings > Create API User Token*; it can do whatever you can.
 - Store it with `statusboard login pagerduty`; it is shown only once. Then `token: "keyring:pagerduty"`.
-- An account in the EU service region needs `url: https://api.eu.pagerduty.com`.
+- Leave `url` out: it is not your own address at pagerduty.com. An account in the EU service region needs
+  `url: https://api.eu.pagerduty.com`.
 - `services` or `teams` take names as PagerDuty shows them, or ids (the last part of their page's address).
-- Without either, all incidents of the account are read, up to 1000 open ones.
-- Priorities are severities (P1 is critical); for names of your own say in `severities:` what they mean.
+- Without either, all incidents of the account are read, up to 1000 open ones; `service` and `team` choose none.
+- Priorities are severities (P1 is critical); for names of your own say in the configuration's `severities:`, beside
+  `sources:`, what they mean.
 - Who is on call is read every five minutes, for open incidents, and shown as the label `on_call`.
 """
     verified = "documented"

@@ -180,7 +180,7 @@ async def test_what_was_read_beside_a_fault_is_told(tmp_path: Path) -> None:
     incident = {"id": "Q1", "title": "Till is slow", "status": "triggered", "created_at": "2026-01-02T03:04:05Z"}
     config = configured(
         tmp_path,
-        "sources: [{type: pagerduty, name: pd, url: 'http://127.0.0.1:9', token: 'env:TOKEN', services: [Till, Tlil]}]\n",
+        "sources: [{type: pagerduty, name: pd, token: 'env:TOKEN', services: [Till, Tlil]}]\n",
     )
     told = text(await found(config, {"/services": services, "/incidents": {"incidents": [incident], "more": False}}))
     assert "FAILED   pd" in told and "PagerDuty knows no Tlil" in told and "items        1 incident\n" in told
