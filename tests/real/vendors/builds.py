@@ -99,7 +99,7 @@ def _gitlab_pipeline(place: Place, n: int) -> dict[str, Any]:
 def _jenkins(place: Place, ask: Request) -> Any:
     root = f"https://jenkins.example/job/{place.name}"
     kind = "org.jenkinsci.plugins.workflow.job.WorkflowJob"
-    jobs = [
+    jobs: list[dict[str, Any]] = [
         {
             "_class": kind,
             "name": f"{place.name}-{j}",
