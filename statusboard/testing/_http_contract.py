@@ -24,7 +24,7 @@ from statusboard.errors import (
 )
 from statusboard.model import UNFINISHED, Part, Snapshot
 from statusboard.source import LookupUnsupported, Source
-from statusboard.testing._contract import NEW_WORD, DataContract, check_part, items_of
+from statusboard.testing._contract import NEW_WORD, DataContract, check_part, items_of, result_of
 from statusboard.testing._doubles import Answer, Call
 from statusboard.testing._mutations import Mutate, always, named, unchanged
 
@@ -42,6 +42,7 @@ STATUSES: Final[dict[int, type[SourceError]]] = {
     502: ServerError,
     503: ServerError,
 }
+DEEP: Final = b"[" * 100_000 + b"]" * 100_000
 #: Bodies that are no answer, with their content type.
 NO_ANSWERS: Final[dict[str, tuple[bytes, str]]] = {
     "html": (b"<!doctype html><html><body>Please sign in</body></html>", "text/html; charset=utf-8"),
@@ -55,7 +56,7 @@ NO_ANSWERS: Final[dict[str, tuple[bytes, str]]] = {
     "latin-1": (b'{"title":"caf\xe9"}', "application/json; charset=latin-1"),
     "binary": (bytes(range(256)), "application/octet-stream"),
     "deep": (b"[" * 100_000, "application/json"),
-    "deep and closed": (b"[" * 100_000 + b"]" * 100_000, "application/json"),
+    "deep and closed": (DEEP, "application/json"),
 }
 MOST_CALLS: Final = 400
 
@@ -120,6 +121,19 @@ class SourceContract(DataContract):
             return httpx.Response(200, content=body, headers={"content-type": "application/json"})
 
         self._run(server)
+
+    def test_a_deep_field_among_good_ones(self) -> None:
+        """One that is not even read must not be what a poll dies of."""
+        good = {part.scope: _keys(part) for part in self.run().parts}
+
+        def server(request: httpx.Request) -> httpx.Response:
+            answer = self._respond(request, unchanged)
+            body = answer.content.replace(b"{", b'{"deep":' + DEEP + b",", 1)
+            return httpx.Response(answer.status_code, content=body, headers=answer.headers)
+
+        for part in self._run(server).parts:
+            lost = good.get(part.scope, set()) - _keys(part)
+            assert part.error is not None or not lost, f"{part.scope} lost items without an error"
 
     def test_large_answers(self) -> None:
         async def fifty_megabytes() -> AsyncIterator[bytes]:
@@ -240,7 +254,7 @@ class SourceContract(DataContract):
             assert isinstance(part.error, kind), f"with {what}, {part.scope or 'the poll'} has the error {part.error!r}"
 
     def _run(self, server: Server, source: Source[Any] | None = None) -> Snapshot:
-        snapshot = asyncio.run(self._ask(source or self.make(), server))
+        snapshot = result_of(self._ask(source or self.make(), server))
         for part in snapshot.parts:
             check_part(part, snapshot.source)
         return snapshot

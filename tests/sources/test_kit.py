@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import logging
 from collections.abc import Callable
 from typing import Any, ClassVar
@@ -15,8 +16,8 @@ from statusboard.source import NotModified
 from statusboard.testing import Answer, Call, FakeHttp, SourceContract, make_source, read_one
 
 ROWS = [
-    {"id": "1", "title": "One", "state": "open", "at": "2026-01-02T03:04:05Z"},
-    {"id": "2", "title": "Two", "state": "done", "at": "2026-01-02T03:04:05Z"},
+    {"id": "1", "title": "One", "state": "open", "at": "2026-01-02T03:04:05Z", "votes": 3},
+    {"id": "2", "title": "Two", "state": "done", "at": "2026-01-02T03:04:05Z", "votes": 0},
 ]
 
 
@@ -121,6 +122,31 @@ class Forgetful(Careful):
         )
 
 
+class Exact(Forgetful):
+    """Leaves out what has another type than it should, and says nothing."""
+
+    async def read(self, scope: Scope, http: Http) -> Part:
+        rows = (await http.get("/tickets")).decode(list[Any])
+        return scope.part([self.ticket(row) for row in rows if self.fits(row)])
+
+    def fits(self, row: Any) -> bool:
+        return isinstance(row, dict) and isinstance(row["votes"], int) and isinstance(row["title"], str)
+
+
+class Brief(Exact):
+    """Leaves out what is too long for it, and says nothing."""
+
+    def fits(self, row: Any) -> bool:
+        return isinstance(row, dict) and sum(map(len, map(str, row.values()))) < 1_000_000
+
+
+class Deep(Careful):
+    """Decodes by itself, and does not know how that can fail."""
+
+    async def read(self, scope: Scope, http: Http) -> Part:
+        return scope.part([self.ticket(row) for row in json.loads((await http.get("/tickets")).body)])
+
+
 class Repeating(Careful):
     """Gives an item as often as it comes."""
 
@@ -205,6 +231,10 @@ class Babbling(Careful):
         (Silent, SourceContract.test_not_modified_unasked),
         (Silent, SourceContract.test_one_path_failing),
         (Forgetful, SourceContract.test_missing_fields),
+        (Exact, SourceContract.test_numbers_as_text),
+        (Exact, SourceContract.test_text_as_numbers),
+        (Brief, SourceContract.test_huge_labels),
+        (Deep, SourceContract.test_a_deep_field_among_good_ones),
         (Repeating, SourceContract.test_duplicates),
         (Endless, SourceContract.test_pages_without_end),
         (Endless, SourceContract.test_pages_that_run_in_a_circle),
