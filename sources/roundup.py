@@ -16,6 +16,7 @@ from urllib.parse import urlsplit
 
 import msgspec
 
+from sources._shared.answers import shaped
 from sources._shared.rows import Rows, need, remote_id
 from statusboard.api import (
     Context,
@@ -71,7 +72,7 @@ class RoundupOptions(SourceOptions, frozen=True, kw_only=True, forbid_unknown_fi
 class Named(msgspec.Struct, frozen=True):
     """A linked thing with ``@verbose=2``: users have a user name, the rest a name."""
 
-    id: str | None = None
+    id: str | int | None = None
     name: str | None = None
     username: str | None = None
 
@@ -173,8 +174,9 @@ class Roundup(Source[RoundupOptions]):
         now = self.clock.monotonic()
         if now - self._open_at >= STATUSES_KEPT:
             reply = await http.get("/rest/data/status", params={"@fields": "name"})
-            rows = Rows("status", Named, reply.decode(CollectionReply).data.collection).good
-            self._open = tuple(row.id for row in rows if row.id and self._state(row.name) not in OVER)
+            # In full, or not at all: the issues of a status that is left out would not even be asked for.
+            rows = [shaped(row, Named) for row in reply.decode(CollectionReply).data.collection]
+            self._open = tuple(str(need(row.id, "id")) for row in rows if self._state(row.name) not in OVER)
             self._open_at = now
         return ("-1", *self._open)
 

@@ -8,9 +8,10 @@ from typing import Any, ClassVar
 import pytest
 
 from sources.roundup import Roundup
+from statusboard.errors import BadAnswer
 from statusboard.model import Ticket
 from statusboard.source import Credentials
-from statusboard.testing import Answer, Call, FakeHttp, SourceContract, make_source, read_one
+from statusboard.testing import Answer, Call, FakeHttp, SourceContract, make_source, read_all, read_one
 
 URL = "https://bugs.example/tracker/"
 STATUSES = ("unread", "deferred", "chatting", "need-eg", "in-progress", "testing", "done-cbb", "resolved")
@@ -37,7 +38,7 @@ def issue(number: int, status: int | None = 1, **more: Any) -> dict[str, Any]:
 
 class Server:
     def __init__(self) -> None:
-        self.statuses = [{"id": str(n), "name": name} for n, name in enumerate(STATUSES, 1)]
+        self.statuses: list[Any] = [{"id": str(n), "name": name} for n, name in enumerate(STATUSES, 1)]
         self.issues = [issue(1), issue(2, 5), issue(3, 8), issue(4, None, assignedto=None)]
         self.total: int | None = None
 
@@ -123,6 +124,23 @@ async def test_a_trackers_own_statuses() -> None:
     _, http, part = await read(server, states={"shipped": "done"})
     assert part.items == ()
     assert "9" not in http.calls[-1].param("status").split(",")
+
+
+@pytest.mark.parametrize("row", [{"id": "9", "name": 9}, {"name": "Shipped"}, {"id": "", "name": "Shipped"}, None])
+async def test_a_status_that_cannot_be_read_hides_no_issue(row: object) -> None:
+    """Its issues would not even be asked for, and so nobody would miss them."""
+    server = Server()
+    server.statuses.append(row)
+    part = (await read_all(make_source(Roundup, {"url": URL}), FakeHttp(server, URL))).parts[0]
+    assert isinstance(part.error, BadAnswer)
+
+
+async def test_ids_of_statuses_may_be_numbers() -> None:
+    server = Server()
+    server.statuses.append({"id": 9, "name": "Shipped"})
+    _, http, part = await read(server)
+    assert "9" in http.calls[-1].param("status").split(",")
+    assert part.error is None
 
 
 async def test_an_issue_that_was_closed_is_read_by_id() -> None:
