@@ -34,33 +34,27 @@ _SIGN_IN_PAGE: Final = "a sign-in page"
 _NAMED: Final = (AuthError, BadAnswer, NotFound, ServerError)
 
 
-class Seen(Struct, frozen=True, kw_only=True):
+class Seen:
     """An answer, as far as it is looked at.  ``headers`` by lower-case name; ``body`` is the beginning of it.
 
-    ``meant``: it came from where the source's ``url`` leads, and not from some link.
+    ``meant``: it came from where the source's ``url`` leads, and not from some link.  ``html``: it is a page, with
+    this ``title`` (one line, or ``""``).
     """
 
-    status: int
-    headers: Mapping[str, str]
-    body: bytes = b""
-    url: str = ""
-    meant: bool = True
+    __slots__ = ("body", "headers", "host", "html", "meant", "status", "title")
 
-    @property
-    def html(self) -> bool:
-        """Whether it is a page."""
-        start = self.body[:200].removeprefix(b"\xef\xbb\xbf").lstrip()
-        said = "html" in self.headers.get("content-type", "").lower()
-        return start.startswith(b"<") and (said or not start.startswith(b"<?xml"))
-
-    @property
-    def title(self) -> str:
-        """The title of a page, as one line, or ``""``."""
-        begin = _TITLE.search(self.body) if self.html else None
-        if begin is None:
-            return ""
-        title = self.body[begin.end() : begin.end() + 1_000].partition(b"<")[0]
-        return clean(unescape(title.decode("utf-8", "replace")), 300)
+    def __init__(
+        self, *, status: int, headers: Mapping[str, str], body: bytes = b"", url: str = "", meant: bool = True
+    ) -> None:
+        self.status = status
+        self.headers = headers
+        self.body = body
+        self.meant = meant
+        self.host = _host(url)
+        start = body[:200].removeprefix(b"\xef\xbb\xbf").lstrip()
+        said = "html" in headers.get("content-type", "").lower()
+        self.html = start.startswith(b"<") and (said or not start.startswith(b"<?xml"))
+        self.title = _title(body) if self.html else ""
 
 
 class Sender(Struct, frozen=True, kw_only=True):
@@ -86,23 +80,23 @@ class Sender(Struct, frozen=True, kw_only=True):
     data: bytes = b""
     hosts: tuple[str, ...] = ()
 
-    def sent(self, seen: Seen, title: str) -> bool:
+    def sent(self, seen: Seen) -> bool:
         """Whether this answer bears one of the marks."""
         headers = seen.headers
-        if any(_has(headers, name) for name in self.headers):
+        if self.headers and any(_has(headers, name) for name in self.headers):
             return True
-        if any(headers.get(name, "").lower().startswith(value) for name, value in self.values):
+        if self.values and any(headers.get(name, "").lower().startswith(value) for name, value in self.values):
             return True
-        cookies = headers.get("set-cookie", "")
+        cookies = headers.get("set-cookie", "") if self.cookies else ""
         if cookies and any(re.search(rf"(?:^|,\s*){re.escape(name)}", cookies) for name in self.cookies):
             return True
-        if self.hosts and _host(seen.url).endswith(self.hosts):
+        if self.hosts and seen.host.endswith(self.hosts):
             return True
-        if self.title and re.fullmatch(self.title, title, re.IGNORECASE):
+        if self.title and seen.title and re.fullmatch(self.title, seen.title, re.IGNORECASE):
             return True
         if seen.html:
-            return bool(self.page) and re.search(self.page, seen.body) is not None
-        return bool(self.data) and re.match(self.data, seen.body) is not None
+            return self.page != b"" and re.search(self.page, seen.body) is not None
+        return self.data != b"" and re.match(self.data, seen.body) is not None
 
 
 _DASH: Final = r"(?:.* [-–—·:|] )?"  # what pages put before their product's name
@@ -301,20 +295,19 @@ def hint(type: str, seen: Seen) -> str:
 
     ``this looks like GitLab, not jenkins``; ``this looks like a maintenance page``; ``its title is "Acme Intranet"``.
     """
-    title = seen.title
     if type in _TYPES and seen.meant:
-        vendors = [vendor for vendor in VENDORS if vendor.sent(seen, title)]
+        vendors = [vendor for vendor in VENDORS if vendor.sent(seen)]
         if vendors and not any(type in vendor.types for vendor in vendors):
             return f"{_LOOKS} {vendors[0].name}, not {type}"
     if not seen.html and 200 <= seen.status < 300:
         return ""
     for other in (*IN_PLACE, *(PAGES if seen.html or 300 <= seen.status < 400 else ())):
-        if other.sent(seen, title):
+        if other.sent(seen):
             return f"{_LOOKS} {other.name}"
-    if _signs_in(seen, title):
+    if _signs_in(seen):
         return f"{_LOOKS} {_SIGN_IN_PAGE}"
-    shown = redact(clean(title, _LONGEST_TITLE))
-    return f'its title is "{shown}"' if shown and not _says_no_more(title, seen.status) else ""
+    shown = redact(clean(seen.title, _LONGEST_TITLE))
+    return f'its title is "{shown}"' if shown and not _says_no_more(seen.title, seen.status) else ""
 
 
 def named(error: E, type: str, seen: Seen) -> E:
@@ -343,10 +336,18 @@ def _host(url: str) -> str:
         return ""
 
 
-def _signs_in(seen: Seen, title: str) -> bool:
+def _title(page: bytes) -> str:
+    begin = _TITLE.search(page)
+    if begin is None:
+        return ""
+    title = page[begin.end() : begin.end() + 1_000].partition(b"<")[0]
+    return clean(unescape(title.decode("utf-8", "replace")), 300)
+
+
+def _signs_in(seen: Seen) -> bool:
     if not seen.html or seen.status not in _MAY_SIGN_IN:
         return False
-    return _SIGN_IN_TITLE.fullmatch(title) is not None or _PASSWORD.search(seen.body) is not None
+    return _SIGN_IN_TITLE.fullmatch(seen.title) is not None or _PASSWORD.search(seen.body) is not None
 
 
 def _says_no_more(title: str, status: int) -> bool:
