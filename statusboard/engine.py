@@ -279,7 +279,7 @@ class Engine:
         gone = frozenset(self.board.rows.keys() - board.rows.keys())
         self.board = board
         self.statuses = {status.source: status for status in await self.store.statuses()}
-        self._overlay()
+        self.judge_ages()
         self._folded.set()
         self._tell(Delta(frozenset(board.rows), gone))
 
@@ -331,14 +331,14 @@ class Engine:
                             self.poller.refresh(source)
             except StoreError as error:
                 await self._failed(error, store)
-            self._overlay()
+            self.judge_ages()
             await self.clock.sleep(STATUS_EVERY / 2 if self.poller is not None else STATUS_EVERY)
 
     def _note_statuses(self) -> None:
         if self.poller is not None:
             self.statuses = {name: polled.status for name, polled in self.poller.polled.items()}
 
-    def _overlay(self) -> None:
+    def judge_ages(self) -> None:
         """Health by age, for when whoever polls has died and nobody writes it down."""
         now = self.clock.now()
         overlay: dict[str, HealthState] = {}

@@ -35,6 +35,7 @@ async def read_once(engine: Engine, *, force: bool = False, deadline: float = 30
         unread = frozenset()
     if engine.ingest is not None:
         await engine.settled(engine.ingest.mark)
+    engine.judge_ages()  # of what was old when the board was opened, and has been read since
     return unread
 
 

@@ -74,6 +74,22 @@ async def test_what_is_young_is_not_read_again_unless_forced(once: Once) -> None
     assert states(third) == {"am:incident:1": "open", "am:incident:2": "open"}
 
 
+async def test_what_was_old_and_has_been_read_anew_is_not_old_any_more(once: Once) -> None:
+    first, _ = await once.look(OneSource("am", {"alerts": [alert(1)]}, interval=0.2))
+    await first.stop()
+    await asyncio.sleep(1.0)  # five intervals
+    engine, unread = await once.look(OneSource("am", {"alerts": [alert(1)]}, interval=0.2))
+    assert not unread and engine.board.state_of("am") == "fresh"
+    assert engine.board.summary().verdict == "failing"
+    # And where another process polls, and is asked to.
+    await asyncio.sleep(1.0)
+    other = once.engine(OneSource("am", {"alerts": [alert(1)]}, interval=0.2))
+    await other.open()
+    assert other.board.state_of("am") == "stale"
+    engine.go_on()
+    assert not await read_once(other, force=True) and other.board.state_of("am") == "fresh"
+
+
 async def test_what_was_read_with_other_options_is_not_young(once: Once) -> None:
     first, _ = await once.look(OneSource("am", {"alerts": [alert(1)]}, identity="a"))
     await first.stop()
