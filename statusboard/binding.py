@@ -215,12 +215,31 @@ def unknown_key(node: Map, key: str, known: Collection[str], path: str) -> Probl
     return problem_at(at, f"unknown key `{shown(key)}`", path=path, hint=closest(key, known))
 
 
+#: What other tools call what we call so.
+ELSEWHERE: Mapping[str, frozenset[str]] = {
+    "token": frozenset({"api_key", "apikey", "api-key", "api_token", "access_token", "key", "pat", "secret", "bearer"}),
+    "username": frozenset({"user", "email", "e-mail", "mail", "login", "user_name"}),
+    "password": frozenset({"pass", "passwd", "pwd", "app_key", "application_key"}),
+    "url": frozenset(
+        {"base_url", "baseurl", "host", "hostname", "server", "endpoint", "address", "api_url", "site_url"}
+    ),
+    "interval": frozenset({"every", "poll_interval", "refresh", "refreshinterval", "poll", "frequency"}),
+    "repos": frozenset({"repositories", "repository", "projects", "project"}),
+    "projects": frozenset({"repos", "repositories", "repository", "project_keys"}),
+    "organization": frozenset({"org", "organisation"}),
+    "org": frozenset({"organization", "organisation", "owner"}),
+}
+
+
 def closest(word: str, known: Collection[str], *, list_all: bool = True) -> str:
     """``did you mean …?``, or all known words (else ``""``) where none is similar."""
     import difflib
 
     by_fold = {k.casefold(): k for k in known}
     folded = word[:100].casefold()
+    meant = next((name for name, words in ELSEWHERE.items() if name in by_fold and folded in words), None)
+    if meant is not None and folded not in by_fold:
+        return f"did you mean `{by_fold[meant]}`?"
     match = difflib.get_close_matches(folded, by_fold, n=1, cutoff=0.6)
     match = match or [k for k in by_fold if len(folded) > 2 and (k.startswith(folded) or folded.startswith(k))][:1]
     if match:

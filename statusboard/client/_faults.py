@@ -49,7 +49,9 @@ _LIMIT_CODES = frozenset(
 _CODE = ("code", "Code", "type", "__type")
 _XML_CODE = re.compile(rb"<Code>([A-Za-z.]{1,80})</Code>")
 _NO_LETTER = re.compile(r"[^a-z]")
-_SAID = ("message", "error", "error_description", "detail", "title", "errorMessages", "errors", "reason", "description")
+#: What OpenSSL says where plain HTTP, or something else, answers.
+_NO_TLS = frozenset({"WRONG_VERSION_NUMBER", "PACKET_LENGTH_TOO_LONG", "HTTP_REQUEST", "RECORD_LAYER_FAILURE"})
+_SAID = ("message", "error_description", "error", "detail", "title", "errorMessages", "errors", "reason", "description")
 
 
 def fault_of(status: int, headers: Mapping[str, str], body: bytes, where: str, now: datetime) -> SourceError:
@@ -179,6 +181,8 @@ def _connect_reason(exc: BaseException) -> str:
         if isinstance(found, ssl.SSLCertVerificationError):
             return f"the server's certificate is not trusted ({clean(found.verify_message, 100)}); see tls:"
         if isinstance(found, ssl.SSLError):
+            if found.reason in _NO_TLS:
+                return "the server does not speak TLS there; is it http: rather than https:, or another port?"
             return f"TLS failed ({clean(found.reason or type(found).__name__, 60)})"
         if isinstance(found, OSError) and found.strerror and found.errno is not None:
             return clean(found.strerror, 120).lower()

@@ -155,7 +155,7 @@ def test_a_busy_server_says_when_to_come_back():
         (b'{"errorMessages": ["No project", "b"], "errors": {}}', "", "No project"),  # Jira
         (b'{"error": {"message": "Invalid Input", "code": 2001}}', "", "Invalid Input"),  # PagerDuty
         (b'{"errors": [{"message": "expired"}]}', "", "expired"),  # GraphQL
-        (b'{"error": "invalid_token", "error_description": "gone"}', "", "invalid_token"),
+        (b'{"error": "invalid_token", "error_description": "gone"}', "", "gone"),
         (b"no such builder", "text/plain", "no such builder"),
         (b"<html><h1>502</h1></html>", "text/html", ""),
         (b'{"message": "cut', "application/json", ""),

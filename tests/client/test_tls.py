@@ -131,5 +131,5 @@ async def test_plain_http_where_tls_is_expected():
     async with await asyncio.start_server(greet, "127.0.0.1", 0) as server:
         port = server.sockets[0].getsockname()[1]
         async with real_client(f"https://127.0.0.1:{port}") as client:
-            with pytest.raises(TransportError, match=r"no connection: TLS failed"):
+            with pytest.raises(TransportError, match=r"does not speak TLS there; is it http: rather than https:"):
                 await client.factory("part").get("/x")

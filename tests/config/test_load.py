@@ -395,3 +395,12 @@ def test_importing_the_config_is_cheap():
     root = Path(__file__).parents[2]
     run = subprocess.run([sys.executable, "-c", code], cwd=root, capture_output=True, text=True, check=True)
     assert run.stdout.strip() == "[]"
+
+
+@pytest.mark.parametrize(
+    ("key", "meant"),
+    [("pat", "token"), ("email", "username"), ("base_url", "url"), ("Projects", "repos"), ("every", "interval")],
+)
+def test_what_other_tools_call_it_is_understood(home: Home, key: str, meant: str):
+    problem = home.problem(f"sources: [{{type: ci, name: a, repos: x, {key}: y}}]")
+    assert problem.message == f"unknown key `{key}`" and problem.hint == f"did you mean `{meant}`?"
