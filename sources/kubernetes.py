@@ -163,7 +163,7 @@ statefulsets.apps,daemonsets.apps,replicasets.apps
         self._extras: tuple[Resource, ...] = ()
         self._extras_at = float("-inf")
         self._existing: dict[str, float] = {}
-        self._lists: dict[str, list[Any] | SourceError] = {}
+        self._lists: dict[str, tuple[Rows[Object], int] | SourceError] = {}  # and how many objects there are
         self._locks: dict[str, asyncio.Lock] = {}
         self._memories: dict[str, Memory] = {}
 
@@ -256,17 +256,17 @@ statefulsets.apps,daemonsets.apps,replicasets.apps
         async with self._locks.setdefault(name, asyncio.Lock()):  # both kinds are in one list
             if name not in self._lists:
                 try:
-                    self._lists[name] = await self._list(_path(resource, namespace), http)
+                    self._lists[name] = await self._list(resource, namespace, http)
                 except SourceError as exc:
                     self._lists[name] = exc
         listed = self._lists[name]
         if isinstance(listed, SourceError):
             raise listed
-        rows = Rows(GROUPS[resource][1], Object, listed)
+        rows, count = listed
         notes: list[str] = []
-        if not listed and namespace:
+        if not count and namespace:
             notes += await self._exists(namespace, http)
-        if not listed and self.options.selector:
+        if not count and self.options.selector:
             notes.append(f"{resource}: none has the labels that `selector` asks for")
         if scope.kind == "incident":
             part = rows.part(scope, lambda thing: unavailable(self._place, resource, thing), notes=notes)
@@ -307,16 +307,20 @@ statefulsets.apps,daemonsets.apps,replicasets.apps
             memory.learn(things, [row for page in pages for row in Rows("replicaset", Object, page).good])
         return ["when rollouts began is not known: the replicasets cannot be listed"] if memory.blind else []
 
-    async def _list(self, path: str, http: Http) -> list[Any]:
+    async def _list(self, resource: Resource, namespace: str, http: Http) -> tuple[Rows[Object], int]:
         """All objects; a list that expires while it is read (410) is begun again."""
+        path = _path(resource, namespace)
         for _ in range(RESTARTS):
+            rows, count = Rows(GROUPS[resource][1], Object), 0
             try:
-                pages = [page async for page in self._pages(path, http, selector=self.options.selector)]
+                async for page in self._pages(path, http, selector=self.options.selector):
+                    rows.add(page)  # at once: as they come, objects are many times as large
+                    count += len(page)
             except NotFound as exc:
                 if exc.status != 410:
                     raise
                 continue
-            return [row for page in pages for row in page]
+            return rows, count
         raise BadAnswer(f"{path}: the list expired again and again while it was read")
 
     async def _pages(
