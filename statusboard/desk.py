@@ -6,17 +6,16 @@ Ingest compares answers with it.  It holds what the store has, and what only thi
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from datetime import UTC, datetime
 from typing import TypeAlias
 
 from statusboard.cleaning import scrub_any
-from statusboard.diff import Known, resettled
+from statusboard.diff import Known
 from statusboard.model import (
     UNFINISHED,
     Build,
     Change,
-    Draft,
     Fact,
     Incident,
     Item,
@@ -45,6 +44,7 @@ class Desk:
         "orphans",
         "resolver",
         "running",
+        "stored_health",
         "told",
         "vouched",
     )
@@ -60,7 +60,8 @@ class Desk:
         self.vouched: dict[str, tuple[Validator, ...]] = {}
         self.running: set[str] = set()
         self.resolver: Resolver | None = None
-        #: The very object that was stored last, so that the same judgement again costs nothing.
+        #: The health as the store has it, and the very object that was judged last: the same again costs nothing.
+        self.stored_health: SourceHealth | None = None
         self.health: SourceHealth | None = None
         self.lock = asyncio.Lock()
         self.health_lock = asyncio.Lock()
@@ -68,7 +69,7 @@ class Desk:
     def clear(self) -> None:
         for content in (self.known, self.members, self.told, self.orphans, self.vouched, self.running):
             content.clear()
-        self.health = None
+        self.health = self.stored_health = None
 
     def know(self, row: Change | Live, body: bytes) -> None:
         fact = decode(body)
@@ -77,10 +78,11 @@ class Desk:
             kind=row.kind,
             source=row.source,
             part=row.part,
-            body=body,
             seq=row.seq,
             unfinished=_unfinished(fact),
         )
+        if isinstance(fact, SourceHealth):
+            self.stored_health = fact
         if isinstance(fact, Build | Release) and fact.state in ("queued", "running"):
             self.running.add(row.key)
         else:
@@ -89,7 +91,7 @@ class Desk:
     def forget(self, key: str) -> None:
         known = self.known.pop(key, None)
         if known is not None and known.kind == "source":
-            self.health = None
+            self.health = self.stored_health = None
         self.running.discard(key)
         if known is not None and known.part in self.members:
             self.members[known.part].discard(key)
@@ -104,32 +106,31 @@ class Desk:
                 keys -= members
         return [self.known[key] for key in keys if key in self.known]
 
-    def moved(self, scope: str, told: set[str]) -> list[Draft]:
-        """What this part held before and only another part tells of now.
+    def moved(self, scope: str, told: set[str]) -> dict[str, str]:
+        """What this part held before and only another part tells of now, with that part.
 
         Its row names its part: after a restart nothing else says where it belongs.
         """
-        drafts = []
+        found: dict[str, str] = {}
         for key in self.members.get(scope, set()) - told:
             known = self.known.get(key)
             new = next((other for other, keys in self.told.items() if other != scope and key in keys), None)
             if known is not None and known.part == scope and new is not None:
-                drafts.append(resettled(known, new))
-        return drafts
+                found[key] = new
+        return found
 
-    def elsewhere(self, scope: str, item: Item) -> bool:
-        """Whether another part tells of this item as well, and its word counts.
+    def shared(self, scope: str, key: str) -> bool:
+        """Whether another part tells of this known item as well."""
+        return key in self.known and any(key in told for other, told in self.told.items() if other != scope)
+
+    def outdone(self, scope: str, item: Item, body: bytes) -> bool:
+        """Whether of two parts that tell of this item the word of the other one counts, which is stored as ``body``.
 
         The later word does, else that of the part that the item belongs to: two parts that differ must not take turns.
         """
-        if not any(item.key in told for other, told in self.told.items() if other != scope):
-            return False
-        known = self.known.get(item.key)
-        if known is None:
-            return False
-        fact = decode(known.body)
+        fact = decode(body)
         assert isinstance(fact, ITEMS)
-        return not newer(item, fact) and (known.part != scope or newer(fact, item))
+        return not newer(item, fact) and (self.known[item.key].part != scope or newer(fact, item))
 
     def has_left(self, key: str) -> bool:
         """Whether the newest answer of this key's part, and of all others, is known not to hold it."""
@@ -145,9 +146,6 @@ class Desk:
         """Clean, and find service, team and environment."""
         item = scrub_any(item)
         return self.resolver(item) if self.resolver is not None else item
-
-    def facts(self, keys: Iterable[str]) -> list[Fact]:
-        return [decode(self.known[key].body) for key in keys if key in self.known]
 
 
 def _unfinished(fact: Fact) -> bool:

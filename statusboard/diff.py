@@ -35,13 +35,16 @@ REOPENED = "no longer suppressed"
 
 
 class Known(Struct, gc=False):
-    """The last stored fact of one key.  ``fingerprint`` is the hash of what the source last said, before resolving."""
+    """What is remembered of the last stored fact of one key.  The fact itself is left in the store: hardly one of ten
+    thousand changes at a poll.
+
+    ``fingerprint`` is the hash of what the source last said, before resolving.
+    """
 
     key: str
     kind: Kind
     source: str
     part: str
-    body: bytes
     seq: int
     unfinished: bool
     fingerprint: int = 0
@@ -61,14 +64,15 @@ def compare(
     known: Mapping[str, Known],
     prepare: Callable[[Item], Item],
     *,
+    stored: Mapping[str, bytes],
     mark: int,
     origin: Origin = "poll",
 ) -> tuple[list[Draft], dict[str, int]]:
     """The drafts for items that differ from what is known, and the new fingerprints.
 
     ``prepare`` cleans and resolves an item (service, team, environment); it runs only for items whose source now
-    says something else than at its last poll.  ``mark`` is the store's ``seq`` when the poll began: what changed
-    since then is newer than this answer and is not reverted.
+    says something else than at its last poll.  ``stored`` are the bodies of the known ones.  ``mark`` is the store's
+    ``seq`` when the poll began: what changed since then is newer than this answer and is not reverted.
     """
     drafts: list[Draft] = []
     fingerprints: dict[str, int] = {}
@@ -81,22 +85,23 @@ def compare(
                 continue
             if before.seq > mark:
                 continue
-        old = decode(before.body) if before is not None else None
+        body_before = stored.get(item.key)
+        old = decode(body_before) if body_before is not None else None
         after = carry(old, prepare(item))
         fingerprints[item.key] = fingerprint
         body = encode(after)
-        if before is not None and before.body == body:
+        if body == body_before:
             continue
         drafts.append(draft(old, after, part=before.part if before is not None else scope, origin=origin, body=body))
     return drafts, fingerprints
 
 
-def absent(part: Part, known: Iterable[Known], present: Collection[str], *, mark: int) -> tuple[list[Draft], list[str]]:
-    """What it means that ``known`` items of this part are not in its answer: drafts, and keys to be read again."""
-    drafts: list[Draft] = []
+def absent(part: Part, known: Iterable[Known], present: Collection[str], *, mark: int) -> tuple[list[str], list[str]]:
+    """Which of the ``known`` items of this part, not being in its answer, are gone, and which are to be read again."""
+    gone: list[str] = []
     orphans: list[str] = []
     if part.error is not None or part.unchanged or part.reach == "delta":
-        return drafts, orphans
+        return gone, orphans
     for row in known:
         if row.key in present or row.kind != part.kind or row.seq > mark:
             continue
@@ -105,12 +110,9 @@ def absent(part: Part, known: Iterable[Known], present: Collection[str], *, mark
         if part.reach == "window":
             if row.unfinished:
                 orphans.append(row.key)
-            continue
-        fact = decode(row.body)
-        gone = vanish(fact, part.started_at)
-        if gone is not None:
-            drafts.append(gone)
-    return drafts, orphans
+        elif row.unfinished or row.kind != "incident":  # an incident that is over stays for a while
+            gone.append(row.key)
+    return gone, orphans
 
 
 def vanish(fact: Fact, at: datetime) -> Draft | None:
@@ -180,13 +182,10 @@ def removal(fact: Fact, why: str) -> Draft:
     return Draft(key=fact.key, kind=fact.kind, source=fact.source, type=f"{fact.kind}.{why}", origin="poll", body=None)
 
 
-def resettled(known: Known, part: str) -> Draft:
+def resettled(known: Known, part: str, body: bytes) -> Draft:
     """The change by which a row belongs to another part, and is otherwise as it was."""
-    fact = decode(known.body)
-    what = f"{fact.kind}.updated"
-    return Draft(
-        key=known.key, kind=known.kind, source=known.source, part=part, type=what, origin="poll", body=known.body
-    )
+    what = f"{known.kind}.updated"
+    return Draft(key=known.key, kind=known.kind, source=known.source, part=part, type=what, origin="poll", body=body)
 
 
 def time_of(fact: Fact) -> datetime | None:

@@ -26,6 +26,7 @@ from statusboard.diff import (
     fingerprint_of,
     lose_sight,
     removal,
+    resettled,
     sane,
     vanish,
 )
@@ -34,6 +35,7 @@ from statusboard.model import (
     Annotation,
     Change,
     Draft,
+    Fact,
     Item,
     Part,
     SourceHealth,
@@ -41,7 +43,6 @@ from statusboard.model import (
     Validator,
     decode,
     encode,
-    health_key,
 )
 from statusboard.store.base import Batch, Lease, Store, Watched
 from statusboard.text import clean
@@ -119,9 +120,8 @@ class Ingest:
 
     def healths(self) -> dict[str, SourceHealth]:
         """The stored health of every source that has one, by name."""
-        rows = ((name, desk.known.get(health_key(name))) for name, desk in self._desks.items())
-        facts = {name: decode(row.body) for name, row in rows if row is not None}
-        return {name: fact for name, fact in facts.items() if isinstance(fact, SourceHealth)}
+        healths = {name: desk.stored_health for name, desk in self._desks.items()}
+        return {name: health for name, health in healths.items() if health is not None}
 
     def parts(self) -> dict[str, str]:
         """Which part each live key belongs to."""
@@ -162,25 +162,25 @@ class Ingest:
         drafts: list[Draft] = []
         fingerprints: dict[str, int] = {}
         for start in range(0, len(changed), SLICE):
+            some = changed[start : start + SLICE]
             more, prints = compare(
                 part,
-                changed[start : start + SLICE],
+                some,
                 desk.known,
                 lambda item: prepared.get(item.key) or desk.prepare(item),
+                stored=await self._stored(desk, [item.key for item in some]),
                 mark=mark,
             )
             drafts += more
             fingerprints.update(prints)
             await asyncio.sleep(0)
         missing = desk.missing(part.scope, told)
-        orphans = []
-        for start in range(0, len(missing), SLICE):
-            gone, lost = absent(part, missing[start : start + SLICE], told, mark=mark)
-            drafts += gone
-            orphans += lost
-            await asyncio.sleep(0)
+        gone, orphans = absent(part, missing, told, mark=mark)
+        for start in range(0, len(gone), SLICE):
+            facts = await self._facts(desk, gone[start : start + SLICE])
+            drafts += [draft for fact in facts if (draft := vanish(fact, part.started_at)) is not None]
         if part.error is None:
-            drafts += desk.moved(part.scope, told)
+            drafts += await self._resettled(desk, part.scope, told)
         # What changed while we read is neither reverted nor retired: such an answer must be had again.
         whole = len(fingerprints) == len(changed) and all(row.seq <= mark for row in missing)
         if part.error is not None or not whole:
@@ -205,7 +205,8 @@ class Ingest:
         desk = self._desks[source]
         async with desk.lock:
             fine = [item for item in items if not sane(item, source, part) and not unstorable(item)]
-            drafts, fingerprints = compare(part, fine, desk.known, desk.prepare, mark=self._seq)
+            stored = await self._stored(desk, [item.key for item in fine])
+            drafts, fingerprints = compare(part, fine, desk.known, desk.prepare, stored=stored, mark=self._seq)
             changes = await self._append(drafts)
             self._note(desk, fingerprints)
         return changes
@@ -222,14 +223,14 @@ class Ingest:
     async def _told_of(self, source: str, keys: Iterable[str], meaning: Callable[[Item], Draft | None]) -> list[Change]:
         desk = self._desks[source]
         async with desk.lock:
-            drafts = [meaning(fact) for fact in desk.facts(keys) if isinstance(fact, ITEMS)]
+            drafts = [meaning(fact) for fact in await self._facts(desk, keys) if isinstance(fact, ITEMS)]
             return await self._append([d for d in drafts if d is not None])
 
     async def leave(self, source: str) -> list[Change]:
         """Take a source off the board, all of it but what people said."""
         desk = self._desks[source]
         async with desk.lock:
-            facts = [fact for fact in desk.facts(list(desk.known)) if not isinstance(fact, Annotation)]
+            facts = [fact for fact in await self._facts(desk, desk.known) if not isinstance(fact, Annotation)]
             return await self._append([removal(fact, "withdrawn") for fact in facts])
 
     async def withdraw(self, source: str, keep_parts: Collection[str]) -> tuple[list[Change], list[str]]:
@@ -242,9 +243,9 @@ class Ingest:
             parts = sorted(desk.members.keys() - keep_parts)
             if not parts:
                 return [], []
-            drafts = [draft for part in parts for draft in desk.moved(part, set())]
+            drafts = [draft for part in parts for draft in await self._resettled(desk, part, set())]
             keys = [known.key for part in parts for known in desk.missing(part, set())]
-            drafts += [removal(fact, "withdrawn") for fact in desk.facts(keys)]
+            drafts += [removal(fact, "withdrawn") for fact in await self._facts(desk, keys)]
             changes = await self._append(drafts, void=tuple((source, part) for part in parts))
             for part in parts:
                 desk.drop(part)
@@ -266,7 +267,8 @@ class Ingest:
                 async with desk.lock:
                     some = pairs[start : start + SLICE]
                     keys = [key for key, seq in some if key in desk.known and desk.known[key].seq == seq]
-                    facts = [f for f in desk.facts(keys) if not is_timeless(f) or desk.has_left(f.key)]
+                    found = await self._facts(desk, keys)
+                    facts = [fact for fact in found if not is_timeless(fact) or desk.has_left(fact.key)]
                     changes += await self._append([removal(fact, "expired") for fact in facts])
         return changes
 
@@ -276,11 +278,10 @@ class Ingest:
         if desk.health is health:
             return []
         async with desk.health_lock:  # the poll's own judgement and the clock's may meet
-            before = desk.known.get(health.key)
+            before = desk.stored_health
             changes: list[Change] = []
-            if before is None or before.body != encode(health):
-                old = decode(before.body) if before is not None else None
-                changes = await self._append([draft(old, health)])
+            if before is None or encode(before) != encode(health):
+                changes = await self._append([draft(before, health)])
             desk.health = health
             return changes
 
@@ -316,19 +317,29 @@ class Ingest:
                 faults.append(f"an item is a {type(item).__name__} or has no key")
             elif item.key not in items or newer(item, items[item.key]):
                 items[item.key] = item
-        told = set(items)
+        told: set[str] = set()
         changed: list[Item] = []
+        shared: list[str] = []
         for start, item in enumerate(items.values()):
             if start % SLICE == 0:
                 await asyncio.sleep(0)
             known = desk.known.get(item.key)
-            if known is not None and known.fingerprint == fingerprint_of(item):
-                continue
+            if known is not None:
+                told.add(known.key)  # the one text that all of us hold
+                if known.fingerprint == fingerprint_of(item):
+                    continue
             if fault := sane(item, source, part) or unstorable(item):
                 faults.append(fault)
                 told.discard(item.key)
-            elif not desk.elsewhere(part.scope, item):
-                changed.append(item)
+                continue
+            told.add(item.key)
+            changed.append(item)
+            if desk.shared(part.scope, item.key):
+                shared.append(item.key)
+        if shared:
+            stored = await self._stored(desk, shared)
+            outdone = {key for key, body in stored.items() if desk.outdone(part.scope, items[key], body)}
+            changed = [item for item in changed if item.key not in outdone]
         return told, changed, faults
 
     async def _fresh(self, desk: Desk, changed: list[Item]) -> tuple[list[Item], Mapping[str, Item]]:
@@ -343,6 +354,22 @@ class Ingest:
             return changed, prepared
         late = outdated(prepared.values(), now=self.clock.now(), keep=self.keep, standing=self.standing)
         return [item for item in changed if item.key not in late], prepared
+
+    async def _stored(self, desk: Desk, keys: Iterable[str]) -> dict[str, bytes]:
+        """The bodies of what is known among these keys: the store alone keeps them."""
+        wanted = [key for key in keys if key in desk.known]
+        return {row.key: row.body for row in await self.store.get(wanted)} if wanted else {}
+
+    async def _facts(self, desk: Desk, keys: Iterable[str]) -> list[Fact]:
+        """What is known of these keys, in their order."""
+        stored = await self._stored(desk, keys := list(keys))
+        return [decode(stored[key]) for key in keys if key in stored]
+
+    async def _resettled(self, desk: Desk, scope: str, told: set[str]) -> list[Draft]:
+        """What belonged to this part and only another one tells of now."""
+        parts = desk.moved(scope, told)
+        stored = await self._stored(desk, parts)
+        return [resettled(desk.known[key], parts[key], body) for key, body in stored.items()]
 
     def _note(self, desk: Desk, fingerprints: dict[str, int]) -> None:
         """What the source said is stored (or said nothing new): the same again need not be looked at."""

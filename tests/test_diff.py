@@ -34,23 +34,26 @@ def known(item: Item, seq: int = 1, *, unfinished: bool = False, fingerprint: in
         kind=item.kind,
         source=item.source,
         part="all",
-        body=encode(item),
         seq=seq,
         unfinished=unfinished,
         fingerprint=fingerprint,
     )
 
 
+def bodies(*items: Item) -> dict[str, bytes]:
+    return {item.key: encode(item) for item in items}
+
+
 def test_a_new_item_is_a_change_and_the_same_again_is_none() -> None:
     item = build()
-    drafts, prints = compare(part(item), [item], {}, lambda i: i, mark=0)
+    drafts, prints = compare(part(item), [item], {}, lambda i: i, stored={}, mark=0)
     assert [(d.key, d.type, d.part) for d in drafts] == [("ci:build:1", "pipelinerun.finished", "all")]
     row = known(item, fingerprint=prints[item.key])
 
     def prepare(item: Item) -> Item:
         raise AssertionError("an unchanged item is neither prepared nor stored")
 
-    assert compare(part(item), [item], {item.key: row}, prepare, mark=9) == ([], {})
+    assert compare(part(item), [item], {item.key: row}, prepare, stored=bodies(item), mark=9) == ([], {})
 
 
 def test_what_only_preparing_makes_equal_is_no_change() -> None:
@@ -61,6 +64,7 @@ def test_what_only_preparing_makes_equal_is_no_change() -> None:
         [item],
         {item.key: known(stored)},
         lambda i: msgspec.structs.replace(i, services=("checkout",)),
+        stored=bodies(stored),
         mark=9,
     )
     assert drafts == [] and item.key in prints
@@ -69,8 +73,10 @@ def test_what_only_preparing_makes_equal_is_no_change() -> None:
 def test_what_was_stored_after_the_poll_began_is_not_reverted() -> None:
     old, newer = build(state="running"), build(state="failed")
     rows = {newer.key: known(newer, seq=10)}
-    assert compare(part(old), [old], rows, lambda i: i, mark=9)[0] == []
-    assert len(compare(part(old), [old], rows, lambda i: i, mark=10)[0]) == 1
+    stored = bodies(newer)
+    assert compare(part(old), [old], rows, lambda i: i, stored=stored, mark=9)[0] == []
+    (draft,) = compare(part(old), [old], rows, lambda i: i, stored=stored, mark=10)[0]
+    assert decode(draft.body or b"") == msgspec.structs.replace(old, verdict="failed")
 
 
 def test_a_re_run_keeps_the_verdict_until_it_has_one_of_its_own() -> None:
@@ -101,19 +107,25 @@ def test_what_proves_nothing_retires_nothing(reach: Reach, kw: dict[str, object]
 
 
 def test_a_complete_answer_resolves_what_is_absent_at_the_time_of_the_poll() -> None:
-    drafts, orphans = absent(part(kind="incident"), [known(incident())], frozenset(), mark=9)
-    assert orphans == []
-    (gone,) = drafts
-    assert gone.type == "incident.resolved" and gone.body is not None
+    rows = [known(incident(), unfinished=True)]
+    assert absent(part(kind="incident"), rows, frozenset(), mark=9) == (["am:incident:1"], [])
+    gone = vanish(incident(), NOW)
+    assert gone is not None and gone.type == "incident.resolved" and gone.body is not None
     fact = decode(gone.body)
     assert isinstance(fact, Incident)
     assert (fact.state, fact.ended_at, fact.approximate) == ("resolved", NOW, True)
 
 
 def test_absence_counts_only_for_what_the_server_can_remember() -> None:
-    rows = [known(incident(1)), known(incident(2))]
-    drafts, _ = absent(part(kind="incident", retire_only=frozenset({"am:incident:2"})), rows, frozenset(), mark=9)
-    assert [d.key for d in drafts] == ["am:incident:2"]
+    rows = [known(incident(1), unfinished=True), known(incident(2), unfinished=True)]
+    gone, _ = absent(part(kind="incident", retire_only=frozenset({"am:incident:2"})), rows, frozenset(), mark=9)
+    assert gone == ["am:incident:2"]
+
+
+def test_an_incident_that_is_over_does_not_end_again_and_all_else_that_is_absent_goes() -> None:
+    rows = [known(incident(state="resolved"))]
+    assert absent(part(kind="incident"), rows, frozenset(), mark=9) == ([], [])
+    assert absent(part(), [known(build())], frozenset(), mark=9) == (["ci:build:1"], [])
 
 
 def test_a_window_asks_again_for_what_is_unfinished_and_keeps_the_rest() -> None:
@@ -122,7 +134,8 @@ def test_a_window_asks_again_for_what_is_unfinished_and_keeps_the_rest() -> None
 
 
 def test_what_came_after_the_poll_began_is_not_retired() -> None:
-    assert absent(part(kind="incident"), [known(incident(), seq=10)], frozenset(), mark=9) == ([], [])
+    rows = [known(incident(), seq=10, unfinished=True)]
+    assert absent(part(kind="incident"), rows, frozenset(), mark=9) == ([], [])
 
 
 def test_a_vanished_build_is_withdrawn_not_recovered() -> None:
