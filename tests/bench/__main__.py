@@ -1,13 +1,22 @@
-"""Prints the bench's table: ``python -m tests.bench [comparing|polling|screen ...]``.  Takes about six minutes."""
+"""Prints the bench's table: ``python -m tests.bench [comparing|decoding|polling|screen|vendors ...]``.
+
+All of it takes about eight minutes.
+"""
 
 from __future__ import annotations
 
 import sys
 
-from tests.bench import comparing, polling, screen
+from tests.bench import comparing, decoding, polling, screen, vendors
 from tests.bench.table import printed
 
-PARTS = {"comparing": comparing.rows, "screen": screen.rows, "polling": polling.rows}
+PARTS = {
+    "comparing": comparing.rows,
+    "decoding": decoding.rows,
+    "screen": screen.rows,
+    "polling": polling.rows,
+    "vendors": vendors.rows,
+}
 
 
 def main(names: list[str]) -> int:
