@@ -41,6 +41,7 @@ class Desk:
         "known",
         "lock",
         "members",
+        "names",
         "orphans",
         "resolver",
         "running",
@@ -58,6 +59,8 @@ class Desk:
         self.orphans: dict[str, list[str]] = {}
         #: By part: the validators that the store has, as far as this process knows.
         self.vouched: dict[str, tuple[Validator, ...]] = {}
+        #: The names of the source and its parts by themselves, so that what is known holds each of them once.
+        self.names: dict[str, str] = {}
         self.running: set[str] = set()
         self.resolver: Resolver | None = None
         #: The health as the store has it, and the very object that was judged last: the same again costs nothing.
@@ -76,8 +79,8 @@ class Desk:
         self.known[row.key] = Known(
             key=row.key,
             kind=row.kind,
-            source=row.source,
-            part=row.part,
+            source=self.names.setdefault(row.source, row.source),
+            part=self.names.setdefault(row.part, row.part),
             seq=row.seq,
             unfinished=_unfinished(fact),
         )

@@ -317,7 +317,7 @@ class Ingest:
                 faults.append(f"an item is a {type(item).__name__} or has no key")
             elif item.key not in items or newer(item, items[item.key]):
                 items[item.key] = item
-        told: set[str] = set()
+        told: dict[str, None] = {}
         changed: list[Item] = []
         shared: list[str] = []
         for start, item in enumerate(items.values()):
@@ -325,14 +325,14 @@ class Ingest:
                 await asyncio.sleep(0)
             known = desk.known.get(item.key)
             if known is not None:
-                told.add(known.key)  # the one text that all of us hold
+                told[known.key] = None  # not the item's own text of it: that one need not be kept
                 if known.fingerprint == fingerprint_of(item):
                     continue
             if fault := sane(item, source, part) or unstorable(item):
                 faults.append(fault)
-                told.discard(item.key)
+                told.pop(item.key, None)
                 continue
-            told.add(item.key)
+            told.setdefault(item.key)
             changed.append(item)
             if desk.shared(part.scope, item.key):
                 shared.append(item.key)
@@ -340,7 +340,7 @@ class Ingest:
             stored = await self._stored(desk, shared)
             outdone = {key for key, body in stored.items() if desk.outdone(part.scope, items[key], body)}
             changed = [item for item in changed if item.key not in outdone]
-        return told, changed, faults
+        return set(told), changed, faults
 
     async def _fresh(self, desk: Desk, changed: list[Item]) -> tuple[list[Item], Mapping[str, Item]]:
         """``changed`` without what would leave the board as soon as it came, and what of it is made ready already."""
