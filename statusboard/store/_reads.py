@@ -255,7 +255,33 @@ def history(database: Database, key: str, limit: int) -> list[Change]:
             "ORDER BY c.seq DESC LIMIT ?",
             (key, max(0, limit)),
         )
-        found = _changes(connection, _OF_LISTED, (msgspec.json.encode(seqs).decode(),))
+        return _listed(connection, seqs)
+
+
+def past(database: Database, before: int | None, since: int | None, limit: int) -> list[Change]:
+    """The newest changes below a number and not before a moment (microseconds), newest first."""
+    with database.reading() as connection:
+        oldest = 0 if since is None else seq_at(connection, since - 1) + 1
+        newest = meta(connection, "next_seq") if before is None else before
+        seqs = numbers(
+            connection,
+            "SELECT seq AS n FROM changes WHERE seq >= ? AND seq < ? ORDER BY seq DESC LIMIT ?",
+            (oldest, newest, max(0, limit)),
+        )
+        return _listed(connection, seqs)
+
+
+def recorded(database: Database, seqs: Collection[int]) -> list[Change]:
+    """The changes with these numbers, newest first, as far as they are kept."""
+    with database.reading() as connection:
+        return _listed(connection, sorted(set(seqs), reverse=True))
+
+
+def _listed(connection: sqlite3.Connection, seqs: Sequence[int]) -> list[Change]:
+    """The changes with these numbers, which descend."""
+    found: list[Change] = []
+    for piece in pieces(seqs, _AT_ONCE):
+        found += _changes(connection, _OF_LISTED, (msgspec.json.encode(piece).decode(),))
     return sorted(found, key=lambda change: change.seq, reverse=True)
 
 

@@ -152,6 +152,16 @@ class Store(Protocol):
     async def history(self, key: str, limit: int = 100) -> list[Change]:
         """The newest ``limit`` changes of one key, newest first."""
 
+    async def past(self, *, before: int | None = None, since: datetime | None = None, limit: int = 200) -> list[Change]:
+        """The newest ``limit`` changes of all keys, newest first, backfilled ones among them.
+
+        ``before``: only those with a lower ``seq``, so that the last of one page leads to the next.  ``since``: only
+        those observed then or later.  What was retired is left out.
+        """
+
+    async def recorded(self, seqs: Collection[int]) -> list[Change]:
+        """The changes with these numbers, newest first; those that never were or were retired are left out."""
+
     def changes(self, after: int) -> AsyncIterator[list[Change]]:
         """Wait for and yield changes with ``seq > after``, in order, in lists of at most 1,000.
 

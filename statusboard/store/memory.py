@@ -169,6 +169,23 @@ class MemoryStore:
         seqs = self._by_key.get(key, [])
         return [self._changes[seq] for seq in reversed(seqs[-limit:] if limit > 0 else [])]
 
+    async def past(self, *, before: int | None = None, since: datetime | None = None, limit: int = 200) -> list[Change]:
+        """The newest ``limit`` changes of all keys, newest first.  See `Store.past`."""
+        self._check_open()
+        found: list[Change] = []
+        for seq in reversed(self._changes):
+            change = self._changes[seq]
+            if len(found) >= limit or (since is not None and change.observed_at < since):
+                break
+            if before is None or seq < before:
+                found.append(change)
+        return found
+
+    async def recorded(self, seqs: Collection[int]) -> list[Change]:
+        """The changes with these numbers, newest first, as far as they are kept."""
+        self._check_open()
+        return [self._changes[seq] for seq in sorted(set(seqs), reverse=True) if seq in self._changes]
+
     async def changes(self, after: int) -> AsyncIterator[list[Change]]:
         """Wait for and yield changes with ``seq > after``.  See `Store.changes`."""
         while True:

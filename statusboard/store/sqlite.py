@@ -131,6 +131,15 @@ class SQLiteStore:
         """The newest ``limit`` changes of one key, newest first."""
         return await self._run(lambda database: _reads.history(database, key, limit))
 
+    async def past(self, *, before: int | None = None, since: datetime | None = None, limit: int = 200) -> list[Change]:
+        """The newest ``limit`` changes of all keys, newest first.  See `Store.past`."""
+        start = None if since is None else to_us(since)
+        return await self._run(lambda database: _reads.past(database, before, start, limit))
+
+    async def recorded(self, seqs: Collection[int]) -> list[Change]:
+        """The changes with these numbers, newest first, as far as they are kept."""
+        return await self._run(lambda database: _reads.recorded(database, seqs))
+
     async def changes(self, after: int) -> AsyncIterator[list[Change]]:
         """Wait for and yield changes with ``seq > after``.  See `Store.changes`."""
         while True:

@@ -112,6 +112,39 @@ async def test_history_is_newest_first_and_limited(store: Store):
     assert len(await store.history("ci:build:1")) == 5
 
 
+async def test_the_past_of_all_keys_comes_in_pages_newest_first(store: Store):
+    for number in range(4):
+        await store.append(batch(draft(1, b"%d" % number), draft(2, None), seconds=number))
+    await store.append(batch(draft(3, b"old", origin="backfill"), seconds=4))
+    first = await store.past(limit=4)
+    assert [change.seq for change in first] == [9, 8, 7, 6]
+    assert first[0].origin == "backfill" and first[1].body is None and first[2].body == b"3"
+    assert first == sorted(await read_all(store, 9, after=5), key=lambda change: -change.seq)
+    assert [change.seq for change in await store.past(before=6, limit=3)] == [5, 4, 3]
+    assert [change.seq for change in await store.past(before=3)] == [2, 1]
+    assert await store.past(before=1) == await store.past(limit=0) == []
+    assert len(await store.past()) == 9
+
+
+async def test_the_past_since_a_moment(store: Store):
+    assert await store.past(since=T0) == []
+    for number in range(4):
+        await store.append(batch(draft(1, b"%d" % number), draft(2), seconds=number * 10))
+    assert [change.seq for change in await store.past(since=at(20))] == [8, 7, 6, 5]
+    assert [change.seq for change in await store.past(since=at(20), limit=1)] == [8]
+    assert [change.seq for change in await store.past(since=at(20), before=7)] == [6, 5]
+    assert await store.past(since=at(31)) == []
+    assert len(await store.past(since=at(-1))) == 8
+
+
+async def test_changes_are_found_by_their_numbers(store: Store):
+    changes = [*await store.append(batch(draft(1, b"a"), draft(2, b"b"))), *await store.append(batch(draft(1, None)))]
+    assert await store.recorded([1, 3, 3, 7, 0]) == [changes[2], changes[0]]
+    assert await store.recorded([]) == []
+    many = await store.append(batch(*(draft(number) for number in range(4_500))))
+    assert await store.recorded([change.seq for change in many]) == many[::-1] == await store.past(limit=4_500)
+
+
 async def test_a_big_batch_is_whole(store: Store):
     drafts = [draft(i, b"%d" % i) for i in range(3_000)]
     await store.append(batch(*drafts))
@@ -227,6 +260,8 @@ USES: dict[str, Callable[[Store], Awaitable[object]]] = {
     "as_of": lambda store: store.snapshot(T0),
     "get": lambda store: store.get(["k"]),
     "history": lambda store: store.history("k"),
+    "past": lambda store: store.past(),
+    "recorded": lambda store: store.recorded([1]),
     "changes": lambda store: read_all(store, 1),
     "lease": lambda store: store.lease("poll", "me"),
     "release": lambda store: store.release(Lease(name="poll", holder="me", token=1)),
@@ -457,6 +492,15 @@ async def test_the_feed_below_the_oldest_is_gone(store: Store):
         await read_all(store, 5, after=1)
     assert gone.value.oldest == 3 == (await store.health()).oldest_seq
     assert [change.seq for change in await read_all(store, 5, after=2)] == [3, 4, 5]
+
+
+async def test_the_past_leaves_out_what_was_retired(store: Store):
+    await store.append(batch(draft(1, b"a"), draft(2, b"b"), draft(1, b"c")))
+    await store.append(batch(draft(3), seconds=100 * DAY))
+    await store.retain(at(101 * DAY))
+    assert [change.seq for change in await store.past()] == [4, 3, 2]
+    assert [change.seq for change in await store.past(before=4, limit=1)] == [3]
+    assert [change.seq for change in await store.recorded([1, 2])] == [2]
 
 
 async def test_a_moment_with_holes_is_gone(store: Store):
