@@ -14,7 +14,7 @@ from __future__ import annotations
 from bisect import bisect_left
 from collections.abc import Iterator, Set
 from datetime import datetime
-from typing import TypeAlias
+from typing import Literal, TypeAlias
 
 from msgspec import Struct
 
@@ -49,12 +49,17 @@ _BULK = 100
 """From so many moves on, sorting what is nearly sorted is cheaper than moving rows one by one."""
 
 
+Layout: TypeAlias = Literal["lanes", "services", "timeline", "sources"]
+"""What a view looks like: items in lanes, services by environments, a feed of what changed, the sources."""
+
+
 class ViewSpec(Struct, frozen=True):
-    """A named view: what of the board it shows (the text of a `Query`), in which lanes."""
+    """A named view: what of the board it shows (the text of a `Query`), and how; ``lanes`` are those of that layout."""
 
     name: str = "Overview"
     filter: str = ""
     lanes: tuple[ItemKind, ...] = LANES
+    layout: Layout = "lanes"
 
 
 OVERVIEW = ViewSpec()

@@ -1,4 +1,4 @@
-"""The board itself: header, lanes, details, filter."""
+"""The board itself: header, one face at a time (lanes, matrix, timeline), details, filter."""
 
 from __future__ import annotations
 
@@ -14,21 +14,22 @@ from textual.containers import Container
 from textual.events import Resize
 from textual.geometry import Size
 from textual.screen import Screen
+from textual.widget import AwaitMount
 from textual.widgets import Static
 
 from statusboard import presenting
 from statusboard.board import Delta, Row
-from statusboard.model import Build, Incident, Item, ItemKind, Release, Ticket
+from statusboard.model import Build, Incident, Item, Release, Ticket
 from statusboard.query import complete, word_at
 from statusboard.screens.bars import check, view_words
+from statusboard.screens.faces import Face, make_face
 from statusboard.screens.header import live_words, role_words
-from statusboard.screens.lanes import columns_of, combined, sources_of, title_of
+from statusboard.screens.lanes import combined
 from statusboard.screens.live import Live
-from statusboard.view import LANES, ViewSpec, is_fault
+from statusboard.view import LANES, Layout, ViewSpec, is_fault
 from widgets.details import DetailsPane
 from widgets.filterbar import FilterBar
 from widgets.headline import Headline
-from widgets.lanes import LanePanel, Lanes
 from widgets.layout import LEAST_HEIGHT, LEAST_WIDTH, LOW, ONE_LINE
 from widgets.table import BoardTable
 from widgets.words import Word, styled
@@ -46,7 +47,7 @@ MANY = 1_000
 
 
 class BoardScreen(Screen[None]):
-    """Lanes of what is wrong and what goes on, and the details of the row under the cursor."""
+    """What is wrong and what goes on, in the layout of the view, and the details of what is under the cursor."""
 
     # As a CSS_PATH it would have Textual parse all styles of the app anew.
     DEFAULT_CSS = Path(__file__).with_suffix(".tcss").read_text(encoding="utf-8")
@@ -76,7 +77,9 @@ class BoardScreen(Screen[None]):
     def __init__(self, live: Live) -> None:
         super().__init__()
         self.live = live
-        self.lanes = live.lanes
+        self.faults_only = False
+        self.face: Face = make_face(live.settings.views[0].layout, live)
+        self._faces: dict[Layout, Face] = {live.settings.views[0].layout: self.face}
         self._view = 0
         self._typed = ""
         self._values: Mapping[str, Iterable[str]] = {}
@@ -84,30 +87,24 @@ class BoardScreen(Screen[None]):
         self._notice = Static(id="notice", markup=False)
         self._filter_bar = FilterBar(check, self._complete, id="filter")
         self._body = Container(id="body")
-        self._area = Lanes()
         self._details = DetailsPane(id="details")
         self._view_bar = Static(id="views", markup=False)
         self._small = Static(id="too-small", markup=False)
-        self._panels: dict[ItemKind, LanePanel] = {}
         self._subject: str | None = None
         self._fitted = Size(0, 0)
+        self._mounting: AwaitMount | None = None
 
     # -- putting it up
 
     def compose(self) -> ComposeResult:
         self._fit(self.app.size)
-        self._panels = {kind: LanePanel(columns_of(kind), ascii_only=self.live.ascii_only, name=kind) for kind in LANES}
         yield self._headline
-        with self._body, self._area:
-            yield from self._panels.values()
+        with self._body:
+            yield self.face
         yield self._view_bar
 
     def on_mount(self) -> None:
-        """The lanes are there already: the first picture is a whole one."""
-        for kind in self.lanes.view.lanes:
-            self._panels[kind].table.set_source(self.live.cells)
-            self._show(kind, ())
-        self._arrange()
+        """The rows are there already: the first picture is a whole one."""
         self.tick()
         self._focus_something()
         self.call_after_refresh(self._compose_rest)
@@ -124,7 +121,10 @@ class BoardScreen(Screen[None]):
             return
         self._fit(event.size)
         self.repaint_words()
-        self.call_after_refresh(self._area.divide)
+        self.call_after_refresh(self._face_resized)
+
+    def _face_resized(self) -> None:
+        self.face.resized()
 
     def _fit(self, size: Size) -> None:
         """What stands where depends on the size alone."""
@@ -145,29 +145,40 @@ class BoardScreen(Screen[None]):
     @property
     def filtered(self) -> bool:
         """Whether a person hides rows: by a filter, or with faults only."""
-        return bool(self._typed) or self.lanes.faults_only
+        return bool(self._typed) or self.faults_only
 
     @property
     def shows_everything(self) -> bool:
         """Whether the lanes hold all that has a place in them."""
-        return not self.filtered and not self.lanes.view.filter and set(self.lanes.view.lanes) == set(LANES)
+        view = self.live.lanes.view
+        return not self.filtered and not view.filter and set(view.lanes) == set(LANES)
+
+    @property
+    def settled(self) -> bool:
+        """Whether the body shows what was asked for last."""
+        return self._mounting is None and self.face.settled
+
+    @property
+    def view(self) -> ViewSpec:
+        """The view that is shown."""
+        return self._views[min(self._view, len(self._views) - 1)]
 
     def repaint_words(self) -> None:
         """Header, notice, titles and views: each is written only where it says something else than before."""
         live = self.live
         board = live.cells.board
         summary = board.summary()
+        faults = self.face.faults if self.face.settled else None
         words, more = live_words(
             summary,
             board,
             live.glyphs,
             title=live.settings.title,
             demo=live.settings.demo,
-            hidden_faults=max(0, summary.failing - self.lanes.faults) if self.lanes.settled else 0,
+            hidden_faults=max(0, summary.failing - faults) if faults is not None else 0,
             filtered=self.filtered,
         )
-        for kind in self.lanes.view.lanes:
-            self._panels[kind].tell(title_of(kind, self.lanes.lanes[kind], board, live.settings.reads, live.glyphs))
+        self.face.tell()
         self._headline.show(words, more, role_words(live.engine.role, board.overlay))
         self._say_notice(live.engine.notice)
         self._paint_views()
@@ -201,8 +212,8 @@ class BoardScreen(Screen[None]):
 
     def theme_changed(self) -> None:
         """Words carry colours of the terminal's own or of the theme."""
-        for panel in self._panels.values():
-            panel.repaint_title()
+        for face in self._faces.values():
+            face.repaint()
         self._details.repaint()
         self.repaint_words()
 
@@ -213,83 +224,46 @@ class BoardScreen(Screen[None]):
         if len(delta.changed) + len(delta.gone) > MANY:
             self.rebuild()
             return
-        changes = self.lanes.update(self.live.cells.board, delta, self.live.now)
-        for kind, change in changes.items():
-            self._show(kind, change.changed)
-        if changes:
-            self._area.divide()
-            self._focus_something()
+        self.face.follow(delta)
+        self._focus_something()
         if self._subject in delta.changed:
             self._tell_details()
         self.repaint_words()
 
     def age_rows(self) -> None:
-        """Ages move on; of rows out of sight only what was painted before is forgotten."""
-        for kind in self.lanes.view.lanes:
-            lane = self.lanes.lanes[kind]
-            self._panels[kind].table.set_rows(lane.keys, lane.keys)
-        if self.lanes.query.needs_clock:
+        """Ages move on; a filter that asks for them may show other rows now."""
+        self.face.age()
+        if combined(self.view.filter, self._typed).needs_clock:
             self.rebuild()
         self._tell_details()
 
     @work(exclusive=True, group="rebuild")
     async def rebuild(self) -> None:
-        """All lanes anew, in steps; a later call ends an earlier one."""
+        """All that the face shows, anew and in steps; a later call ends an earlier one."""
         # What asked for it (a letter typed, a key) is painted first.
         await asyncio.sleep(PAINT_FIRST)
-        first = self._panel_in_focus()
-        kind = first.name if first is not None else None
-        async for done in self.lanes.rebuild(self.live.cells.board, self.live.clock, kind):  # type: ignore[arg-type]
-            self._show(done, self.lanes.lanes[done].keys)
-        self._arrange()
+        if self._mounting is not None:
+            await self._mounting
+            self._mounting = None
+        await self.face.rebuild()
         self.repaint_words()
         self._focus_something()
         self._tell_details()
 
-    def _show(self, kind: ItemKind, changed: frozenset[str] | Sequence[str]) -> None:
-        lane, panel = self.lanes.lanes[kind], self._panels[kind]
-        panel.table.set_rows(lane.keys, changed)
-        panel.want(len(lane.keys))
-
-    def _arrange(self) -> None:
-        """The panels of this view, in its order."""
-        wanted = [self._panels[kind] for kind in self.lanes.view.lanes]
-        for panel in self._panels.values():
-            if panel.display != (panel in wanted):
-                panel.display = panel in wanted
-        shown = [child for child in self._area.children if child.display]
-        # While the app ends, what was mounted a moment ago may have lost its place already.
-        if shown != wanted and all(panel.parent is self._area for panel in wanted):
-            for position, panel in enumerate(wanted):
-                self._area.move_child(panel, before=position)
-        self._area.divide()
-
     # -- lanes and the cursor
 
-    def _panel_in_focus(self) -> LanePanel | None:
-        focused = self.focused
-        return focused.parent if isinstance(focused, BoardTable) and isinstance(focused.parent, LanePanel) else None
-
-    def _open_panels(self) -> list[LanePanel]:
-        return [self._panels[kind] for kind in self.lanes.view.lanes if self._panels[kind].table.row_count]
-
     def _focus_something(self) -> None:
-        """The focus leaves a lane that is not shown or has become empty."""
-        panel = self._panel_in_focus()
-        if isinstance(self.focused, BoardTable | None) and (panel is None or panel not in self._open_panels()):
-            panels = self._open_panels()
-            if panels:
-                panels[0].table.focus()
+        """The focus leaves a place that is not shown or has become empty."""
+        if isinstance(self.focused, BoardTable | None) and self.focused not in self.face.places:
+            self.face.focus_something()
 
     def _row(self) -> Row | None:
         """The row under the cursor."""
         if self._subject is not None and isinstance(self.focused, DetailsPane):
             return self.live.cells.row(self._subject)
-        panel = self._panel_in_focus()
-        if panel is None or panel.table.cursor_key is None:
-            return None
-        panel.table.hold()  # whatever is done with a row, it must be seen which
-        return self.live.cells.row(panel.table.cursor_key)
+        self.face.hold()
+        subject = self.face.subject
+        return self.live.cells.row(subject) if subject is not None else None
 
     def action_next_lane(self) -> None:
         """To the next lane that has rows; the details are the last one."""
@@ -300,37 +274,32 @@ class BoardScreen(Screen[None]):
         self._step_lane(-1)
 
     def _step_lane(self, step: int) -> None:
-        places = [*(panel.table for panel in self._open_panels()), *([self._details] if self._details.display else [])]
+        places = [*self.face.places, *([self._details] if self._details.display else [])]
         if not places:
             return
         current = self.focused
         index = places.index(current) + step if current in places else 0
-        place = places[index % len(places)]
-        place.focus()
-        if isinstance(place, BoardTable):
-            place.hold()
+        places[index % len(places)].focus()
+        self.face.hold()
 
     def action_next_match(self, step: int) -> None:
         """With a filter: the next row that matches, in whatever lane; else the next fault."""
-        wanted = self._matches() if self._typed else self._faults()
+        wanted = self.face.matches() if self._typed else self._faults()
         if not wanted:
             self.app.say("no fault here" if not self._typed else "nothing matches")
             return
-        panel = self._panel_in_focus()
-        here = (panel, panel.table.cursor_key) if panel is not None and panel.table.held else None
+        place = self.face.place
+        here = (place, place.cursor_key) if isinstance(place, BoardTable) and place.held else None
         if here is not None and here in wanted:
             target = wanted[(wanted.index(here) + step) % len(wanted)]
         else:
             target = wanted[0 if step > 0 else -1]
-        target[0].table.focus()
-        target[0].table.move_to(target[1])
+        target[0].focus()
+        target[0].move_to(target[1])
 
-    def _matches(self) -> list[tuple[LanePanel, str]]:
-        return [(self._panels[kind], key) for kind in self.lanes.view.lanes for key in self.lanes.lanes[kind].keys]
-
-    def _faults(self) -> list[tuple[LanePanel, str]]:
+    def _faults(self) -> list[tuple[BoardTable, str]]:
         rows = self.live.cells.row
-        return [(panel, key) for panel, key in self._matches() if (row := rows(key)) is not None and is_fault(row)]
+        return [match for match in self.face.matches() if (row := rows(match[1])) is not None and is_fault(row)]
 
     # -- views and filters
 
@@ -351,15 +320,26 @@ class BoardScreen(Screen[None]):
         self._ask()
 
     def _ask(self) -> None:
-        view = self._views[min(self._view, len(self._views) - 1)]
-        self.lanes.ask(view, combined(view.filter, self._typed), faults_only=self.lanes.faults_only)
-        self._arrange()
+        view = self.view
+        self._turn_to(view.layout)
+        self.face.ask(view, combined(view.filter, self._typed), faults_only=self.faults_only)
         self._paint_views()
         self.rebuild()
 
+    def _turn_to(self, layout: Layout) -> None:
+        """Show the face of this layout; it is made when it is asked for first."""
+        face = self._faces.get(layout)
+        if face is None:
+            face = self._faces[layout] = make_face(layout, self.live)
+            self._mounting = self._body.mount(face, before=0)
+        if face is not self.face:
+            self.face.display = False
+            self.face = face
+            face.display = True
+
     def action_faults_only(self) -> None:
         """Show what is failing or unknown, or everything again."""
-        self.lanes.faults_only = not self.lanes.faults_only
+        self.faults_only = not self.faults_only
         self._rest()
         self._ask()
 
@@ -406,32 +386,30 @@ class BoardScreen(Screen[None]):
     def clear_filter(self) -> None:
         """Show everything in this view again."""
         self._typed = ""
-        self.lanes.faults_only = False
+        self.faults_only = False
         self._rest()
         self._ask()
 
     def _rest(self) -> None:
-        words = " ".join(filter(None, ("faults only" if self.lanes.faults_only else "", self._typed)))
+        words = " ".join(filter(None, ("faults only" if self.faults_only else "", self._typed)))
         self._filter_bar.rest(words)
 
     def _focus_lane(self) -> None:
-        panels = self._open_panels()
-        (panels[0] if panels else self._panels[self.lanes.view.lanes[0]]).table.focus()
+        self.face.focus_something()
 
     def _complete(self, text: str, cursor: int) -> tuple[tuple[int, int], Sequence[str]]:
         return word_at(text, cursor), complete(text, cursor, self._values) if text else []
 
     # -- details
 
-    @on(BoardTable.Highlighted)
-    def _moved(self, event: BoardTable.Highlighted) -> None:
+    @on(Face.Moved)
+    def _moved(self, event: Face.Moved) -> None:
         event.stop()
-        if event.table is self.focused:
-            self._subject = event.key
-            self._tell_details()
+        self._subject = self.face.subject
+        self._tell_details()
 
-    @on(BoardTable.Selected)
-    def _selected(self, event: BoardTable.Selected) -> None:
+    @on(Face.Opened)
+    def _opened(self, event: Face.Opened) -> None:
         event.stop()
         if self._details.display:
             self._details.focus()
@@ -439,13 +417,10 @@ class BoardScreen(Screen[None]):
             self.action_details()
 
     def on_descendant_focus(self) -> None:
-        """Another lane has another row under its cursor."""
-        panel = self._panel_in_focus()
-        if panel is not None:
-            for each in self._panels.values():
-                each.favoured = each is panel
-            self._area.divide()
-            self._subject = panel.table.cursor_key
+        """Another place has another row under its cursor."""
+        if self.face.place is not None:
+            self.face.focused_another()
+            self._subject = self.face.subject
             self._tell_details()
 
     def action_details(self) -> None:
@@ -453,10 +428,10 @@ class BoardScreen(Screen[None]):
         if self._details.display and self.focused is self._details:
             self._focus_lane()
         self._details.display = not self._details.display
-        if self._details.display and (panel := self._panel_in_focus()) is not None:
-            panel.table.hold()
+        if self._details.display:
+            self.face.hold()
         self._tell_details()
-        self.call_after_refresh(self._area.divide)
+        self.call_after_refresh(self._face_resized)
 
     def _tell_details(self) -> None:
         if not self._details.display:
@@ -510,10 +485,7 @@ class BoardScreen(Screen[None]):
 
     async def action_refresh_lane(self) -> None:
         """Read the sources of the lane in focus now."""
-        panel = self._panel_in_focus()
-        kinds = [kind for kind, each in self._panels.items() if each is panel] or list(self.lanes.view.lanes)
-        board, reads = self.live.cells.board, self.live.settings.reads
-        await self.app.refresh_sources(sorted({name for kind in kinds for name in sources_of(kind, board, reads)}))
+        await self.app.refresh_sources(self.face.sources)
 
     async def action_refresh_all(self) -> None:
         """Read all sources now."""

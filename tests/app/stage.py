@@ -90,7 +90,7 @@ async def until(pilot: Pilot[None], condition: Callable[[], object]) -> None:
 
 async def settled(app: BoardApp, pilot: Pilot[None]) -> None:
     """Until what the engine said is on the screen."""
-    await until(pilot, lambda: app.live is not None and app.live.lanes.settled and not app._changed and not app._due)
+    await until(pilot, lambda: screen_of(app).settled and not app._changed and not app._due)
     await pilot.pause()
 
 

@@ -1,0 +1,122 @@
+"""What fills the body of the board's screen: lanes, the matrix of services, the timeline, the sources."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from textual.message import Message
+from textual.widget import Widget
+
+from statusboard.board import Delta
+from statusboard.query import Query
+from statusboard.screens.live import Live
+from statusboard.view import Layout, ViewSpec
+from widgets.table import BoardTable
+
+
+class Face(Widget):
+    """One way of showing the board.  The screen keeps header, filter, details and the bar of views; a face the rest.
+
+    The screen calls `ask` and then `rebuild` when view or filter change, `follow` for what a flush changed, `age` when
+    only time has passed, `tell` once a second and `repaint` after a change of colours.  A face that is not shown is
+    told nothing; it is asked and rebuilt when it is shown again.
+    """
+
+    DEFAULT_CSS = "Face { width: 1fr; height: 1fr; }"
+
+    class Moved(Message):
+        """The cursor of the face is on another item."""
+
+    class Opened(Message):
+        """A person asks for the details of the item under the cursor."""
+
+    def __init__(self, live: Live, *, id: str | None = None) -> None:
+        super().__init__(id=id)
+        self.live = live
+
+    # -- what it shows
+
+    def ask(self, view: ViewSpec, query: Query, *, faults_only: bool) -> None:
+        """What the next `rebuild` shows: ``query`` is the view's filter and the typed one together."""
+        raise NotImplementedError
+
+    async def rebuild(self) -> None:
+        """Show what was asked for, anew and in steps that let others run.  It may be cancelled at any of them."""
+        raise NotImplementedError
+
+    def follow(self, delta: Delta) -> None:
+        """Follow what a fold changed; up to four times a second."""
+        raise NotImplementedError
+
+    def age(self) -> None:
+        """Ages have moved on; what is equal must cost nothing."""
+
+    def tell(self) -> None:
+        """Once a second, and after each change: titles, hints.  Written only where they say something else."""
+
+    def repaint(self) -> None:
+        """Words carry colours of the terminal's own or of the theme, which is another one now."""
+
+    def resized(self) -> None:
+        """The body has another size."""
+
+    # -- what it says of itself
+
+    @property
+    def settled(self) -> bool:
+        """Whether it shows what was asked for."""
+        return True
+
+    @property
+    def faults(self) -> int | None:
+        """How many failing items are shown; None where this face does not show items one by one."""
+        return None
+
+    @property
+    def sources(self) -> list[str]:
+        """The sources to read when a person wants what is in focus read now."""
+        return sorted({*self.live.cells.board.health, *self.live.settings.reads})
+
+    # -- places and the cursor
+
+    @property
+    def places(self) -> Sequence[Widget]:
+        """What can have the focus and has something to see, in the order of the tab key."""
+        raise NotImplementedError
+
+    @property
+    def place(self) -> Widget | None:
+        """The one of `places` that has the focus, or had it last."""
+        focused = self.screen.focused
+        return focused if focused in self.places else None
+
+    @property
+    def subject(self) -> str | None:
+        """The key of the item under the cursor."""
+        place = self.place
+        return place.cursor_key if isinstance(place, BoardTable) else None
+
+    def hold(self) -> None:
+        """Show the cursor: whatever is done with a row, it must be seen which."""
+        if isinstance(place := self.place, BoardTable):
+            place.hold()
+
+    def focus_something(self) -> None:
+        """Put the focus on the first place there is."""
+        if self.places:
+            self.places[0].focus()
+
+    def focused_another(self) -> None:
+        """The focus went to another place of this face."""
+
+    def matches(self) -> list[tuple[BoardTable, str]]:
+        """All rows that can be jumped to, in their order: table and key of the item."""
+        return []
+
+
+def make_face(layout: Layout, live: Live) -> Face:
+    """The face of a layout.  What is not needed for the first picture is imported when it is asked for."""
+    from statusboard.screens.lanesface import LanesFace
+
+    assert layout == "lanes", layout
+    return LanesFace(live)
