@@ -19,8 +19,8 @@ from statusboard.cli.common import (
 from statusboard.clock import Duration
 
 if TYPE_CHECKING:
-    from statusboard.cli._checking import Findings, SourceFinding
     from statusboard.config import Config
+    from statusboard.setup.checking import Findings, SourceFinding
 
 EXIT_OK = 0
 EXIT_UNREAD = 3
@@ -67,7 +67,7 @@ def _check(config: Config, names: tuple[str, ...], timeout: float, as_json: bool
 
     import msgspec
 
-    from statusboard.cli._checking import check
+    from statusboard.setup.checking import check
 
     if not as_json:
         click.echo(f"Reading {_count(len(names) or len(config.sources), 'source')} of {config.path} …", err=True)
@@ -180,7 +180,7 @@ def _every(source: SourceFinding) -> str:
 
 
 def _clock(offset: float) -> str:
-    from statusboard.cli._checking import CLOCK_OFF
+    from statusboard.setup.checking import CLOCK_OFF
 
     if abs(offset) < 1:
         return "as ours"

@@ -13,12 +13,12 @@ import httpx
 import msgspec
 import pytest
 
-from statusboard.cli._checking import Findings, check
 from statusboard.cli.check import text
 from statusboard.client import ClientPool
 from statusboard.config import Config, load_config
 from statusboard.credentials import Keychain
 from statusboard.registry import Registry
+from statusboard.setup.checking import Findings, check
 from tests.cli.kit import Home, deploy
 
 INSTALLED = Registry.installed()

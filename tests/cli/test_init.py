@@ -11,9 +11,21 @@ from typing import Annotated, Any
 import pytest
 import yaml
 
-from statusboard.cli._asking import brief, check_text, interview
-from statusboard.cli._detecting import Remote, Surroundings, contexts, look, parse_remote, parse_remotes, root_of
-from statusboard.cli._proposing import (
+from statusboard.cli._asking import interview
+from statusboard.registry import Registry
+from statusboard.setup.answers import brief, check_text, samples_of, settled
+from statusboard.setup.detecting import (
+    PLACES,
+    VARIABLES,
+    Remote,
+    Surroundings,
+    contexts,
+    look,
+    parse_remote,
+    parse_remotes,
+    root_of,
+)
+from statusboard.setup.proposing import (
     Proposal,
     ServiceDraft,
     SourceDraft,
@@ -22,8 +34,6 @@ from statusboard.cli._proposing import (
     config_text,
     propose,
 )
-from statusboard.cli.init import settled
-from statusboard.registry import Registry
 from statusboard.source import Source, SourceOptions, option
 from tests.cli.kit import Home, Result
 
@@ -232,7 +242,7 @@ def test_forks_share_a_service_and_hosts_get_a_source_each() -> None:
         ServiceDraft(name="front", repos=("shop/web/front",)),
     )
     assert proposal.skipped == {"bitbucket.org": "there is no source type for it"}
-    check_text(config_text("Payments: today", proposal.sources, proposal.services))
+    check_text(config_text("Payments: today", proposal.sources, proposal.services), INSTALLED)
 
 
 @pytest.mark.parametrize(
@@ -257,7 +267,7 @@ def test_hosts_by_their_name_or_by_what_the_folder_holds(
     assert draft.type == type
     assert {name: value for name, value in draft.options.items() if name != "token"} == options
     assert ("taken for" in " ".join(draft.comments)) is ("code." in remote)
-    check_text(config_text("x", proposal.sources[:1]))
+    check_text(config_text("x", proposal.sources[:1]), INSTALLED)
 
 
 @pytest.mark.parametrize(
@@ -344,7 +354,7 @@ def test_without_a_keyring_variables_are_to_be_set() -> None:
         "env:GITEA_10_0_0_1_3000_TOKEN",
     ]
     assert "No keyring can be used here: export GITHUB_TOKEN" in " ".join(proposal.sources[0].comments)
-    check_text(config_text("x", proposal.sources))
+    check_text(config_text("x", proposal.sources), INSTALLED)
 
 
 def test_contexts_are_suggested_and_not_read() -> None:
@@ -379,7 +389,7 @@ class Cluster(Source[ClusterOptions]):
 def test_any_title_and_any_name_of_a_service_is_written_as_text(title: str) -> None:
     source = SourceDraft(type="deploy-log", name="d", options={"path": title.replace("\x1b", "") or "x"})
     text = config_text(title, [source])
-    check_text(text)
+    check_text(text, INSTALLED)
     assert yaml.safe_load(text)["board"]["title"] == title.replace("\x1b", "")
 
 
@@ -419,8 +429,6 @@ def git(folder: Path, *args: str) -> None:
 @pytest.fixture
 def bare(monkeypatch: pytest.MonkeyPatch) -> None:
     """An environment in which nothing is found."""
-    from statusboard.cli._detecting import PLACES, VARIABLES
-
     names = [name for options in VARIABLES.values() for names in options.values() for name in names]
     for name in [*names, *(name for names in PLACES.values() for name in names), "KUBECONFIG"]:
         monkeypatch.delenv(name, raising=False)
@@ -460,7 +468,7 @@ def test_from_git_writes_a_configuration_that_works(home: Home, repository: Path
     assert "statusboard login github" in text and "statusboard login github.example.com" in result.out
     assert "export" not in result.out
     assert home.config.stat().st_mode & 0o077 == 0
-    check_text(text)
+    check_text(text, INSTALLED)
 
 
 def test_without_a_keyring_it_says_what_to_export(home: Home, repository: Path) -> None:
@@ -554,7 +562,7 @@ def test_answers_become_sources() -> None:
     )
     title, drafts, services = person.interview()
     text = config_text(title, drafts, services)
-    check_text(text)
+    check_text(text, INSTALLED)
     assert yaml.safe_load(text)["board"]["title"] == "Payments"
     assert yaml.safe_load(text)["sources"] == [
         {"type": "github", "name": "github", "repos": ["acme/checkout", "acme/web"], "token": "env:GITHUB_TOKEN"},
@@ -596,7 +604,7 @@ def test_what_was_found_is_the_default() -> None:
         ),
     ]
     assert [service.name for service in services] == ["checkout", "b"]
-    check_text(config_text("x", drafts, services))
+    check_text(config_text("x", drafts, services), INSTALLED)
 
 
 def test_services_are_those_of_the_sources_that_were_chosen() -> None:
@@ -671,7 +679,7 @@ def test_lists_and_mappings_may_be_written_as_in_yaml() -> None:
     assert drafts[0].options["fields"] == {"title": "summary", "state": "status"}
     assert drafts[0].options["states"] == {"firing": "open"} and "items" not in drafts[0].options
     assert drafts[1].options["command"] == ["/usr/bin/alarms", "--since 1,2"]
-    check_text(config_text("x", drafts))
+    check_text(config_text("x", drafts), INSTALLED)
 
 
 def test_a_secret_in_clear_is_refused_at_once_and_not_repeated() -> None:
@@ -723,8 +731,6 @@ def test_setup_in_brief() -> None:
 
 def test_every_installed_type_can_be_set_up_from_its_own_example() -> None:
     """Whoever answers as the example does gets a configuration that is valid."""
-    from statusboard.cli._asking import samples_of
-
     for name in INSTALLED.names():
         samples = samples_of(INSTALLED, name)
 
@@ -738,4 +744,4 @@ def test_every_installed_type_can_be_set_up_from_its_own_example() -> None:
             return default
 
         _, drafts, _ = interview(INSTALLED, ask, lambda text: None, Surroundings(), "")
-        check_text(config_text("x", drafts))
+        check_text(config_text("x", drafts), INSTALLED)

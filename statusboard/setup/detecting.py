@@ -8,12 +8,15 @@ from __future__ import annotations
 import os
 import re
 import stat
+import subprocess
 from collections.abc import Collection, Iterable, Mapping
 from pathlib import Path
 from typing import Any, Final
 from urllib.parse import unquote, urlsplit
 
 from msgspec import Struct
+
+from statusboard.errors import StatusboardError
 
 #: What stands in the folder of a repository that a tool builds; a tool's own remotes are looked at apart.
 FILES: Final[Mapping[str, tuple[str, ...]]] = {
@@ -67,6 +70,8 @@ KUBERNETES: Final = "kubernetes"
 #: A kubeconfig that is larger is not read: it holds certificates of many clusters, or is none.
 MAX_KUBECONFIG: Final = 1_000_000
 MAX_CONTEXTS: Final = 50
+GIT_PATIENCE: Final = 10.0
+"""Seconds."""
 
 #: Other names under which a host is reached.
 _ALIASES: Final[Mapping[str, str]] = {
@@ -174,6 +179,34 @@ def _is_set(name: str, environ: Mapping[str, str]) -> bool:
 
 
 # --- git remotes ----------------------------------------------------------------------------------------------------
+
+
+class NoRemotes(StatusboardError):
+    """This folder's git remotes cannot be told, and why."""
+
+
+def git_remotes(folder: Path) -> str:
+    """What ``git remote -v`` prints in this folder.  NoRemotes where there are none to be had."""
+    try:
+        done = subprocess.run(
+            ["git", "remote", "-v"],
+            cwd=folder,
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+            text=True,
+            errors="replace",
+            timeout=GIT_PATIENCE,
+            check=False,
+        )
+    except FileNotFoundError:
+        raise NoRemotes("git is not installed") from None
+    except OSError as error:
+        raise NoRemotes(f"git cannot be run: {error.strerror or error}") from None
+    except subprocess.TimeoutExpired:
+        raise NoRemotes(f"`git remote -v` did not answer within {GIT_PATIENCE:g} s") from None
+    if done.returncode:
+        raise NoRemotes("this folder is in no git repository")
+    return done.stdout
 
 
 def parse_remote(url: str) -> Remote | None:

@@ -9,7 +9,7 @@ from typing import Any, Final
 
 from msgspec import Struct, structs
 
-from statusboard.cli._detecting import KUBERNETES, VARIABLES, Remote, Surroundings
+from statusboard.setup.detecting import KUBERNETES, VARIABLES, Remote, Surroundings
 from statusboard.text import clean
 
 GITHUB: Final = "github.com"
