@@ -22,9 +22,10 @@ from statusboard.board import Delta, Row
 from statusboard.model import Build, Incident, Item, Release, Ticket
 from statusboard.query import complete, word_at
 from statusboard.screens.bars import check, view_words
-from statusboard.screens.faces import Face, make_face
+from statusboard.screens.faces import Face
 from statusboard.screens.header import live_words, role_words
 from statusboard.screens.lanes import combined
+from statusboard.screens.layouts import make_face
 from statusboard.screens.live import Live
 from statusboard.view import LANES, Layout, ViewSpec, is_fault
 from widgets.details import DetailsPane

@@ -10,7 +10,7 @@ from textual.widget import Widget
 from statusboard.board import Delta
 from statusboard.query import Query
 from statusboard.screens.live import Live
-from statusboard.view import Layout, ViewSpec
+from statusboard.view import ViewSpec
 from widgets.table import BoardTable
 
 
@@ -112,11 +112,3 @@ class Face(Widget):
     def matches(self) -> list[tuple[BoardTable, str]]:
         """All rows that can be jumped to, in their order: table and key of the item."""
         return []
-
-
-def make_face(layout: Layout, live: Live) -> Face:
-    """The face of a layout.  What is not needed for the first picture is imported when it is asked for."""
-    from statusboard.screens.lanesface import LanesFace
-
-    assert layout == "lanes", layout
-    return LanesFace(live)

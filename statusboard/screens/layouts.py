@@ -1,0 +1,14 @@
+"""The face of each layout.  What the first picture does not need is imported when it is asked for."""
+
+from __future__ import annotations
+
+from statusboard.screens.faces import Face
+from statusboard.screens.lanesface import LanesFace
+from statusboard.screens.live import Live
+from statusboard.view import Layout
+
+
+def make_face(layout: Layout, live: Live) -> Face:
+    """A new face of this layout."""
+    assert layout == "lanes", layout
+    return LanesFace(live)
