@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import unicodedata
 from datetime import timedelta
 from typing import Any
 from zoneinfo import ZoneInfo
@@ -48,6 +49,8 @@ from widgets.table import STYLE_NAMES, Column, lay_out
 
 MAKERS: dict[ItemKind, Any] = {"build": build, "incident": incident, "release": release, "ticket": ticket}
 SETS = {"unicode": UNICODE, "ascii": ASCII}
+EMOJI = frozenset("©®‼⁉™↔↕↖↗↘↙↩↪⌚⌛⏏⏸⏹⏺▪▫▶◀◻◼☀☁☎☑☔✂✈✉✊✋✌✏✒✔✖✝✡✨✳✴❄❇❌❎❓❗❣❤➕➖➗➡➰⬅⬆⬇⬛⬜⭐⭕⚠⚡⚪⚫⛔")
+"""Those of Unicode's emoji that one might take for plain signs (emoji-data.txt, property Emoji)."""
 
 
 def row_text(fact: Any, *others: Any, **more: Any) -> RowText:
@@ -74,6 +77,20 @@ def test_every_state_has_a_word_and_a_sign_of_its_own(kind, glyphs: Glyphs):
 
 
 @pytest.mark.parametrize("glyphs", SETS.values(), ids=SETS)
+def test_every_sign_takes_one_cell_in_every_terminal(glyphs: Glyphs):
+    """Signs of ambiguous width are two cells wide in terminals set up for East Asia, and so are emoji in some."""
+    for sign in {*glyphs.states.values(), glyphs.nothing, glyphs.dash}:
+        assert unicodedata.east_asian_width(sign) in ("N", "Na"), unicodedata.name(sign)
+        assert sign not in EMOJI, unicodedata.name(sign)
+
+
+@pytest.mark.parametrize("glyphs", SETS.values(), ids=SETS)
+def test_every_severity_has_a_word_of_its_own(glyphs: Glyphs):
+    told = {level: shown(row_text(incident(1, severity=level), glyphs=glyphs), "severity") for level in SEVERITIES}
+    assert list(told.values()) == list(SEVERITIES), "whatever the signs are"
+
+
+@pytest.mark.parametrize("glyphs", SETS.values(), ids=SETS)
 @pytest.mark.parametrize("kind", ITEM_KINDS)
 def test_rows_of_different_states_differ_without_colour(kind, glyphs):
     told = {state: shown(row_text(MAKERS[kind](1, state), glyphs=glyphs), "state") for state in STATES[kind]}
@@ -89,12 +106,12 @@ def test_a_state_without_a_sign_is_unknown():
 
 def test_only_what_is_failing_is_red():
     assert row_text(build(1, "failed")).cells["state"] == ("✗ failed", "failed")
-    assert row_text(build(1, "failed", branch="dev")).cells["state"] == ("✗ failed", "warning")
+    assert row_text(build(1, "failed", branch="dev")).cells["state"] == ("✗ failed", "muted")
     assert row_text(incident(1, "pending", severity="critical")).cells["severity"] == ("critical", "")
     for severity in SEVERITIES:
         text = row_text(incident(1, severity=severity))
         assert text.cells["severity"] == (severity, severity)
-        assert text.cells["state"] == ("● open", severity)
+        assert text.cells["state"] == ("◉ open", severity)
 
 
 def test_a_rerun_says_what_it_was_and_keeps_the_sign_of_its_verdict():
@@ -149,7 +166,7 @@ def test_ages_are_coarse_marked_where_inferred_and_never_made_up():
 def test_a_suppressed_incident_says_by_whom_and_until_when():
     until = NOW + timedelta(hours=2)
     silenced: dict[str, Any] = {"suppressed_by": "ann", "suppressed_until": until}
-    assert shown(row_text(incident(1, "suppressed", **silenced)), "title") == "(until 14:00) Down – ann"
+    assert shown(row_text(incident(1, "suppressed", **silenced)), "title") == "(until 14:00) Down ‒ ann"
     berlin = ZoneInfo("Europe/Berlin")
     assert shown(row_text(incident(1, "suppressed", **silenced), zone=berlin), "title").startswith("(until 15:00)")
     late: dict[str, Any] = {"suppressed_by": "ann", "suppressed_until": NOW + timedelta(days=2)}
@@ -180,7 +197,7 @@ def test_what_each_kind_tells():
 
 
 def test_the_reason_of_a_fault_is_told_and_stands_in_for_a_title():
-    assert shown(row_text(build(1, "failed", reason="2 of 14 jobs")), "title") == "Fix it – 2 of 14 jobs"
+    assert shown(row_text(build(1, "failed", reason="2 of 14 jobs")), "title") == "Fix it ‒ 2 of 14 jobs"
     assert shown(row_text(build(1, "failed", reason="2 of 14 jobs"), glyphs=ASCII), "title") == "Fix it - 2 of 14 jobs"
     assert shown(row_text(build(1, reason="all 14 jobs")), "title") == "Fix it"
     assert shown(row_text(incident(1, title="", reason="disk full")), "title") == "disk full"
@@ -341,7 +358,7 @@ def test_a_source_tells_its_age_its_errors_and_its_next_poll():
     )
     status = Status(source="gh", last_success=ago(3), next_poll=NOW + timedelta(seconds=42))
     told = {label: (text, style) for label, text, style in source_lines("gh", "partial", sick, status, NOW)}
-    assert told["state"] == ("◑ partial", "warning")
+    assert told["state"] == ("◒ partial", "warning")
     assert told["since"] == ("5m ago", "")
     assert told["last read"] == ("3m ago", "")
     assert told["next poll"] == ("in 42s", "")

@@ -16,12 +16,12 @@ Cell: TypeAlias = tuple[str, str]
 """(text, style name)."""
 
 _UNICODE = {
-    "build": "queued◌ running► blocked‖ success✓ warning▲ failed✗ cancelled⊘ skipped↷ unknown?",
-    "incident": "pending◔ open● acknowledged◐ suppressed○ resolved✓ unknown?",
-    "release": "queued◌ blocked‖ running► success✓ warning▲ failed✗ rolled_back↺ cancelled⊘ inactive· unknown?",
-    "ticket": "open○ in_progress◐ done✓ cancelled⊘ unknown?",
-    "source": "starting◌ fresh✓ partial◑ aging◔ stale? down✗ paused‖",
-    "annotation": "set● withdrawn○",
+    "build": "queued◌ running► blocked❚ success✓ warning▴ failed✗ cancelled⊘ skipped↷ unknown?",
+    "incident": "pending◔ open◉ acknowledged◒ suppressed⊖ resolved✓ unknown?",
+    "release": "queued◌ blocked❚ running► success✓ warning▴ failed✗ rolled_back↺ cancelled⊘ inactive∙ unknown?",
+    "ticket": "open☐ in_progress◒ done✓ cancelled⊘ unknown?",
+    "source": "starting◌ fresh✓ partial◒ aging◔ stale? down✗ paused❚",
+    "annotation": "set◉ withdrawn◦",
 }
 _ASCII = {
     "build": "queued. running> blocked| success+ warning! failedX cancelled- skipped~ unknown?",
@@ -38,7 +38,8 @@ def _signs(table: Mapping[str, str]) -> dict[tuple[str, str], str]:
 
 
 class Glyphs(Struct, frozen=True):
-    """One set of signs, each one cell wide.  ``nothing`` stands where a value is not known."""
+    """One set of signs, each one cell wide in every terminal: none is an emoji, and none is of ambiguous width, which
+    terminals set up for East Asia draw two cells wide.  ``nothing`` stands where a value is not known."""
 
     states: Mapping[tuple[str, str], str]
     nothing: str
@@ -49,7 +50,7 @@ class Glyphs(Struct, frozen=True):
         return self.states.get((kind, state), "?")
 
 
-UNICODE = Glyphs(_signs(_UNICODE), "·", "–")
+UNICODE = Glyphs(_signs(_UNICODE), "∙", "‒")
 ASCII = Glyphs(_signs(_ASCII), "-", "-")
 """For terminals and fonts that have no more (``TERM=linux``, no UTF-8 locale)."""
 
@@ -60,7 +61,7 @@ STYLES: Mapping[str, str] = {
     "blocked": "warning",
     "warning": "warning",
     "rolled_back": "warning",
-    "failed": "warning",  # of a side branch, a pull request, a preview: seen, but nobody's alarm
+    "failed": "muted",  # of a side branch, a pull request, a preview: said, but nobody's alarm
     "success": "success",
     "unknown": "unknown",
     "fresh": "success",

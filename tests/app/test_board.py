@@ -102,7 +102,7 @@ async def test_it_can_be_read_at(size):
         lines = text_of(app).splitlines()
         assert len(lines) == size[1] and all(len(line) == size[0] for line in lines)
         assert "✗ FAILING 31" in lines[0]
-        assert "● open" in text_of(app)
+        assert "◉ open" in text_of(app)
 
 
 async def test_too_small_says_what_it_needs_and_how_things_are():
@@ -112,7 +112,7 @@ async def test_too_small_says_what_it_needs_and_how_things_are():
         assert "Needs 40x8, this" in shown and "20x5" in shown
         await pilot.resize_terminal(100, 30)
         await pilot.pause()
-        assert "Needs" not in text_of(app) and "● open" in text_of(app)
+        assert "Needs" not in text_of(app) and "◉ open" in text_of(app)
 
 
 async def test_a_storm_of_resizes():

@@ -40,7 +40,7 @@ async def test_a_board_leaves_a_picture_behind(tmp_path):
     assert "was failing 1" in text
     assert "? was open" in text and "? was success" in text
     assert "last known 3h ago" in text
-    assert "ALL OK" not in text and "✓" not in text and "●" not in text
+    assert "ALL OK" not in text and "✓" not in text and "◉" not in text
 
 
 async def test_it_is_painted_before_anything_is_loaded(tmp_path):

@@ -55,7 +55,7 @@ async def test_a_source_is_paused_and_never_counts_as_read_then():
         await until(pilot, lambda: live.cells.board.state_of("ci") == "paused")
         app.screen.tick()  # type: ignore[attr-defined]
         await pilot.pause()
-        assert "‖ paused" in line_with(app, " ci ")
+        assert "❚ paused" in line_with(app, " ci ")
         await pilot.press("escape")
         await settled(app, pilot)
         await until(pilot, lambda: "BLIND" in text_of(app))

@@ -93,7 +93,7 @@ def test_the_network_is_cut(how: str, why: str, vendors: Vendors, board: Bench, 
     vendors.answer()
     healed = terminal.wait_for(re.compile(r"30 of 30 fresh"), timeout=120)
     assert not re.search("stale|BLIND", healed)
-    terminal.wait_for(lambda screen: {"● open", "✗ failed"} <= states(screen))
+    terminal.wait_for(lambda screen: {"◉ open", "✗ failed"} <= states(screen))
     assert not any("was" in state for state in states(terminal.capture()))
     known = failed_build(terminal, "✗ failed")
     assert "bold" in known.attributes and known.foreground == rgb(DARK.error or "")

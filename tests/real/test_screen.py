@@ -105,7 +105,7 @@ def test_a_server_dies_under_a_running_board(
         am.fire({"alertname": name, "severity": "critical"})
     open_board(terminal, board)
     live = terminal.wait_for(all_of("2 of 2 fresh", "DiskFull", "Errors"))
-    assert len(lines(live, "● open .*critical .*(DiskFull|Errors)")) == 2
+    assert len(lines(live, "◉ open .*critical .*(DiskFull|Errors)")) == 2
     terminal.send("G")  # the row under the cursor has the cursor's colours: look at the other one
     (first, _) = (line.split()[-1] for line in lines(live, "DiskFull|Errors"))
     wait_until("an alarm's colour", lambda: "reverse" in style_of(terminal, first, "critical").attributes)
@@ -134,7 +134,7 @@ def test_a_server_dies_under_a_running_board(
     am.fire({"alertname": first, "severity": "critical"})
     healed = terminal.wait_for("2 of 2 fresh", timeout=60)
     assert not lines(healed, "stale|BLIND")
-    terminal.wait_for(re.compile(f"● open .*critical .*{first}"))
+    terminal.wait_for(re.compile(f"◉ open .*critical .*{first}"))
 
 
 # -- foreign text is never code
