@@ -12,6 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from statusboard.board import Board, Summary
+from statusboard.columns import COLUMN_IDS, columns
 from statusboard.model import ITEM_KINDS, SEVERITIES, STATES, ItemKind, PartError, Status
 from statusboard.presenting import (
     ASCII,
@@ -21,7 +22,6 @@ from statusboard.presenting import (
     RowText,
     Section,
     cells,
-    columns,
     details,
     header_words,
     last_known_words,
@@ -237,10 +237,34 @@ def test_every_column_is_filled_by_some_item(kind):
         "assignee": "bob",
         "priority": "urgent",
         "severity": "high",
+        "repository": "acme/shop",
+        "target": "eu",
+        "revision": "abc",
+        "run_number": 7,
+        "previous_version": "0.9",
+        "ended_at": ago(5),
     }
     fields = MAKERS[kind]().__struct_fields__
     fact = MAKERS[kind](1, **{name: value for name, value in everything.items() if name in fields})
-    assert row_text(fact).cells.keys() >= {spec.id for spec in columns(kind)}
+    assert row_text(fact).cells.keys() >= set(COLUMN_IDS[kind])
+
+
+def test_chosen_columns_stand_in_their_order_and_wide_adds_the_others():
+    assert [spec.id for spec in columns("build", ["title", "age", "no such"])] == ["title", "age"]
+    assert [spec.id for spec in columns("build", ["title", "age"], wide=True)][:2] == ["title", "age"]
+    assert {spec.id for spec in columns("build", ["title", "age"], wide=True)} == set(COLUMN_IDS["build"])
+    assert {spec.id for spec in columns("build", wide=True)} == set(COLUMN_IDS["build"])
+    assert [spec.id for spec in columns("build", ["no such"])] == [spec.id for spec in columns("build")]
+
+
+def test_times_can_be_told_by_the_clock():
+    berlin = ZoneInfo("Europe/Berlin")
+    assert row_text(build(started_at=ago(90)), zone=berlin, absolute=True).cells["age"][0] == "11:30"
+    assert row_text(build(started_at=ago(60 * 24)), absolute=True).cells["age"][0] == "01-01 12:00"
+    assert row_text(build(started_at=ago(60 * 72)), absolute=True).cells["age"][0] == "2025-12-30"
+    assert row_text(build(started_at=None), absolute=True).cells["age"][0] == UNICODE.nothing
+    titles = [columns("build", times=times)[0].title for times in ("ago", "local", "utc")]
+    assert titles == ["Age", "Time", "Time UTC"]
 
 
 # -- details

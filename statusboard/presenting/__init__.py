@@ -12,20 +12,18 @@ from __future__ import annotations
 from statusboard.presenting.details import NEIGHBOURS, Line, Section, details, source_lines
 from statusboard.presenting.glyphs import ASCII, UNICODE, Cell, Glyphs, state_cell, word_of
 from statusboard.presenting.header import header_words, last_known_words
-from statusboard.presenting.rows import ColumnSpec, RowText, cells, columns, state_words
+from statusboard.presenting.rows import RowText, cells, state_words
 
 __all__ = [
     "ASCII",
     "NEIGHBOURS",
     "UNICODE",
     "Cell",
-    "ColumnSpec",
     "Glyphs",
     "Line",
     "RowText",
     "Section",
     "cells",
-    "columns",
     "details",
     "header_words",
     "last_known_words",

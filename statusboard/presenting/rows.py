@@ -2,86 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from datetime import UTC, datetime, tzinfo
-from typing import Literal
 
 from msgspec import Struct
 
 from statusboard import clock
 from statusboard.board import Row
 from statusboard.current import OVER, UNREAD, is_unowned, moment_of, verdict_of
-from statusboard.model import (
-    Build,
-    HealthState,
-    Incident,
-    Item,
-    ItemKind,
-    Release,
-    Ticket,
-)
+from statusboard.model import Build, HealthState, Incident, Item, Release, Ticket
 from statusboard.presenting.glyphs import STYLES, UNICODE, Cell, Glyphs, word_of
-
-
-class ColumnSpec(Struct, frozen=True):
-    """A column of a lane; the fields of `widgets.table.Column`."""
-
-    id: str
-    title: str
-    width: int | None = None
-    min_width: int = 1
-    priority: int = 0
-    align: Literal["left", "right"] = "left"
-
-
-_AGE = ColumnSpec("age", "Age", 5, 4, 85, "right")
-_COLUMNS: Mapping[ItemKind, tuple[ColumnSpec, ...]] = {
-    "incident": (
-        _AGE,
-        ColumnSpec("state", "State", 12, 10, 100),
-        ColumnSpec("severity", "Severity", 8, 8, 90),
-        ColumnSpec("service", "Service", 18, 10, 80),
-        ColumnSpec("title", "Incident", None, 23, 100),
-        ColumnSpec("environment", "Env", 11, 10, 30),
-        ColumnSpec("team", "Team", 12, 10, 20),
-        ColumnSpec("assignee", "Assignee", 12, 10, 10),
-    ),
-    "build": (
-        _AGE,
-        ColumnSpec("state", "State", 13, 9, 100),
-        ColumnSpec("service", "Service", 16, 9, 80),
-        ColumnSpec("pipeline", "Pipeline", 16, 8, 70),
-        ColumnSpec("branch", "Branch", 16, 8, 60),
-        ColumnSpec("title", "Build", None, 16, 100),
-        ColumnSpec("actor", "By", 12, 10, 10),
-    ),
-    "release": (
-        _AGE,
-        ColumnSpec("state", "State", 13, 9, 100),
-        ColumnSpec("environment", "Env", 12, 8, 90),
-        ColumnSpec("service", "Service", 18, 9, 80),
-        ColumnSpec("version", "Version", 16, 8, 70),
-        ColumnSpec("title", "Release", None, 16, 100),
-        ColumnSpec("actor", "By", 12, 10, 10),
-    ),
-    "ticket": (
-        _AGE,
-        ColumnSpec("state", "State", 13, 9, 100),
-        ColumnSpec("priority", "Prio", 10, 6, 70),
-        ColumnSpec("id", "Ticket", 10, 6, 80),
-        ColumnSpec("title", "Title", None, 20, 100),
-        ColumnSpec("assignee", "Assignee", 14, 9, 50),
-        ColumnSpec("service", "Service", 14, 10, 20),
-    ),
-}
-
-
-def columns(kind: ItemKind) -> tuple[ColumnSpec, ...]:
-    """The columns of a lane, from left to right: what changes often stands left, where repainting it is cheap.
-
-    Five fit into 60 cells with a title that can still be read; the others come as the lane gets wider.
-    """
-    return _COLUMNS[kind]
 
 
 class RowText(Struct, frozen=True):
@@ -98,21 +27,28 @@ def cells(
     glyphs: Glyphs = UNICODE,
     source_state: HealthState = "fresh",
     zone: tzinfo = UTC,
+    absolute: bool = False,
 ) -> RowText:
-    """The cells of a row of any lane.  Times of day are told in ``zone``; ages are coarse and change rarely."""
+    """The cells of a row of any lane.  Times of day are told in ``zone``; ages are coarse and change rarely.
+
+    With ``absolute`` the time itself stands where the age does.
+    """
     fact = row.fact
     assert isinstance(fact, Build | Incident | Release | Ticket)
     unread = source_state in UNREAD
     over = fact.state in OVER and not row.failing
     style = "stale" if unread else "muted" if over or fact.state == "suppressed" else ""
     found: dict[str, Cell] = {
-        "age": (age_cell(fact, now, glyphs), ""),
+        "age": (time_cell(fact, now, glyphs, zone) if absolute else age_cell(fact, now, glyphs), ""),
         "state": status_cell(row, fact, glyphs, unread),
         "service": _service(fact, row.failing and not unread),
         "environment": (fact.environment, ""),
         "team": (fact.team, ""),
         "actor": (fact.actor, ""),
         "title": (_title(row, fact, now, glyphs, zone), ""),
+        "source": (fact.source, ""),
+        "repository": (fact.repository, ""),
+        "target": (fact.target, ""),
     }
     match fact:
         case Incident():
@@ -121,8 +57,14 @@ def cells(
         case Build():
             found["pipeline"] = (fact.pipeline, "")
             found["branch"] = (_line(fact), "")
+            found["run"] = (f"#{fact.run_number}" if fact.run_number is not None else "", "")
+            found["revision"] = (fact.revision[:10], "")
+            found["duration"] = (_took(fact), "")
         case Release():
             found["version"] = (fact.version or fact.revision[:10], "")
+            found["revision"] = (fact.revision[:10], "")
+            found["previous"] = (fact.previous_version, "")
+            found["duration"] = (_took(fact), "")
             if fact.type == "publication":
                 found["environment"] = ("published", "")
         case Ticket():
@@ -198,12 +140,29 @@ def _line(build: Build) -> str:
     return f"{build.fork}:{line}" if build.fork and line else line
 
 
+def _took(fact: Build | Release) -> str:
+    """How long it took; of what still runs nothing, since that would change all the time."""
+    if fact.started_at is None or fact.ended_at is None or fact.ended_at < fact.started_at:
+        return ""
+    return clock.age(fact.ended_at, fact.started_at)
+
+
 def age_cell(fact: Item, now: datetime, glyphs: Glyphs) -> str:
     """Its age by `moment_of`; ``~`` marks a time that we inferred."""
     moment = moment_of(fact)
     if moment is None:
         return glyphs.nothing
     return ("~" if fact.approximate else "") + clock.age(now, moment)
+
+
+def time_cell(fact: Item, now: datetime, glyphs: Glyphs, zone: tzinfo) -> str:
+    """The time of `moment_of` (at most 12 cells): ``14:02``, ``11-20 14:02``, of another year ``2025-11-20``."""
+    moment = moment_of(fact)
+    if moment is None:
+        return glyphs.nothing
+    local, today = moment.astimezone(zone), now.astimezone(zone)
+    form = "%H:%M" if local.date() == today.date() else "%m-%d %H:%M" if local.year == today.year else "%Y-%m-%d"
+    return ("~" if fact.approximate else "") + local.strftime(form)
 
 
 def _when(moment: datetime, now: datetime, zone: tzinfo) -> str:

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
-from datetime import datetime, tzinfo
+from datetime import UTC, datetime, tzinfo
 from typing import Final
 
 from statusboard import presenting
 from statusboard.board import BLIND, Board, Delta, Row
 from statusboard.clock import Clock
+from statusboard.columns import Times, columns
 from statusboard.model import ItemKind
 from statusboard.presenting import Glyphs
 from statusboard.query import Query, parse
@@ -27,11 +28,13 @@ GONE: Final = RowCells({"title": ("gone", "muted")})
 _KEPT_CELLS = 2_000
 
 
-def columns_of(kind: ItemKind) -> list[Column]:
+def columns_of(
+    kind: ItemKind, chosen: Sequence[str] = (), *, wide: bool = False, times: Times = "ago"
+) -> list[Column]:
     """The columns of a lane as the table wants them."""
     return [
         Column(spec.id, spec.title, spec.width, spec.min_width, spec.priority, spec.align)
-        for spec in presenting.columns(kind)
+        for spec in columns(kind, chosen, wide=wide, times=times)
     ]
 
 
@@ -111,6 +114,7 @@ class Cells:
         self.clock = clock
         self.glyphs = glyphs
         self.zone = zone
+        self.times: Times = "ago"
         self._made: dict[str, RowCells] = {}
 
     def row(self, key: str) -> Row | None:
@@ -123,7 +127,10 @@ class Cells:
         if row is None:
             return self._made.get(key, GONE)
         state = self.board.state_of(row.fact.source)
-        text = presenting.cells(row, self.clock.now(), glyphs=self.glyphs, source_state=state, zone=self.zone)
+        zone = UTC if self.times == "utc" else self.zone
+        text = presenting.cells(
+            row, self.clock.now(), glyphs=self.glyphs, source_state=state, zone=zone, absolute=self.times != "ago"
+        )
         made = RowCells(text.cells, text.style)
         if len(self._made) >= _KEPT_CELLS:
             self._made.clear()
