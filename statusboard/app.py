@@ -18,18 +18,17 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, ClassVar, TypeAlias
 
-from textual.app import App, ComposeResult
+from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
-from textual.filter import LineFilter
 from textual.theme import Theme
 
-from statusboard import crash
 from statusboard.errors import ConfigError, StatusboardError
 from statusboard.screens import first
 from statusboard.screens.first import First
+from statusboard.screens.terminal import TerminalApp
 from statusboard.screens.ticking import Ticking
 from statusboard.text import clean
-from statusboard.themes import ANSI, THEMES, Look, PlainSigns, look_of
+from statusboard.themes import ANSI, THEMES, Look, look_of
 from widgets.glance import Glance
 
 if TYPE_CHECKING:
@@ -50,17 +49,17 @@ FIRST_EVERY = 60.0
 STOP_WITHIN = 5.0
 
 
-class BoardApp(App[None]):
+class BoardApp(TerminalApp[None]):
     """The board.  ``run_async``, then ``close``; ``farewell`` and ``return_code`` tell how it ended."""
 
-    TITLE = "statusboard"
-    NOTIFICATION_TIMEOUT = 4
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("colon,ctrl+p", "command_palette", "Commands", key_display=":", show=False, id="palette"),
         Binding("question_mark", "keys", "Keys of this screen", key_display="?", show=False, id="help"),
         Binding("q", "quit", "Quit", show=False, id="quit"),
         Binding("ctrl+c,ctrl+q", "quit", "Quit", show=False, priority=True, id="quit_always"),
     ]
+
+    _board: BoardScreen | None = None  # of the class: a theme is chosen while the base is made
 
     def __init__(
         self,
@@ -74,31 +73,17 @@ class BoardApp(App[None]):
         """``last`` is the picture of the last run, ``keep_first`` where the next one is kept, None for nowhere."""
         wanted = last.theme if last is not None else ""
         encoding = sys.__stderr__.encoding if sys.__stderr__ is not None else ""  # where Textual draws
-        self.look = look or look_of(os.environ, encoding, wanted)
-        # A filter that takes all colour away is chosen in the constructor, by whether colours are the terminal's own.
-        super().__init__(ansi_color=True if self.look.no_color else None)
-        self._plain = PlainSigns(self.look.encoding)
+        super().__init__(look or look_of(os.environ, encoding, wanted))
         self.live: Live | None = None
-        self.farewell = ""
         self._picture = last.picture if last is not None else first.nothing_known(title)
         self._load_engine = load
         self._keep_at = keep_first
         self._engine: Engine | None = None
-        self._board: BoardScreen | None = None
         self._changed: set[str] = set()
         self._gone: set[str] = set()
         self._due = False
         self._flushed = 0.0
         self._first_kept = 0.0
-        self._crashed: BaseException | None = None
-        for theme in THEMES:
-            self.register_theme(theme)
-        self.theme = self.look.theme if self.look.theme in self.available_themes else THEMES[0].name
-
-    def get_line_filters(self) -> Sequence[LineFilter]:
-        """Textual's, and one for terminals that have few signs."""
-        filters = super().get_line_filters()
-        return [*filters, self._plain] if self.look.ascii_only else filters
 
     # -- its life
 
@@ -181,11 +166,6 @@ class BoardApp(App[None]):
         except TimeoutError:
             log.warning("the engine did not end within %.0f s", STOP_WITHIN)
 
-    def leave(self, code: int, farewell: str = "") -> None:
-        """End, with an exit code and a line for the person."""
-        self.farewell = self.farewell or farewell
-        self.exit(return_code=code)
-
     # -- following the engine
 
     def _hear(self, delta: Delta) -> None:
@@ -243,10 +223,6 @@ class BoardApp(App[None]):
         self.run_worker(asyncio.to_thread(first.save, self._keep_at, made), name="first", exit_on_error=False)
 
     # -- what people ask for
-
-    def say(self, text: str, *, severity: str = "information") -> None:
-        """A short notice, always as plain text."""
-        self.notify(clean(text, 200), severity=severity, markup=False)  # type: ignore[arg-type]
 
     def copy(self, text: str) -> None:
         """To the terminal's clipboard (OSC 52), as one clean line."""
@@ -322,33 +298,6 @@ class BoardApp(App[None]):
     async def action_quit(self) -> None:
         """End the board."""
         self.leave(0)
-
-    # -- faults of ours
-
-    def _handle_exception(self, error: Exception) -> None:
-        """As Textual's, but no traceback reaches the screen: it would show what stood in local variables."""
-        if self._crashed is None:
-            self._crashed = error
-            self.farewell = crash.told(error)
-            if self._exception is None:
-                self._exception = error
-                self._exception_event.set()
-        self._return_code = crash.EXIT_BUG
-        self._close_messages_no_wait()
-
-    def _fatal_error(self) -> None:
-        self._handle_exception(self._exception or RuntimeError("an error that was not told"))
-
-    def panic(self, *renderables: object) -> None:
-        """As Textual's, without showing anything: it is called with a traceback when the keyboard cannot be read."""
-        if sys.__stdin__ is not None and sys.__stdin__.isatty():
-            self._handle_exception(RuntimeError("the keyboard cannot be read"))
-        else:
-            log.info("the terminal is gone")
-            self.leave(0)
-
-    def _print_error_renderables(self) -> None:
-        self._exit_renderables.clear()
 
 
 def told(error: StatusboardError) -> str:
