@@ -10,6 +10,7 @@ from msgspec import Struct
 from statusboard.binding import BAD, bind, closest, convert, shown
 from statusboard.catalog import Catalog, Environment, Match, Service, Tier, make_environment
 from statusboard.errors import Problem, QueryError
+from statusboard.keys import clashes, key_named
 from statusboard.model import SEVERITIES, Severity
 from statusboard.source import option
 from statusboard.text import clean
@@ -196,23 +197,27 @@ def bind_keys(node: Node | None, actions: Collection[str], problems: list[Proble
     bound = convert(node, dict[str, tuple[str, ...]], problems, "keys")
     if bound is BAD or not isinstance(node, Map):
         return {}
-    keys: dict[str, str] = {}
-    by_key: dict[str, str] = {}
+    keys: dict[str, list[str]] = {}
     for action, names in bound.items():
-        at = node.key_mark(action)
+        at, path = node.key_mark(action), join("keys", action)
         if actions and action not in actions:
             problem = problem_at(at, f"unknown action `{shown(action)}`", path="keys", hint=closest(action, actions))
             problems.append(problem)
             continue
         split = [part.strip() for name in names for part in ([name] if name == "," else name.split(","))]
-        for name in split:
-            if not name:
-                problems.append(problem_at(at, "a key's name is empty", path=join("keys", action)))
-            elif by_key.setdefault(name, action) != action:
-                message = f"the key `{shown(name)}` is already that of `{by_key[name]}`"
-                problems.append(problem_at(at, message, path=join("keys", action)))
-        keys[action] = ",".join("comma" if name == "," else name for name in split if name)
-    return keys
+        given = [key_named(name) for name in split if name]
+        if len(given) < max(len(split), 1):
+            problems.append(problem_at(at, "a key's name is empty", path=path, hint="leave it out to keep its own key"))
+        twice = sorted({name for name in given if given.count(name) > 1})
+        problems += [problem_at(at, f"the key `{shown(name)}` is given twice", path=path) for name in twice]
+        keys[action] = given
+    for clash in clashes(keys):
+        message = f"the key `{shown(clash.key)}` is already that of `{shown(clash.other)}`"
+        hint = f"in line {node.key_mark(clash.other).line}; give one of the two another key"
+        if not clash.given:
+            hint = f"by default; give `{clash.other}` another key as well, or take one that is free"
+        problems.append(problem_at(node.key_mark(clash.action), message, path=join("keys", clash.action), hint=hint))
+    return {action: ",".join(names) for action, names in keys.items()}
 
 
 def choose(node: Node | None, known: Collection[str], what: str, problems: list[Problem]) -> str:

@@ -4,15 +4,18 @@ from __future__ import annotations
 
 import importlib
 import pkgutil
+import string
 from collections.abc import Iterator
 
+import pytest
 from textual.binding import Binding
 from textual.dom import DOMNode
+from textual.keys import _character_to_key
 
 import statusboard.screens
 import widgets
 from statusboard import app, themes
-from statusboard.keys import ACTIONS, THEMES
+from statusboard.keys import DEFAULTS, THEMES, TOGETHER, clashes, key_named
 
 
 def ours() -> Iterator[type[DOMNode]]:
@@ -27,14 +30,59 @@ def ours() -> Iterator[type[DOMNode]]:
                 yield thing
 
 
-def test_every_binding_of_ours_can_be_named_and_no_other() -> None:
-    bound = {
-        binding.id
-        for cls in ours()
-        for binding in cls.__dict__.get("BINDINGS", ())
-        if isinstance(binding, Binding) and binding.id
+PLACES = {
+    "BoardApp": "app",
+    "BoardScreen": "board",
+    "SourcesScreen": "sources",
+    "HelpScreen": "help",
+    "BoardTable": "table",
+    "DetailsPane": "details",
+}
+"""What `statusboard.keys.DEFAULTS` calls the classes that have bindings."""
+
+
+def test_every_binding_of_ours_can_be_named_with_the_keys_that_it_has() -> None:
+    bound: dict[str, dict[str, str]] = {}
+    for cls in ours():
+        for binding in cls.__dict__.get("BINDINGS", ()):
+            if isinstance(binding, Binding) and binding.id:
+                bound.setdefault(PLACES.get(cls.__name__, cls.__name__), {})[binding.id] = binding.key
+    assert bound == DEFAULTS
+
+
+def test_a_key_is_named_as_the_screen_names_it() -> None:
+    for character in [*string.printable.strip(), " ", "é", "ß"]:
+        assert key_named(character) == _character_to_key(character)
+    assert {key_named(key) for place in DEFAULTS.values() for keys in place.values() for key in keys.split(",")} == {
+        key for place in DEFAULTS.values() for keys in place.values() for key in keys.split(",")
     }
-    assert bound == ACTIONS
+
+
+def test_the_places_that_are_heard_together_are_all_there() -> None:
+    assert {place for places in TOGETHER for place in places} == set(DEFAULTS)
+
+
+@pytest.mark.parametrize(
+    ("bound", "told"),
+    [
+        ({"open": ["x"], "details": ["x"]}, [("x", "details", "open", True)]),
+        ({"open": ["x"], "details": ["a", "x"], "copy_url": ["x"]}, 3),
+        ({"open": ["p"]}, [("p", "open", "details", False)]),
+        ({"next_view": ["j"]}, [("j", "next_view", "details.down", False), ("j", "next_view", "table.down", False)]),
+        ({"table.down": ["q"]}, [("q", "table.down", "quit", False)]),
+        ({"refresh": ["?"]}, [("question_mark", "refresh", "help", False)]),
+        ({"open": ["p"], "details": ["o"]}, []),  # swapped
+        ({"open": ["o", "x"]}, []),  # its own key, and one more
+        ({"sources": ["s"], "leave_sources": ["s"]}, []),  # never at the same time
+        ({"table.down": ["x"], "details.down": ["x"]}, []),
+        ({"quit": ["x"], "close_help": ["x"]}, []),  # as by default
+        ({"pause": ["o"]}, []),  # `open` is not heard on that screen
+        ({"quit": ["space"]}, [("space", "quit", "pause", False)]),
+    ],
+)
+def test_a_key_that_would_do_two_things_is_found(bound: dict[str, list[str]], told: object) -> None:
+    found = list(clashes(bound))
+    assert (len(found) if isinstance(told, int) else found) == told
 
 
 def test_every_theme_can_be_named() -> None:
