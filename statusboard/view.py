@@ -3,10 +3,7 @@
 **Which rows stand in a lane.**  A slot's current row, its newest one (so that a cancelled run shows until something
 newer starts), and whatever is queued, running or blocked.  What was superseded is history, told in the details.
 
-**Order.**  Failing first (incidents by severity: critical, then high and unknown, medium, low, info), then what we
-could not read, then blocked, running, queued, warning, pending, suppressed, everything else, and last what is over.
-Within each the newest first: by start, tickets by their last change, what is over by its end.  The order never depends
-on the time of day, so a lane at rest does not move.
+`statusboard.sorting` has the orders, `statusboard.grouping` what may be laid over them.
 """
 
 from __future__ import annotations
@@ -19,11 +16,9 @@ from typing import Literal, TypeAlias
 from msgspec import Struct
 
 from statusboard.board import Board, Delta, Row
-from statusboard.current import OVER, moment_of
 from statusboard.model import Build, Fact, Incident, ItemKind, Release, Ticket, health_key
 from statusboard.query import Query, parse
-
-SortKey: TypeAlias = tuple[int, float, str]
+from statusboard.sorting import URGENCY, Sort, SortKey, urgency
 
 LANES: tuple[ItemKind, ...] = ("incident", "build", "release", "ticket")
 """The lanes of the default view, from top to bottom."""
@@ -33,18 +28,6 @@ CHUNK = 1_000
 
 _TYPES: dict[ItemKind, type[Fact]] = {"build": Build, "incident": Incident, "release": Release, "ticket": Ticket}
 _IN_FLIGHT = frozenset({"queued", "running", "blocked"})
-_SEVERITY_RANK = {"critical": 0, "high": 1, "unknown": 1, "medium": 2, "low": 3, "info": 4}
-_UNKNOWN, _REST, _OVER = 10, 30, 40
-_RANK = {
-    "blocked": 11,
-    "running": 12,
-    "queued": 13,
-    "warning": 14,
-    "rolled_back": 14,
-    "pending": 20,
-    "suppressed": 21,
-    **dict.fromkeys(OVER, _OVER),
-}
 _BULK = 100
 """From so many moves on, sorting what is nearly sorted is cheaper than moving rows one by one."""
 
@@ -54,12 +37,20 @@ Layout: TypeAlias = Literal["lanes", "services", "timeline", "sources"]
 
 
 class ViewSpec(Struct, frozen=True):
-    """A named view: what of the board it shows (the text of a `Query`), and how; ``lanes`` are those of that layout."""
+    """A named view: what of the board it shows (the text of a `Query`), and how.
+
+    ``lanes`` and what follows ``layout`` are for lanes: ``columns`` by their ids, the lane's own without any;
+    ``group`` is one of `statusboard.columns.GROUPS` or ``""``; ``wide`` shows every column there is room for.
+    """
 
     name: str = "Overview"
     filter: str = ""
     lanes: tuple[ItemKind, ...] = LANES
     layout: Layout = "lanes"
+    columns: tuple[str, ...] = ()
+    sort: Sort = URGENCY
+    group: str = ""
+    wide: bool = False
 
 
 OVERVIEW = ViewSpec()
@@ -85,20 +76,6 @@ def is_fault(row: Row) -> bool:
     return row.failing or row.unknown
 
 
-def sort_key(row: Row) -> SortKey:
-    """Where the row stands in its lane; see the head of this module."""
-    fact = row.fact
-    assert isinstance(fact, Build | Incident | Release | Ticket)
-    if row.failing:
-        rank = _SEVERITY_RANK[fact.severity] if isinstance(fact, Incident) else 0
-    elif row.unknown:
-        rank = _UNKNOWN
-    else:
-        rank = _RANK.get(fact.state, _REST)
-    moment = moment_of(fact)
-    return (rank, -moment.timestamp() if moment is not None else 0.0, row.key)
-
-
 class Lane:
     """The ordered keys of one kind that pass a filter.  To filter anew, make a new lane and rebuild that.
 
@@ -106,15 +83,19 @@ class Lane:
     failing ones among them, ``total`` is both together, and ``faults`` counts the failing rows that are shown.
     """
 
-    def __init__(self, kind: ItemKind, query: Query | None = None, *, faults_only: bool = False) -> None:
+    def __init__(
+        self, kind: ItemKind, query: Query | None = None, *, faults_only: bool = False, sort: Sort = URGENCY
+    ) -> None:
         self.kind: ItemKind = kind
         self.query = query if query is not None else parse("")
         self.faults_only = faults_only
+        self.sort = sort
         self.keys: list[str] = []
         self.hidden_faults = 0
         self._type = _TYPES[kind]
         self._order: list[SortKey] = []
         self._placed: dict[str, SortKey] = {}
+        self._faults: set[str] = set()
         self._hidden: dict[str, bool] = {}  # key -> failing
         self._missed: set[str] | None = None  # what changed while a rebuild is under way
 
@@ -131,7 +112,7 @@ class Lane:
     @property
     def faults(self) -> int:
         """How many of the rows shown are failing."""
-        return bisect_left(self._order, (_UNKNOWN, float("-inf"), ""))
+        return len(self._faults)
 
     @property
     def needs_clock(self) -> bool:
@@ -156,7 +137,9 @@ class Lane:
         """
         missed = self._missed = set()
         placed: dict[str, SortKey] = {}
+        faults: set[str] = set()
         hidden: dict[str, bool] = {}
+        place_of = urgency if self.sort == URGENCY else self.sort.of
         keys = list(board.rows)
         try:
             for start in range(0, len(keys), chunk):
@@ -169,16 +152,18 @@ class Lane:
                     if row is None or type(row.fact) is not self._type or not stands(row):
                         continue
                     if self._shows(row, board, now):
-                        placed[key] = sort_key(row)
+                        placed[key] = place_of(row)
+                        if row.failing:
+                            faults.add(key)
                     else:
                         hidden[key] = row.failing
         finally:
             if self._missed is missed:  # also when the caller gives up half-way
                 self._missed = None
-        self._placed, self._hidden = placed, hidden
+        self._placed, self._faults, self._hidden = placed, faults, hidden
         self.hidden_faults = sum(hidden.values())
         self._order = sorted(placed.values())
-        self.keys = [key for _, _, key in self._order]
+        self._set_keys()
         self._follow(missed, board, now)
 
     # -- change by change
@@ -223,10 +208,13 @@ class Lane:
             before = placed.get(key)
             after: SortKey | None = None
             self.hidden_faults -= hidden.pop(key, False)
+            self._faults.discard(key)
             if row is not None and type(row.fact) is self._type and stands(row):
                 if self._shows(row, board, now):
-                    after = sort_key(row)
+                    after = self.sort.of(row)
                     seen.add(key)
+                    if row.failing:
+                        self._faults.add(key)
                 else:
                     hidden[key] = row.failing
                     self.hidden_faults += row.failing
@@ -260,12 +248,20 @@ class Lane:
             order += into
             order.sort()
             self._order = order
-            self.keys = [key for _, _, key in order]
+            self._set_keys()
             return
+        descending, last = self.sort.descending, len(keys)
         for place in out:
             index = bisect_left(order, place)
-            del order[index], keys[index]
+            del order[index]
+            last -= 1
+            del keys[last - index if descending else index]
         for place in into:
             index = bisect_left(order, place)
             order.insert(index, place)
-            keys.insert(index, place[2])
+            keys.insert(last - index if descending else index, place[2])
+            last += 1
+
+    def _set_keys(self) -> None:
+        keys = [key for _, _, key in self._order]
+        self.keys = keys[::-1] if self.sort.descending else keys

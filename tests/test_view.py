@@ -9,10 +9,13 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from statusboard.board import Board, Delta
+from statusboard.columns import GROUPS
+from statusboard.grouping import MARK, grouped, laid_out
 from statusboard.model import Fact, ItemKind
 from statusboard.presenting import cells
 from statusboard.query import parse
-from statusboard.view import LANES, OVERVIEW, Lane, ViewSpec, is_fault, sort_key
+from statusboard.sorting import URGENCY, sort_of, turned, urgency
+from statusboard.view import LANES, OVERVIEW, Lane, ViewSpec, is_fault
 from tests.boards import NOW, STEPS, ago, board_of, build, fold, health, incident, release, ticket
 
 FILTERS = ("", "state:failed,open", "-is:stale", "is:current OR login", "since:100h", "-is:failing")
@@ -279,7 +282,7 @@ def test_faults_stand_before_everything_else_and_time_alone_moves_nothing(steps,
     assert lane.faults == sum(failing)
     later = Lane(kind)
     later.rebuild(board, NOW + timedelta(days=30))
-    assert later.keys == lane.keys == sorted(lane.keys, key=lambda key: sort_key(board.rows[key]))
+    assert later.keys == lane.keys == sorted(lane.keys, key=lambda key: urgency(board.rows[key]))
 
 
 # -- what the filter hides
@@ -315,3 +318,85 @@ def test_faults_only_shows_what_fails_and_what_we_could_not_read():
     assert all(is_fault(board.rows[key]) for key in lane.keys)
     assert "ci:build:1" in lane
     assert "ci:build:3" not in lane
+
+
+# -- other orders, and groups
+
+
+def _sorted(board, text, kind="build"):
+    lane = Lane(kind, sort=sort_of(text))
+    lane.rebuild(board, NOW)
+    return [key.rpartition(":")[2] for key in lane.keys]
+
+
+def test_a_lane_sorted_by_a_column_and_turned_round():
+    board = board_of(
+        build(1, title="b", actor="zoe", started_at=ago(30), pipeline="p1"),
+        build(2, title="a", actor="", started_at=ago(10), pipeline="p2"),
+        build(3, "failed", title="C", actor="Ann", started_at=ago(20), pipeline="p3"),
+    )
+    assert _sorted(board, "") == ["3", "2", "1"]
+    assert _sorted(board, "title") == ["2", "1", "3"]
+    assert _sorted(board, "-title") == ["3", "1", "2"]
+    assert _sorted(board, "age") == ["2", "3", "1"]
+    assert _sorted(board, "-age") == ["1", "3", "2"]
+    assert _sorted(board, "state") == ["3", "1", "2"]
+    # What has no value stands last, whichever way round.
+    assert _sorted(board, "actor") == ["3", "1", "2"]
+    assert _sorted(board, "-actor") == ["1", "3", "2"]
+
+
+def test_asking_for_a_column_again_turns_it_round_and_then_goes_back():
+    first = turned(URGENCY, "age")
+    assert (str(first), str(turned(first, "age")), turned(turned(first, "age"), "age")) == ("age", "-age", URGENCY)
+    assert str(turned(first, "title")) == "title"
+    assert sort_of("-") == sort_of("") == URGENCY
+
+
+@settings(max_examples=60, deadline=None)
+@given(STEPS, st.sampled_from(["title", "-title", "age", "-age", "actor", "-service", "severity"]))
+def test_following_changes_gives_the_order_of_a_new_lane(steps, text):
+    board = Board("s")
+    lanes = {kind: Lane(kind, sort=sort_of(text)) for kind in LANES}
+    for batch in steps:
+        delta = fold(board, *batch)
+        for kind, lane in lanes.items():
+            lane.update(board, delta, NOW)
+            fresh = Lane(kind, sort=sort_of(text))
+            fresh.rebuild(board, NOW)
+            assert (lane.keys, lane.faults) == (fresh.keys, fresh.faults)
+
+
+def test_groups_stand_where_their_first_row_does_and_tell_the_worst_of_them():
+    board = board_of(
+        build(1, "failed", pipeline="a", team="payments"),
+        build(2, pipeline="b", team="payments"),
+        build(3, pipeline="c", team="web", started_at=ago(1)),
+        build(4, "unknown", pipeline="d", started_at=ago(2)),
+        build(5, pipeline="e", team="web", source="dead", started_at=ago(3)),
+    )
+    keys = lane_of(board, "build").keys
+    groups = grouped(keys, board.rows, "team", {"ci": "fresh", "dead": "stale"})
+    told = [(g.name, len(g.keys), g.healthy, g.failing, g.unknown, g.unread) for g in groups]
+    assert told == [("payments", 2, 1, 1, 0, 0), ("", 1, 0, 0, 1, 0), ("web", 2, 1, 0, 0, 1)]
+    assert groups[0].worst == "ci:build:1"
+    assert laid_out(groups, {groups[0].key, groups[2].key}) == [
+        *(g.key for g in groups[:2]),
+        "ci:build:4",
+        groups[2].key,
+    ]
+    assert {line for line in laid_out(groups, ()) if not line.startswith(MARK)} == set(keys)
+
+
+@settings(max_examples=60, deadline=None)
+@given(STEPS, st.sampled_from(GROUPS))
+def test_grouping_loses_no_row_and_makes_up_none(steps, by):
+    board = Board("s")
+    for batch in steps:
+        fold(board, *batch)
+    for kind in LANES:
+        keys = lane_of(board, kind).keys
+        groups = grouped(keys, board.rows, by, {})
+        assert sorted(key for group in groups for key in group.keys) == sorted(keys)
+        assert len({group.key for group in groups}) == len(groups)
+        assert all(group.healthy >= 0 for group in groups)
