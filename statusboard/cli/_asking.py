@@ -35,7 +35,7 @@ def interview(
     What was found around here (``seen``) is the default; ``no_keyring`` says why there is none, if so.  What a source's
     own checks refuse is asked again.
     """
-    from statusboard.setup.proposing import REPOSITORIES, propose
+    from statusboard.setup.proposing import propose, services_of
 
     usable = [name for name in known.names() if loads(known, name)]
     proposal = propose(seen, usable, keyring=not no_keyring)
@@ -54,9 +54,7 @@ def interview(
             before = len([draft for draft in drafts if draft.type == name])
             like = next(iter([draft for draft in found if draft.type == name][before : before + 1]), None)
             drafts.append(_Questions(known, name, ask, say, bool(no_keyring)).source(before, like, seen))
-    chosen = {repo.casefold() for draft in drafts for repo in draft.options.get(REPOSITORIES.get(draft.type, ""), ())}
-    services = [service for service in proposal.services if any(repo.casefold() in chosen for repo in service.repos)]
-    return title, drafts, services
+    return title, drafts, services_of(proposal, drafts)
 
 
 def _chosen(answer: str, usable: list[str], say: Say) -> list[str]:

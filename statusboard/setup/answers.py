@@ -102,13 +102,17 @@ def check_text(text: str, known: Registry) -> Config:
 
 
 def problems_of(draft: SourceDraft, known: Registry) -> list[str]:
-    """What the configuration's own checks say of one source."""
+    """What the configuration's own checks say of one source, in words."""
+    return [f"{option}: {told}" if option else told for option, told in faults_of(draft, known)]
+
+
+def faults_of(draft: SourceDraft, known: Registry) -> list[tuple[str, str]]:
+    """What the configuration's own checks say of one source: (option, ``""`` where it is none's; what, in words)."""
     try:
         check_text(config_text("x", [draft]), known)
     except ConfigError as error:
         return [
-            ": ".join(filter(None, (problem.path.partition(".")[2], problem.message)))
-            + (f" ({problem.hint})" if problem.hint else "")
+            (problem.path.partition(".")[2], problem.message + (f" ({problem.hint})" if problem.hint else ""))
             for problem in error.problems
         ]
     return []

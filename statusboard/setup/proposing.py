@@ -110,6 +110,12 @@ def propose(seen: Surroundings, known: Iterable[str], *, keyring: bool = True) -
     )
 
 
+def services_of(proposal: Proposal, drafts: Iterable[SourceDraft]) -> list[ServiceDraft]:
+    """The proposed services whose repositories these sources read."""
+    read = {repo.casefold() for draft in drafts for repo in draft.options.get(REPOSITORIES.get(draft.type, ""), ())}
+    return [service for service in proposal.services if any(repo.casefold() in read for repo in service.repos)]
+
+
 def _told_apart(drafts: Iterable[SourceDraft]) -> tuple[SourceDraft, ...]:
     """The drafts, no two with the same name."""
     found: dict[str, SourceDraft] = {}
