@@ -11,6 +11,7 @@ from statusboard.model import ItemKind
 
 Times: TypeAlias = Literal["ago", "local", "utc"]
 """How times are told: as ages, or by the clock of the board's zone or of UTC."""
+TIMES: Final[tuple[Times, ...]] = ("ago", "local", "utc")
 GROUPS: Final = ("team", "service", "environment", "source")
 """What rows can be grouped by."""
 KEPT: Final = 80

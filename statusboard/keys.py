@@ -6,8 +6,11 @@ import unicodedata
 from collections.abc import Iterator, Mapping, Sequence
 from typing import NamedTuple
 
-THEMES = ("dark", "light", "ansi")
-"""The themes: two of our own, and the terminal's own colours."""
+THEMES = (
+    *("dark", "light", "high-contrast", "high-contrast-light", "color-blind", "color-blind-light"),
+    *("ansi", "ansi-light"),
+)
+"""The themes: our own, and the terminal's own colours on a dark and on a light ground."""
 
 DEFAULTS: Mapping[str, Mapping[str, str]] = {
     "app": {
@@ -27,6 +30,14 @@ DEFAULTS: Mapping[str, Mapping[str, str]] = {
         "next_match": "n",
         "previous_match": "N",
         "faults_only": "z",
+        "sort": "s",
+        "turn": "i",
+        "group": "v",
+        "fold": "space",
+        "fold_all": "minus",
+        "open_all": "plus",
+        "wide": "ctrl+w",
+        "times": "T",
         "details": "p",
         "open": "o",
         "copy_url": "y",

@@ -51,10 +51,14 @@ _KEPT_LINES = 500  # of 6 kB each: four lanes must not cost more than 12 MB
 
 
 class RowCells(Struct, frozen=True):
-    """What a row shows: cells by column id (a missing one is blank), and the style name of its plain cells."""
+    """What a row shows: cells by column id (a missing one is blank), and the style name of its plain cells.
+
+    With ``line`` it has no columns: these words stand side by side over the whole width.
+    """
 
     cells: Mapping[str, Cell]
     row_style: str = ""
+    line: tuple[Cell, ...] = ()
 
 
 class _Line(NamedTuple):
@@ -115,6 +119,19 @@ class BoardTable(ScrollView, inherit_bindings=False):
             super().__init__()
             self.table = table
             self.key = key
+
+        @property
+        def control(self) -> BoardTable:
+            """The table that sent this."""
+            return self.table
+
+    class HeaderClicked(Message):
+        """A person clicked the title of a column."""
+
+        def __init__(self, table: BoardTable, column: str) -> None:
+            super().__init__()
+            self.table = table
+            self.column = column
 
         @property
         def control(self) -> BoardTable:
@@ -190,8 +207,15 @@ class BoardTable(ScrollView, inherit_bindings=False):
         self._lines.clear()
         self._paint()
 
+    @property
+    def shown_columns(self) -> list[str]:
+        """The ids of the columns that there is room for, from left to right."""
+        return [column.id for column in self._layout_now.columns]
+
     def set_columns(self, columns: Sequence[Column]) -> None:
-        """Replaces the columns, in the order they are shown."""
+        """Replaces the columns, in the order they are shown; the same ones again cost nothing."""
+        if tuple(columns) == self._columns:
+            return
         self._columns = tuple(columns)
         self._layout_now = lay_out((), 0)
         self._paint()
@@ -288,9 +312,15 @@ class BoardTable(ScrollView, inherit_bindings=False):
             self.post_message(self.Selected(self, self._cursor_key))
 
     def on_click(self, event: events.Click) -> None:
-        """A click moves the cursor, a double click opens the row."""
+        """A click moves the cursor, a double click opens the row; one on a title tells of the column."""
         offset = event.get_content_offset(self)
-        if offset is None or offset.y < self._header_rows:
+        if offset is None:
+            return
+        if offset.y < self._header_rows:
+            layout = self._layout_now
+            for column, start, end in zip(layout.columns, layout.starts, layout.ends, strict=True):
+                if start <= offset.x < end:
+                    self.post_message(self.HeaderClicked(self, column.id))
             return
         index = self.scroll_offset.y + offset.y - self._header_rows
         if index < len(self._keys):
@@ -531,6 +561,8 @@ class BoardTable(ScrollView, inherit_bindings=False):
         palette = self._palette
         mark_style = (palette.base, palette.marked, palette.cursor)[look]
         cells = [self._gutter(self._marks[look], mark_style)]
+        if row.line:
+            return self._line_of((*cells, self._across(row, mark_style if look == _CURSOR else None)), row)
         for index, column in enumerate(self._layout_now.columns):
             text, name = row.cells.get(column.id, _BLANK)
             if look == _CURSOR:
@@ -560,6 +592,17 @@ class BoardTable(ScrollView, inherit_bindings=False):
         """The cells before the first column: all of them when there is no column."""
         layout = self._layout_now
         return (Segment(mark.ljust(layout.starts[0] if layout.starts else layout.width)[: layout.width], style),)
+
+    def _across(self, row: RowCells, only: Style | None) -> tuple[Segment, ...]:
+        """The words of a row without columns, in the style ``only`` if there is one."""
+        layout = self._layout_now
+        room = max(0, layout.width - (layout.starts[0] if layout.starts else layout.width))
+        segments: list[Segment] = []
+        for text, name in row.line:
+            text = clip(text, room)
+            room -= cell_len(text)
+            segments.append(Segment(text, only or self._style_of(row.row_style, name)[0]))
+        return (*segments, Segment(" " * room, only or self._style_of(row.row_style, "")[0]))
 
     def _cell(self, index: int, text: str, style: Style, blank: Style) -> tuple[Segment, ...]:
         """Text of column `index`, aligned, with what divides it from the next column."""

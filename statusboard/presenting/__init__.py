@@ -9,14 +9,18 @@ counts as failed while it runs again keeps the glyph of its verdict: ``✗ runni
 
 from __future__ import annotations
 
-from statusboard.presenting.details import NEIGHBOURS, Line, Section, details, source_lines
+from statusboard.presenting.details import details
 from statusboard.presenting.glyphs import ASCII, UNICODE, Cell, Glyphs, state_cell, word_of
+from statusboard.presenting.groups import group_line
 from statusboard.presenting.header import header_words, last_known_words
+from statusboard.presenting.lines import Line, Section
+from statusboard.presenting.past import HISTORY
 from statusboard.presenting.rows import RowText, cells, state_words
+from statusboard.presenting.sources import source_lines
 
 __all__ = [
     "ASCII",
-    "NEIGHBOURS",
+    "HISTORY",
     "UNICODE",
     "Cell",
     "Glyphs",
@@ -25,6 +29,7 @@ __all__ = [
     "Section",
     "cells",
     "details",
+    "group_line",
     "header_words",
     "last_known_words",
     "source_lines",

@@ -5,8 +5,9 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar
 
+from msgspec import structs
 from textual import on, work
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
@@ -19,6 +20,7 @@ from textual.widgets import Static
 
 from statusboard import presenting
 from statusboard.board import Delta, Row
+from statusboard.columns import GROUPS, TIMES
 from statusboard.model import Build, Incident, Item, Release, Ticket
 from statusboard.query import complete, word_at
 from statusboard.screens.bars import check, view_words
@@ -27,6 +29,7 @@ from statusboard.screens.header import live_words, role_words
 from statusboard.screens.lanes import combined
 from statusboard.screens.layouts import make_face
 from statusboard.screens.live import Live
+from statusboard.sorting import URGENCY, Sort, turned
 from statusboard.view import LANES, Layout, ViewSpec, is_fault
 from widgets.details import DetailsPane
 from widgets.filterbar import FilterBar
@@ -66,6 +69,14 @@ class BoardScreen(Screen[None]):
         Binding("n", "next_match(1)", "Next match, or next fault", show=False, id="next_match"),
         Binding("N", "next_match(-1)", "Previous match or fault", show=False, id="previous_match"),
         Binding("z", "faults_only", "Faults only", show=False, id="faults_only"),
+        Binding("s", "sort", "Sort by the next column", show=False, id="sort"),
+        Binding("i", "turn", "Sort the other way round", show=False, id="turn"),
+        Binding("v", "group", "Group by team, service, environment, source", show=False, id="group"),
+        Binding("space", "fold", "Fold or open the group", show=False, id="fold"),
+        Binding("minus", "fold_all(True)", "Fold all groups", show=False, id="fold_all"),
+        Binding("plus", "fold_all(False)", "Open all groups", show=False, id="open_all"),
+        Binding("ctrl+w", "wide", "All columns, or the usual ones", show=False, id="wide"),
+        Binding("T", "times", "Ages, times, times in UTC", show=False, id="times"),
         Binding("p", "details", "Details on or off", show=False, id="details"),
         Binding("o", "open", "Open the link", show=False, id="open"),
         Binding("y", "copy_url", "Copy the link", show=False, id="copy_url"),
@@ -83,6 +94,7 @@ class BoardScreen(Screen[None]):
         self._faces: dict[Layout, Face] = {live.settings.views[0].layout: self.face}
         self._view = 0
         self._typed = ""
+        self._altered: dict[str, ViewSpec] = {}
         self._values: Mapping[str, Iterable[str]] = {}
         self._headline = Headline(id="headline")
         self._notice = Static(id="notice", markup=False)
@@ -161,8 +173,9 @@ class BoardScreen(Screen[None]):
 
     @property
     def view(self) -> ViewSpec:
-        """The view that is shown."""
-        return self._views[min(self._view, len(self._views) - 1)]
+        """The view that is shown, as a person has changed it."""
+        view = self._views[min(self._view, len(self._views) - 1)]
+        return self._altered.get(view.name, view)
 
     def repaint_words(self) -> None:
         """Header, notice, titles and views: each is written only where it says something else than before."""
@@ -223,9 +236,10 @@ class BoardScreen(Screen[None]):
     def follow(self, delta: Delta) -> None:
         """What a flush changed: up to 4 times a second."""
         if len(delta.changed) + len(delta.gone) > MANY:
-            self.rebuild()
+            self.anew()
             return
-        self.face.follow(delta)
+        for face in self._faces.values():
+            face.follow(delta)
         self._focus_something()
         if self._subject in delta.changed:
             self._tell_details()
@@ -235,12 +249,18 @@ class BoardScreen(Screen[None]):
         """Ages move on; a filter that asks for them may show other rows now."""
         self.face.age()
         if combined(self.view.filter, self._typed).needs_clock:
-            self.rebuild()
+            self.anew()
         self._tell_details()
+
+    def anew(self) -> None:
+        """Build all that is shown again: everything may be different."""
+        for face in self._faces.values():
+            face.forget()
+        self.rebuild()
 
     @work(exclusive=True, group="rebuild")
     async def rebuild(self) -> None:
-        """All that the face shows, anew and in steps; a later call ends an earlier one."""
+        """What the face was asked for, in steps; a later call ends an earlier one."""
         # What asked for it (a letter typed, a key) is painted first.
         await asyncio.sleep(PAINT_FIRST)
         if self._mounting is not None:
@@ -295,8 +315,7 @@ class BoardScreen(Screen[None]):
             target = wanted[(wanted.index(here) + step) % len(wanted)]
         else:
             target = wanted[0 if step > 0 else -1]
-        target[0].focus()
-        target[0].move_to(target[1])
+        self.face.reveal(*target)
 
     def _faults(self) -> list[tuple[BoardTable, str]]:
         rows = self.live.cells.row
@@ -337,6 +356,74 @@ class BoardScreen(Screen[None]):
             self.face.display = False
             self.face = face
             face.display = True
+
+    # -- how a view looks
+
+    def alter(self, **changes: Any) -> None:
+        """Show the view with other fields, until the board ends or the view is saved under a name."""
+        self._altered[self.view.name] = structs.replace(self.view, **changes)
+        self._ask()
+
+    def action_sort(self) -> None:
+        """By the next column of the lane in focus; after the last one by urgency again."""
+        ids = self.face.sortable
+        if not ids:
+            self.app.say("the rows of this view have one order only")
+            return
+        sort = self.view.sort
+        place = ids.index(sort.by) + 1 if sort.by in ids else 0
+        self.sort_by(Sort(ids[place]) if place < len(ids) else URGENCY)
+
+    def action_turn(self) -> None:
+        """The other way round."""
+        sort = self.view.sort
+        if sort.by:
+            self.sort_by(Sort(sort.by, descending=not sort.descending))
+        else:
+            self.app.say("sorted by urgency: choose a column first")
+
+    @on(Face.SortAsked)
+    def _sort_asked(self, event: Face.SortAsked) -> None:
+        event.stop()
+        self.sort_by(turned(self.view.sort, event.column))
+
+    def sort_by(self, sort: Sort) -> None:
+        """Another order."""
+        self.alter(sort=sort)
+        self.app.say(
+            f"sorted by {sort.by}{', the other way round' if sort.descending else ''}" if sort.by else "by urgency"
+        )
+
+    def action_group(self) -> None:
+        """By the next of team, service, environment, source; then not at all."""
+        if self.view.layout != "lanes":
+            self.app.say("the rows of this view have no groups")
+            return
+        choices = ("", *GROUPS)
+        group = choices[(choices.index(self.view.group) + 1) % len(choices)]
+        self.alter(group=group)
+        self.app.say(f"grouped by {group}" if group else "not grouped")
+
+    def action_fold(self) -> None:
+        """Fold the group under the cursor, or open it."""
+        if not self.face.fold():
+            self.app.say("no group here: choose one with the key for groups")
+
+    def action_fold_all(self, folded: bool) -> None:
+        """Fold all groups, or open them."""
+        self.face.fold_all(folded)
+
+    def action_wide(self) -> None:
+        """All columns there is room for, or the usual ones."""
+        self.alter(wide=not self.view.wide)
+
+    def action_times(self) -> None:
+        """Ages, or times in the board's zone, or in UTC."""
+        cells = self.live.cells
+        cells.times = TIMES[(TIMES.index(cells.times) + 1) % len(TIMES)]
+        zone = self.live.settings.timezone or "this machine's zone"
+        self.app.say({"ago": "ages", "local": f"times in {zone}", "utc": "times in UTC"}[cells.times])
+        self.face.age()
 
     def action_faults_only(self) -> None:
         """Show what is failing or unknown, or everything again."""

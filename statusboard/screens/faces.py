@@ -7,10 +7,11 @@ from collections.abc import Sequence
 from textual.message import Message
 from textual.widget import Widget
 
-from statusboard.board import Delta
+from statusboard.board import Delta, Row
 from statusboard.query import Query
 from statusboard.screens.live import Live
-from statusboard.view import ViewSpec
+from statusboard.view import ViewSpec, is_fault
+from widgets.details import Section
 from widgets.table import BoardTable
 
 
@@ -19,7 +20,7 @@ class Face(Widget):
 
     The screen calls `ask` and then `rebuild` when view or filter change, `follow` for what a flush changed, `age` when
     only time has passed, `tell` once a second and `repaint` after a change of colours.  A face that is not shown is
-    told nothing; it is asked and rebuilt when it is shown again.
+    told `follow`, `forget` and `repaint` alone (``display`` is false then); it is asked and rebuilt when it is shown.
     """
 
     DEFAULT_CSS = "Face { width: 1fr; height: 1fr; }"
@@ -29,6 +30,13 @@ class Face(Widget):
 
     class Opened(Message):
         """A person asks for the details of the item under the cursor."""
+
+    class SortAsked(Message):
+        """A person asks for another order: by this column."""
+
+        def __init__(self, column: str) -> None:
+            super().__init__()
+            self.column = column
 
     def __init__(self, live: Live, *, id: str | None = None) -> None:
         super().__init__(id=id)
@@ -41,11 +49,14 @@ class Face(Widget):
         raise NotImplementedError
 
     async def rebuild(self) -> None:
-        """Show what was asked for, anew and in steps that let others run.  It may be cancelled at any of them."""
+        """Show what was asked for, in steps that let others run.  It may be cancelled at any of them."""
         raise NotImplementedError
 
+    def forget(self) -> None:
+        """What was built is not right any more (another board, time has passed): the next `rebuild` begins anew."""
+
     def follow(self, delta: Delta) -> None:
-        """Follow what a fold changed; up to four times a second."""
+        """Follow what a fold changed; up to four times a second.  Told to faces that are not shown as well."""
         raise NotImplementedError
 
     def age(self) -> None:
@@ -77,6 +88,18 @@ class Face(Widget):
         """The sources to read when a person wants what is in focus read now."""
         return sorted({*self.live.cells.board.health, *self.live.settings.reads})
 
+    @property
+    def sortable(self) -> Sequence[str]:
+        """The columns that the rows in focus can be sorted by."""
+        return ()
+
+    def fold(self) -> bool:
+        """Fold the group under the cursor, or open it; False where there is none."""
+        return False
+
+    def fold_all(self, folded: bool) -> None:
+        """Fold all groups, or open them."""
+
     # -- places and the cursor
 
     @property
@@ -96,6 +119,14 @@ class Face(Widget):
         place = self.place
         return place.cursor_key if isinstance(place, BoardTable) else None
 
+    def row(self, key: str) -> Row | None:
+        """The row of an item that can be under the cursor; it need not be on the board any more."""
+        return self.live.cells.row(key)
+
+    def sections(self) -> list[Section]:
+        """What the details say of what is under the cursor before all that is known of the item, or instead of it."""
+        return []
+
     def hold(self) -> None:
         """Show the cursor: whatever is done with a row, it must be seen which."""
         if isinstance(place := self.place, BoardTable):
@@ -109,6 +140,16 @@ class Face(Widget):
     def focused_another(self) -> None:
         """The focus went to another place of this face."""
 
+    def reveal(self, table: BoardTable, key: str) -> None:
+        """Put the cursor on one of the `matches`."""
+        table.focus()
+        table.move_to(key)
+
     def matches(self) -> list[tuple[BoardTable, str]]:
-        """All rows that can be jumped to, in their order: table and key of the item."""
+        """All rows that can be jumped to, in their order: table and key of the row."""
         return []
+
+    def faulty(self) -> list[tuple[BoardTable, str]]:
+        """Those of `matches` that tell of a fault."""
+        rows = self.live.cells.row
+        return [match for match in self.matches() if (row := rows(match[1])) is not None and is_fault(row)]

@@ -1,20 +1,19 @@
-"""The rows of the screen's lanes and what each says, apart from any widget: under which filter, live or last known."""
+"""What the rows and titles of the screen's lanes say, apart from any widget."""
 
 from __future__ import annotations
 
-import asyncio
-from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
-from datetime import UTC, datetime, tzinfo
+from collections.abc import Iterable, Mapping, Sequence
+from datetime import UTC, tzinfo
 from typing import Final
 
 from statusboard import presenting
-from statusboard.board import BLIND, Board, Delta, Row
+from statusboard.board import BLIND, Board, Row
 from statusboard.clock import Clock
 from statusboard.columns import Times, columns
 from statusboard.model import ItemKind
 from statusboard.presenting import Glyphs
 from statusboard.query import Query, parse
-from statusboard.view import Lane, LaneChange, ViewSpec
+from statusboard.view import Lane
 from widgets.table import Column, RowCells
 from widgets.words import Word
 
@@ -28,9 +27,7 @@ GONE: Final = RowCells({"title": ("gone", "muted")})
 _KEPT_CELLS = 2_000
 
 
-def columns_of(
-    kind: ItemKind, chosen: Sequence[str] = (), *, wide: bool = False, times: Times = "ago"
-) -> list[Column]:
+def columns_of(kind: ItemKind, chosen: Sequence[str] = (), *, wide: bool = False, times: Times = "ago") -> list[Column]:
     """The columns of a lane as the table wants them."""
     return [
         Column(spec.id, spec.title, spec.width, spec.min_width, spec.priority, spec.align)
@@ -44,66 +41,6 @@ def combined(view: str, typed: str) -> Query:
         parse(typed)  # its mistakes are its own: a bracket too many must not close ours
         return parse(f"({view}) ({typed})")
     return parse(view or typed)
-
-
-class LaneSet:
-    """The lanes of one view under one filter.
-
-    ``lanes`` are those that are shown.  A rebuild makes new ones and puts each in the place of the old one when it is
-    ready, so that there is always something to see; changes that come meanwhile reach both.
-    """
-
-    def __init__(self, view: ViewSpec) -> None:
-        self.view = view
-        self.query = parse(view.filter)
-        self.faults_only = False
-        self.lanes: dict[ItemKind, Lane] = {kind: Lane(kind) for kind in view.lanes}
-        self._coming: dict[ItemKind, Lane] = {}
-        self._built = False
-
-    def ask(self, view: ViewSpec, query: Query, *, faults_only: bool) -> None:
-        """What the next rebuild shows."""
-        self.view, self.query, self.faults_only = view, query, faults_only
-        self._built = False
-        self.lanes = {kind: self.lanes.get(kind) or Lane(kind) for kind in view.lanes}
-
-    async def rebuild(self, board: Board, clock: Clock, first: ItemKind | None = None) -> AsyncIterator[ItemKind]:
-        """Build all lanes anew, that of ``first`` first; yields each kind as soon as its lane is in place.
-
-        Lets others run after every thousand rows; whoever begins another one stops this one.
-        """
-        kinds = sorted(self.view.lanes, key=lambda kind: kind != first)
-        coming = {kind: Lane(kind, self.query, faults_only=self.faults_only) for kind in kinds}
-        self._coming = coming
-        for kind in kinds:
-            lane = coming[kind]
-            for _ in lane.rebuild_steps(board, clock.now()):
-                await asyncio.sleep(0)
-                if self._coming is not coming:
-                    return
-            self.lanes[kind] = lane
-            del coming[kind]
-            self._built = not coming
-            yield kind
-            if self._coming is not coming:
-                return
-
-    def update(self, board: Board, delta: Delta, now: datetime) -> dict[ItemKind, LaneChange]:
-        """Follow what a fold changed; returns what that does to each lane that is shown."""
-        for lane in self._coming.values():
-            lane.update(board, delta, now)
-        changes = {kind: lane.update(board, delta, now) for kind, lane in self.lanes.items()}
-        return {kind: change for kind, change in changes.items() if change}
-
-    @property
-    def settled(self) -> bool:
-        """Whether every lane shows what was asked for."""
-        return not self._coming and self._built
-
-    @property
-    def faults(self) -> int:
-        """How many failing rows are shown."""
-        return sum(lane.faults for lane in self.lanes.values())
 
 
 class Cells:

@@ -2,21 +2,38 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from functools import partial
+from typing import Final
 
 from textual import on
 from textual.app import ComposeResult
 from textual.widget import Widget
 
+from statusboard import presenting
 from statusboard.board import Delta
-from statusboard.model import ItemKind
+from statusboard.columns import KEPT
+from statusboard.grouping import MARK
+from statusboard.model import Fact, ItemKind
 from statusboard.query import Query
 from statusboard.screens.faces import Face
-from statusboard.screens.lanes import columns_of, sources_of, title_of
+from statusboard.screens.lanes import GONE, columns_of, sources_of, title_of
 from statusboard.screens.live import Live
 from statusboard.view import LANES, ViewSpec
 from widgets.lanes import LanePanel, Lanes
-from widgets.table import BoardTable
+from widgets.table import BoardTable, RowCells
+
+LOOKED_AT: Final = 300
+"""How many rows of a lane decide whether a column says anything."""
+_FIELDS: Final[Mapping[str, tuple[str, ...]]] = {
+    "assignee": ("assignee", "acknowledged_by"),
+    "branch": ("branch", "change"),
+    "duration": ("ended_at",),
+    "previous": ("previous_version",),
+    "run": ("run_number",),
+    "version": ("version", "revision"),
+}
+"""What columns are made of, where that is not the field of their name."""
 
 
 class LanesFace(Face):
@@ -37,7 +54,7 @@ class LanesFace(Face):
     def on_mount(self) -> None:
         """The rows are there already: the first picture is a whole one."""
         for panel in self._panels.values():
-            panel.table.set_source(self.live.cells)
+            panel.table.set_source(partial(self._cells, panel))
         for kind in self.lanes.view.lanes:
             self._show(kind, ())
         self._arrange()
@@ -45,31 +62,43 @@ class LanesFace(Face):
     # -- what is shown
 
     def ask(self, view: ViewSpec, query: Query, *, faults_only: bool) -> None:
-        """The lanes of this view."""
+        """The lanes of this view; those that are known already are shown at once."""
         self.lanes.ask(view, query, faults_only=faults_only)
+        self._set_columns()
+        for kind in view.lanes:
+            self._show(kind, ())
         self._arrange()
+
+    def forget(self) -> None:
+        """Build all lanes anew, those that are not shown too."""
+        self.lanes.forget()
 
     async def rebuild(self) -> None:
         """All lanes anew, that in focus first; each is shown as soon as it is ready."""
         panel = self._panel
         first: ItemKind | None = next((kind for kind, each in self._panels.items() if each is panel), None)
         async for done in self.lanes.rebuild(self.live.cells.board, self.live.clock, first):
-            self._show(done, self.lanes.lanes[done].keys)
+            self._show(done, self.lanes.lines(done, self.live.cells.board))
+        self._set_columns()
         self._arrange()
 
     def follow(self, delta: Delta) -> None:
         """Rows that came, went, moved or look different."""
         changes = self.lanes.update(self.live.cells.board, delta, self.live.now)
+        if not self.display:
+            return
         for kind, change in changes.items():
-            self._show(kind, change.changed)
+            # A group says something of each of its rows.
+            self._show(kind, change.changed | self.lanes.groups[kind].keys() if self.grouping else change.changed)
         if changes:
             self._area.divide()
 
     def age(self) -> None:
         """Of rows out of sight only what was painted before is forgotten."""
         for kind in self.lanes.view.lanes:
-            lane = self.lanes.lanes[kind]
-            self._panels[kind].table.set_rows(lane.keys, lane.keys)
+            lines = self.lanes.lines(kind, self.live.cells.board)
+            self._panels[kind].table.set_rows(lines, lines)
+        self._set_columns()
 
     def tell(self) -> None:
         """The titles."""
@@ -88,9 +117,80 @@ class LanesFace(Face):
         self._area.divide()
 
     def _show(self, kind: ItemKind, changed: Collection[str]) -> None:
-        lane, panel = self.lanes.lanes[kind], self._panels[kind]
-        panel.table.set_rows(lane.keys, changed)
-        panel.want(len(lane.keys))
+        lines, panel = self.lanes.lines(kind, self.live.cells.board), self._panels[kind]
+        panel.table.set_rows(lines, changed)
+        panel.want(len(lines))
+
+    def _cells(self, panel: LanePanel, key: str) -> RowCells:
+        if not key.startswith(MARK):
+            return self.live.cells(key)
+        kind = self._kind_of(panel)
+        group = self.lanes.groups.get(kind, {}).get(key)
+        if group is None:
+            return GONE
+        worst = self.live.cells.row(group.worst)
+        state = self.live.cells.board.state_of(worst.fact.source) if worst is not None else "starting"
+        line = presenting.group_line(
+            group,
+            kind,
+            self.lanes.view.group,
+            worst,
+            state,
+            folded=self.lanes.is_folded(kind, key),
+            glyphs=self.live.glyphs,
+        )
+        return RowCells({}, line=line)
+
+    def _kind_of(self, panel: LanePanel) -> ItemKind:
+        return next(kind for kind, each in self._panels.items() if each is panel)
+
+    def _set_columns(self) -> None:
+        """The columns of each lane: those of the view, without those in which nothing stands, the sorted one marked."""
+        view, live = self.lanes.view, self.live
+        rows = live.cells.board.rows
+        up, down = ("^", "v") if live.ascii_only else ("▴", "▾")
+        for kind in view.lanes:
+            columns = columns_of(kind, view.columns, wide=view.wide, times=live.cells.times)
+            facts = [row.fact for key in self.lanes.lanes[kind].keys[:LOOKED_AT] if (row := rows.get(key)) is not None]
+            shown = [column for column in columns if column.priority >= KEPT or not facts or says(column.id, facts)]
+            mark = down if view.sort.descending else up
+            self._panels[kind].table.set_columns(
+                [c._replace(title=mark + c.title) if c.id == view.sort.by else c for c in shown]
+            )
+
+    @property
+    def sortable(self) -> Sequence[str]:
+        """The columns of the lane in focus that are shown."""
+        panel = self._panel
+        return panel.table.shown_columns if panel is not None else ()
+
+    @property
+    def grouping(self) -> str:
+        """What the rows are gathered by."""
+        return self.lanes.view.group
+
+    def fold(self) -> bool:
+        """Fold the group of the line under the cursor, or open it; False where there is none."""
+        panel = self._panel
+        key = panel.table.cursor_key if panel is not None else None
+        if panel is None or key is None or not self.grouping:
+            return False
+        kind = self._kind_of(panel)
+        group = self.lanes.group_of(kind, key)
+        if group is None:
+            return False
+        self.lanes.fold(kind, group, not self.lanes.is_folded(kind, group))
+        self._show(kind, (group,))
+        panel.table.move_to(group)
+        self._area.divide()
+        return True
+
+    def fold_all(self, folded: bool) -> None:
+        """Fold all groups, or open them."""
+        self.lanes.fold_all(folded)
+        for kind in self.lanes.view.lanes:
+            self._show(kind, self.lanes.groups.get(kind, ()))
+        self._area.divide()
 
     def _arrange(self) -> None:
         """The panels of this view, in its order."""
@@ -151,6 +251,21 @@ class LanesFace(Face):
             panel.favoured = panel is self._panel
         self._area.divide()
 
+    @property
+    def subject(self) -> str | None:
+        """The key of the item under the cursor; a group is none."""
+        subject = super().subject
+        return None if subject is None or subject.startswith(MARK) else subject
+
+    def reveal(self, table: BoardTable, key: str) -> None:
+        """Open the group that the row is in, if it is folded."""
+        kind = next(kind for kind, panel in self._panels.items() if panel.table is table)
+        group = self.lanes.group_of(kind, key)
+        if group is not None and self.lanes.is_folded(kind, group):
+            self.lanes.fold(kind, group, False)
+            self._show(kind, (group,))
+        super().reveal(table, key)
+
     def matches(self) -> list[tuple[BoardTable, str]]:
         """All rows of all lanes that are shown."""
         lanes = self.lanes
@@ -165,4 +280,18 @@ class LanesFace(Face):
     @on(BoardTable.Selected)
     def _selected(self, event: BoardTable.Selected) -> None:
         event.stop()
-        self.post_message(self.Opened())
+        if event.key.startswith(MARK):
+            self.fold()
+        else:
+            self.post_message(self.Opened())
+
+    @on(BoardTable.HeaderClicked)
+    def _sort(self, event: BoardTable.HeaderClicked) -> None:
+        event.stop()
+        self.post_message(self.SortAsked(event.column))
+
+
+def says(column: str, facts: Iterable[Fact]) -> bool:
+    """Whether any of these has something to say in a column."""
+    names = _FIELDS.get(column, (column,))
+    return any(getattr(fact, name, None) for fact in facts for name in names)

@@ -9,7 +9,8 @@ from statusboard import presenting
 from statusboard.clock import Clock
 from statusboard.engine import Engine
 from statusboard.model import Status
-from statusboard.screens.lanes import Cells, LaneSet
+from statusboard.screens.lanes import Cells
+from statusboard.screens.laneset import LaneSet
 from statusboard.screens.settings import Settings
 
 

@@ -1,0 +1,158 @@
+"""The lanes of one view under one filter, followed change by change; those of other views are kept for a while."""
+
+from __future__ import annotations
+
+import asyncio
+from collections import OrderedDict
+from collections.abc import AsyncIterator, Sequence
+from datetime import datetime
+from typing import Final, TypeAlias
+
+from statusboard.board import Board, Delta
+from statusboard.clock import Clock
+from statusboard.grouping import Group, grouped, laid_out
+from statusboard.model import ItemKind
+from statusboard.query import Query, parse
+from statusboard.sorting import Sort
+from statusboard.view import Lane, LaneChange, ViewSpec
+
+Asked: TypeAlias = tuple[ItemKind, str, bool, Sort]
+"""What a lane shows: kind, filter, faults only, order."""
+
+KEPT: Final = 8
+"""How many lanes that are not shown are still followed, so that going back to their view costs nothing."""
+
+
+class LaneSet:
+    """``lanes`` are those that are shown.
+
+    A rebuild makes new ones and puts each in the place of the old one when it is ready, so that there is always
+    something to see; changes that come meanwhile reach both.
+    """
+
+    def __init__(self, view: ViewSpec) -> None:
+        self.view = view
+        self.query = parse(view.filter)
+        self.faults_only = False
+        self.lanes: dict[ItemKind, Lane] = {kind: Lane(kind, self.query, sort=view.sort) for kind in view.lanes}
+        self.folded: set[tuple[ItemKind, str]] = set()
+        self.groups: dict[ItemKind, dict[str, Group]] = {}
+        self._coming: dict[ItemKind, Lane] = {}
+        self._built: dict[Asked, Lane] = {}
+        self._kept: OrderedDict[Asked, Lane] = OrderedDict()
+        self._lines: dict[ItemKind, list[str]] = {}
+
+    # -- what is shown
+
+    def ask(self, view: ViewSpec, query: Query, *, faults_only: bool) -> None:
+        """What the next rebuild shows.  A lane that was built for this already is there at once."""
+        for asked, built in self._built.items():
+            # What somebody typed is gone with the next letter; a view comes back.
+            if asked[1] == self.view.filter and not asked[2]:
+                self._kept[asked] = built
+                self._kept.move_to_end(asked)
+        while len(self._kept) > KEPT:
+            self._kept.popitem(last=False)
+        self.view, self.query, self.faults_only = view, query, faults_only
+        self._coming = {}
+        known = self._kept | self._built
+        wanted = {kind: self._asked(kind) for kind in view.lanes}
+        self._built = {asked: known[asked] for asked in wanted.values() if asked in known}
+        self.lanes = {
+            kind: self._built.get(asked) or self.lanes.get(kind) or Lane(kind) for kind, asked in wanted.items()
+        }
+        for asked in self._built:
+            self._kept.pop(asked, None)
+        self._lines.clear()
+
+    def forget(self) -> None:
+        """Nothing that was built is right any more: the next rebuild makes all of it anew."""
+        self._built.clear()
+        self._kept.clear()
+
+    async def rebuild(self, board: Board, clock: Clock, first: ItemKind | None = None) -> AsyncIterator[ItemKind]:
+        """Build the lanes that are missing, that of ``first`` first; yields each kind as soon as its lane is in place.
+
+        Lets others run after every thousand rows; whoever begins another one stops this one.
+        """
+        view = self.view
+        kinds = [
+            kind for kind in sorted(view.lanes, key=lambda kind: kind != first) if self._asked(kind) not in self._built
+        ]
+        coming = {kind: Lane(kind, self.query, faults_only=self.faults_only, sort=view.sort) for kind in kinds}
+        self._coming = coming
+        for kind in kinds:
+            lane = coming[kind]
+            for _ in lane.rebuild_steps(board, clock.now()):
+                await asyncio.sleep(0)
+                if self._coming is not coming:
+                    return
+            self.lanes[kind] = self._built[self._asked(kind)] = lane
+            self._lines.pop(kind, None)
+            del coming[kind]
+            yield kind
+            if self._coming is not coming:
+                return
+
+    def update(self, board: Board, delta: Delta, now: datetime) -> dict[ItemKind, LaneChange]:
+        """Follow what a fold changed; returns what that does to each lane that is shown."""
+        for lane in (*self._coming.values(), *self._kept.values()):
+            lane.update(board, delta, now)
+        changes = {kind: lane.update(board, delta, now) for kind, lane in self.lanes.items()}
+        found = {kind: change for kind, change in changes.items() if change}
+        for kind in found:
+            self._lines.pop(kind, None)
+        return found
+
+    def _asked(self, kind: ItemKind) -> Asked:
+        return (kind, self.query.text, self.faults_only, self.view.sort)
+
+    @property
+    def settled(self) -> bool:
+        """Whether every lane shows what was asked for."""
+        return not self._coming and all(self._asked(kind) in self._built for kind in self.view.lanes)
+
+    @property
+    def faults(self) -> int:
+        """How many failing rows are shown."""
+        return sum(lane.faults for lane in self.lanes.values())
+
+    # -- groups
+
+    def lines(self, kind: ItemKind, board: Board) -> Sequence[str]:
+        """The keys of a lane's rows, with those of its groups between them where the view has groups."""
+        lane = self.lanes[kind]
+        by = self.view.group
+        if not by:
+            return lane.keys
+        lines = self._lines.get(kind)
+        if lines is None:
+            states = {name: board.state_of(name) for name in board.health}
+            groups = grouped(lane.keys, board.rows, by, states)
+            self.groups[kind] = {group.key: group for group in groups}
+            folded = {key for of, key in self.folded if of == kind}
+            lines = self._lines[kind] = laid_out(groups, folded)
+        return lines
+
+    def group_of(self, kind: ItemKind, key: str) -> str | None:
+        """The key of the group that a line belongs to, itself or by its row."""
+        groups = self.groups.get(kind, {}) if self.view.group else {}
+        if key in groups:
+            return key
+        return next((group.key for group in groups.values() if key in group.keys), None)
+
+    def fold(self, kind: ItemKind, group: str, folded: bool) -> None:
+        """Fold a group of a lane, or open it."""
+        (self.folded.add if folded else self.folded.discard)((kind, group))
+        self._lines.pop(kind, None)
+
+    def fold_all(self, folded: bool) -> None:
+        """Fold all groups of all lanes, or open them."""
+        self.folded = (
+            {(kind, key) for kind in self.view.lanes for key in self.groups.get(kind, ())} if folded else set()
+        )
+        self._lines.clear()
+
+    def is_folded(self, kind: ItemKind, group: str) -> bool:
+        """Whether a group's rows are out of sight."""
+        return (kind, group) in self.folded
