@@ -205,12 +205,15 @@ class Board:
         touched: set[Slot] = set()
         changed: set[str] = set()
         gone: set[str] = set()
+        said_of: set[str] = set()
         for change in changes:
             if change.seq <= self.seq:
                 continue
             self.seq = change.seq
             if change.origin == "backfill":
                 continue
+            if change.kind == "annotation":
+                said_of |= self._targets(change.key)
             if change.body is None:
                 if self._drop(change.key, touched):
                     gone.add(change.key)
@@ -220,7 +223,10 @@ class Board:
             self._put(row, touched)
             changed.add(change.key)
             gone.discard(change.key)
+            if change.kind == "annotation":
+                said_of |= self._targets(change.key)
         changed |= self._settle(touched)
+        changed |= said_of & self.rows.keys()  # they look different
         return Delta(frozenset(changed), frozenset(gone))
 
     def _put(self, row: Row, touched: set[Slot]) -> None:
@@ -238,6 +244,11 @@ class Board:
         elif isinstance(fact, Annotation):
             self._annotations.setdefault(fact.target, {})[fact.key] = fact
 
+    def _targets(self, key: str) -> set[str]:
+        """What the annotation of this key is about."""
+        row = self.rows.get(key)
+        return {row.fact.target} if row is not None and isinstance(row.fact, Annotation) else set()
+
     def _drop(self, key: str, touched: set[Slot]) -> bool:
         row = self.rows.pop(key, None)
         if row is None:
@@ -254,7 +265,10 @@ class Board:
         self._unknown.discard(row.key)
         self._suppressed.discard(row.key)
         if isinstance(row.fact, Annotation):
-            self._annotations[row.fact.target].pop(row.key, None)
+            said = self._annotations[row.fact.target]
+            said.pop(row.key, None)
+            if not said:
+                del self._annotations[row.fact.target]
         if row.slot is not None:
             keys = self._slots[row.slot]
             keys.discard(row.key)
@@ -313,6 +327,16 @@ class Board:
         """What people said of an item and did not withdraw, oldest first."""
         said = self._annotations.get(key, {}).values()
         return sorted((a for a in said if a.state == "set"), key=lambda a: (str(a.updated_at), a.key))
+
+    def unattached(self, now: datetime, keep: timedelta) -> list[Annotation]:
+        """What was said longer than ``keep`` ago of items that are not on the board any more."""
+        return [
+            note
+            for target, said in self._annotations.items()
+            if target not in self.rows
+            for note in said.values()
+            if (at := note.updated_at or note.started_at) is None or now - at > keep
+        ]
 
     def neighbours(self, row: Row) -> list[Row]:
         """The rows of the same slot, newest first (a pipeline's runs, a service's releases)."""

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from statusboard.board import Board
+from statusboard.board import Board, Delta
 from statusboard.current import competes, is_failing, is_unknown, order_of, slot_of
 from statusboard.model import ITEM_KINDS, Fact, Incident, encode
 from statusboard.store.base import digest_of, digest_sum
@@ -244,3 +244,26 @@ def test_an_annotation_that_moves_to_another_target_leaves_the_first():
     fold(board, note(incident(2), "on it"))
     assert board.annotations(incident(1).key) == []
     assert [said.text for said in board.annotations(incident(2).key)] == ["on it"]
+
+
+def test_what_is_said_of_a_row_changes_how_it_looks():
+    target = incident(1)
+    board = board_of(target)
+    said = note(target, "on it")
+    assert fold(board, said).changed == {target.key, said.key}
+    assert fold(board, said.key) == Delta(frozenset({target.key}), frozenset({said.key}))
+    assert fold(board, note(incident(9), "nobody's")).changed == {said.key}, "of what is not on the board"
+
+
+def test_what_was_said_of_what_is_gone_may_go_too():
+    target, keep = incident(1), timedelta(hours=48)
+    board = board_of(
+        target,
+        note(target, "old", number=1, updated_at=ago(9_999)),
+        note(incident(2), "old", number=2, updated_at=ago(9_999)),
+        note(incident(3), "new", number=3, updated_at=ago(5)),
+        note(incident(4), "withdrawn", number=4, state="withdrawn", updated_at=ago(9_999)),
+    )
+    assert {said.text for said in board.unattached(NOW, keep)} == {"old", "withdrawn"}
+    fold(board, target.key)
+    assert len(board.unattached(NOW, keep)) == 3

@@ -13,19 +13,15 @@ from hypothesis import strategies as st
 
 from statusboard.board import Board, Summary
 from statusboard.columns import COLUMN_IDS, columns
-from statusboard.model import ITEM_KINDS, SEVERITIES, STATES, ItemKind, PartError, Status
+from statusboard.model import ITEM_KINDS, SEVERITIES, STATES, ItemKind
 from statusboard.presenting import (
     ASCII,
-    NEIGHBOURS,
     UNICODE,
     Glyphs,
     RowText,
-    Section,
     cells,
-    details,
     header_words,
     last_known_words,
-    source_lines,
     state_cell,
     state_words,
     word_of,
@@ -39,9 +35,7 @@ from tests.boards import (
     board_of,
     build,
     fold,
-    health,
     incident,
-    note,
     release,
     ticket,
 )
@@ -265,130 +259,6 @@ def test_times_can_be_told_by_the_clock():
     assert row_text(build(started_at=None), absolute=True).cells["age"][0] == UNICODE.nothing
     titles = [columns("build", times=times)[0].title for times in ("ago", "local", "utc")]
     assert titles == ["Age", "Time", "Time UTC"]
-
-
-# -- details
-
-
-def lines(sections: list[Section]) -> dict[str, dict[str, tuple[str, str]]]:
-    return {heading: {label: (text, style) for label, text, style in found} for heading, found in sections}
-
-
-def details_of(board: Board, key: str, **more: Any) -> dict[str, dict[str, tuple[str, str]]]:
-    return lines(details(board.rows[key], board, NOW, **more))
-
-
-def test_the_details_of_a_build_tell_everything_that_is_known():
-    failed = build(
-        4,
-        "failed",
-        run_number=44,
-        attempt=2,
-        reason="lint",
-        raw_state="completed/failure",
-        url="https://ci.example/44",
-        links={"log": "https://ci.example/44/log", "bad": "javascript:alert(1)"},
-        labels={"os": "linux"},
-        started_at=ago(10),
-        ended_at=ago(8),
-        actor="ann",
-        trigger="push",
-        revision="abc",
-    )
-    board = board_of(
-        build(3, started_at=ago(60), run_number=43), failed, health("ci", type="github"), note(failed, "mine")
-    )
-    told = details_of(board, failed.key)
-    assert told["Build"] == {
-        "title": ("Fix it", "plain"),
-        "state": ("✗ failed", "failed"),
-        "counts as": ("failing", "failed"),
-        "reason": ("lint", ""),
-        "vendor says": ("completed/failure", "muted"),
-    }
-    assert told["Where"]["service"] == ("unowned", "unknown")
-    assert told["Where"]["run"] == ("#44 attempt 2", "")
-    assert told["Where"]["by"] == ("ann", "")
-    assert told["When"]["started"] == ("2026-01-02 11:50:00 (10m ago)", "")
-    assert told["When"]["took"] == ("2m", "")
-    assert told["Links"] == {"page": ("https://ci.example/44", "link"), "log": ("https://ci.example/44/log", "link")}
-    assert told["Labels"] == {"os": ("linux", "")}
-    assert told["Said"] == {"somebody": ("mine", "")}
-    assert told["Runs of this pipeline"] == {
-        "10m": ("✗ failed #44 Fix it (this one)", "failed"),
-        "1h": ("✓ success #43 Fix it", "success"),
-    }
-    assert told["Source"]["state"] == ("✓ fresh", "success")
-    assert told["Record"]["key"] == ("ci:build:4", "")
-
-
-def test_details_leave_out_what_is_not_known():
-    board = board_of(ticket(1, updated_at=None))
-    told = details_of(board, "tr:ticket:1")
-    assert set(told) == {"Ticket", "Where", "Source", "Record"}
-    assert all(text for section in told.values() for text, _ in section.values())
-
-
-def test_details_of_a_source_gone_blind_are_last_known():
-    board = board_of(build(1, "failed"), health("ci", "stale", error="heartbeat is missing"))
-    told = details_of(board, "ci:build:1")
-    assert told["Build"]["state"] == ("? last known: failed (source stale)", "stale")
-    assert told["Source"]["error"] == ("heartbeat is missing", "warning")
-
-
-def test_details_of_history_say_so():
-    board = board_of(build(1, "failed", started_at=ago(60)), build(2))
-    assert "history" in details_of(board, "ci:build:1")["Build"]["counts as"][0]
-    assert "counts as" not in details_of(board, "ci:build:2")["Build"]
-
-
-def test_details_of_a_suppressed_incident_and_of_a_release():
-    until = NOW + timedelta(hours=2)
-    silenced = incident(1, "suppressed", suppressed_by="ann", suppressed_until=until, cluster="eu", fingerprint="f")
-    board = board_of(silenced, release(1, commits=3, previous_version="0.9", prerelease=True))
-    told = details_of(board, silenced.key)
-    assert told["Incident"]["suppressed by"] == ("ann", "")
-    assert told["When"]["suppressed"] == ("until 2026-01-02 14:00", "")
-    assert told["Where"]["cluster"] == ("eu", "")
-    told = details_of(board, "cd:release:1")
-    assert told["Where"]["type"] == ("deployment (prerelease)", "")
-    assert told["Where"]["before"] == ("0.9", "")
-    assert told["Where"]["commits"] == ("3", "")
-
-
-def test_details_list_some_neighbours_and_count_the_others():
-    board = board_of(*(build(n, started_at=ago(n)) for n in range(NEIGHBOURS + 3)))
-    board_lines = dict(details(board.rows["ci:build:0"], board, NOW))["Runs of this pipeline"]
-    assert len(board_lines) == NEIGHBOURS + 1
-    assert board_lines[-1][1] == "and 3 more"
-
-
-@settings(max_examples=100, deadline=None)
-@given(STEPS)
-def test_any_row_has_details_in_known_styles(steps):
-    board = Board("s")
-    for batch in steps:
-        fold(board, *batch)
-    for row in board.items():
-        for heading, found in details(row, board, NOW, glyphs=ASCII):
-            assert heading
-            assert found
-            assert {style for _, _, style in found} <= {"", *STYLE_NAMES}
-
-
-def test_a_source_tells_its_age_its_errors_and_its_next_poll():
-    sick = health(
-        "gh", "partial", type="github", started_at=ago(5), errors=(PartError(part="acme/x", error="404: not found"),)
-    )
-    status = Status(source="gh", last_success=ago(3), next_poll=NOW + timedelta(seconds=42))
-    told = {label: (text, style) for label, text, style in source_lines("gh", "partial", sick, status, NOW)}
-    assert told["state"] == ("◒ partial", "warning")
-    assert told["since"] == ("5m ago", "")
-    assert told["last read"] == ("3m ago", "")
-    assert told["next poll"] == ("in 42s", "")
-    assert told["acme/x"] == ("404: not found", "warning")
-    told = {label: (text, style) for label, text, style in source_lines("new", "starting", None, None, NOW)}
-    assert told["last read"] == ("never", "unknown")
 
 
 # -- the header

@@ -1,30 +1,36 @@
-"""The pane that tells everything of one item: headings, labels, values that wrap beside their label."""
+"""The pane that tells everything of one item: headings, labels, values that wrap beside their label.
+
+Only the lines that are in sight are drawn, and of those only what looks different: a description of 10 kB and a
+hundred labels cost no more than a few words.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from pathlib import Path
-from typing import ClassVar, NamedTuple
+from typing import Any, ClassVar, Final, NamedTuple
 
-from textual.app import ComposeResult
+from rich.segment import Segment
+from rich.style import Style
 from textual.binding import Binding, BindingType
-from textual.containers import VerticalScroll
-from textual.content import Content
-from textual.style import Style
-from textual.widgets import Static
+from textual.geometry import Region, Size
+from textual.scroll_view import ScrollView
+from textual.strip import Strip
 
 from statusboard.text import cell_len, clip, fit, safe_url
-from widgets.words import Word, styled
+from widgets.words import Word, rich_style
 
-Line = tuple[str, str, str]
-"""(label, text, style name)."""
+Line = tuple[str, str | tuple[Word, ...], str]
+"""(label, text or words, style name of what has none). Words are parted before one that begins with a blank."""
 Section = tuple[str, Sequence[Line]]
-"""(heading, lines)."""
+"""(heading, lines). One without a heading stands at the top."""
 
-LABEL = 13
-"""Cells for a label and the blank after it."""
-LEAST = 16
+LABEL: Final = 16
+"""Cells that a label may take at most, with the blanks after it."""
+LEAST: Final = 24
 """Cells that a value needs to stand beside its label."""
+AIRY: Final = 16
+"""Lines from which on sections are parted by a blank one."""
 
 
 def wrap(text: str, width: int) -> list[str]:
@@ -67,6 +73,45 @@ def _head(word: str, cells: int) -> str:
     return word[:end]
 
 
+def wrap_words(words: Sequence[Word], width: int) -> list[list[Word]]:
+    """Words in lines of at most ``width`` cells.
+
+    A word that begins with a blank, and those that follow it without one, go to the next line together, without that
+    blank, where they do not fit any more.  What is longer than a line is broken as `wrap` breaks it.
+    """
+    lines: list[list[Word]] = [[]]
+    used = 0
+    for group in _groups(words):
+        needed = sum(cell_len(text) for text, _ in group)
+        if used and used + needed > width:
+            lines.append([])
+            used = 0
+        if not used:
+            group = [(group[0][0].lstrip(" "), group[0][1]), *group[1:]]
+        for text, style in group:
+            pieces = [text] if used + cell_len(text) <= width else wrap(text, width)
+            if len(pieces) > 1 and used:
+                lines.append([])
+                used = 0
+            for number, piece in enumerate(pieces):
+                if number or used + cell_len(piece) > width:
+                    lines.append([])
+                    used = 0
+                lines[-1].append((piece, style))
+                used += cell_len(piece)
+    return [[word for word in line if word[0]] for line in lines]
+
+
+def _groups(words: Sequence[Word]) -> list[list[Word]]:
+    groups: list[list[Word]] = []
+    for text, style in words:
+        if groups and not text.startswith(" "):
+            groups[-1].append((text, style))
+        else:
+            groups.append([(text, style)])
+    return groups
+
+
 class Row(NamedTuple):
     """A line of the pane: its words, and where its last one leads."""
 
@@ -74,25 +119,46 @@ class Row(NamedTuple):
     url: str = ""
 
 
-def lay_sections(sections: Iterable[Section], width: int) -> list[Row]:
-    """The sections as lines.  A link that takes several lines leads to the whole URL from each."""
+def lay_sections(sections: Iterable[Section], width: int, *, airy: bool = True) -> list[Row]:
+    """The sections as lines.  A link that takes several lines leads to the whole URL from each.
+
+    Labels take no more room than those of their section need.  ``airy``: a blank line stands between two sections.
+    """
     rows: list[Row] = []
     for heading, lines in sections:
-        if rows:
+        if rows and airy:
             rows.append(Row([]))
-        rows.append(Row([(clip(heading, width), "heading")]))
-        for label, text, style in lines:
-            beside = width - LABEL >= LEAST
-            values = wrap(text, width - LABEL if beside else width - 2)
-            if not beside and label:
-                rows.append(Row([(clip(label, width), "muted")]))
-            for number, value in enumerate(values):
-                lead = fit(label if number == 0 else "", LABEL - 1) + " " if beside else "  "
-                rows.append(Row([(lead, "muted"), (value, style)], safe_url(text) if style == "link" else ""))
+        if heading:
+            rows.append(Row([(clip(heading, width), "heading")]))
+        rows += _lay_lines(lines, width, indent=1 if heading else 0)
     return rows
 
 
-class DetailsPane(VerticalScroll, can_focus=True, inherit_bindings=False):
+def _lay_lines(lines: Sequence[Line], width: int, indent: int) -> list[Row]:
+    rows: list[Row] = []
+    longest = max((cell_len(label) for label, _, _ in lines), default=0)
+    column = min(LABEL, longest + 2) if longest else 0
+    beside = width - indent - column >= LEAST
+    lead = indent + (column if beside else min(column, 1))
+    for label, value, style in lines:
+        before = " " * lead
+        if label and beside:
+            before = " " * indent + fit(label, column - 2) + "  "
+        elif label:
+            rows.append(Row([(clip(" " * indent + label, width), "muted")]))
+        if isinstance(value, str):
+            url = safe_url(value) if style == "link" else ""
+            laid = [[(piece, style)] for piece in wrap(value, width - lead)]
+        else:
+            url = ""
+            laid = wrap_words([(text, name or style) for text, name in value], width - lead)
+        for words in laid:
+            rows.append(Row([(before, "muted"), *words] if before else words, url))
+            before = " " * lead
+    return rows
+
+
+class DetailsPane(ScrollView, can_focus=True, inherit_bindings=False):
     """Everything that is known of the item under the cursor.  Mounted once, shown and hidden."""
 
     DEFAULT_CSS = Path(__file__).with_suffix(".tcss").read_text(encoding="utf-8")
@@ -106,45 +172,102 @@ class DetailsPane(VerticalScroll, can_focus=True, inherit_bindings=False):
         Binding("pageup,ctrl+u", "page_up", "Page up", show=False, id="details.page_up"),
     ]
 
-    def __init__(self, *, id: str | None = None) -> None:
+    def __init__(self, *, links: bool = True, id: str | None = None) -> None:
+        """``links``: what leads somewhere is told to the terminal as a link (OSC 8), so that it can be clicked."""
         super().__init__(id=id)
+        self._links = links
         self._sections: tuple[Section, ...] = ()
         self._subject = ""
-        self._shown: object = None
-        self._text = Static(markup=False)
+        self._laid_for: tuple[int, bool] = (0, False)
+        self._rows: list[Row] = []
+        self._styles_of: dict[str, Style] = {}
+        self._links_to: dict[str, Style] = {}
+        self._base = Style()
 
-    def compose(self) -> ComposeResult:
-        yield self._text
+    # -- what the owner calls
 
     def show(self, subject: str, sections: Iterable[Section]) -> None:
         """Show these sections; another ``subject`` than before is shown from its beginning."""
         self._sections = tuple(sections)
-        if subject != self._subject:
-            self._subject = subject
+        another = subject != self._subject
+        if another:
+            self._links_to.clear()
+        self._subject = subject
+        self._lay(anew=True)
+        if another:
             self.scroll_home(animate=False)
-        self._paint()
-
-    def on_resize(self) -> None:
-        """Lines break elsewhere."""
-        self._paint()
 
     def repaint(self) -> None:
         """After a change of theme."""
-        self._shown = None
-        self._paint()
+        self._styles_of.clear()
+        self.refresh()
 
-    def _paint(self) -> None:
+    # -- lines
+
+    def on_resize(self) -> None:
+        """Lines break elsewhere."""
+        self._lay()
+
+    def _lay(self, *, anew: bool = False) -> None:
+        """Lay the lines for the size there is, and repaint those in sight that look different."""
+        width, height = self.scrollable_content_region.size
+        size = (width - 2, height >= AIRY)  # a cell is left blank at either side
+        if not self.display or width <= 2 or not (anew or size != self._laid_for):
+            return
+        before, self._rows = self._rows, lay_sections(self._sections, size[0], airy=size[1])
+        resized = size != self._laid_for
+        self._laid_for = size
+        if len(before) != len(self._rows):
+            self.virtual_size = Size(width, len(self._rows))
+        if resized:
+            self.refresh()
+            return
+        top = self.scroll_offset.y
+        different = [y for y in range(height) if self._at(before, top + y) != self._at(self._rows, top + y)]
+        if different:
+            self.refresh(*(Region(0, y, width, 1) for y in different))
+
+    @staticmethod
+    def _at(rows: Sequence[Row], index: int) -> Row | None:
+        return rows[index] if index < len(rows) else None
+
+    def scroll_to(self, x: float | None = None, y: float | None = None, **options: Any) -> None:
+        """As Textual's, but at once: an animated board is unreadable, and costs a repaint a frame."""
+        super().scroll_to(x, y, **(options | {"animate": False}))
+
+    # -- painting
+
+    def notify_style_update(self) -> None:
+        """Textual applied styles: of another theme, of the focus, of a class."""
+        super().notify_style_update()
+        self._styles_of.clear()
+
+    def render_line(self, y: int) -> Strip:
+        """Line ``y`` of what is in sight."""
+        if not self._styles_of:
+            self._base = self.rich_style
         width = self.scrollable_content_region.width
-        if not self.display or width <= 0:
-            return
-        rows = lay_sections(self._sections, width)
-        if rows == self._shown:
-            return
-        self._shown = rows
-        self._text.update(Content("\n").join([self._line(row) for row in rows]))
+        row = self._at(self._rows, self.scroll_offset.y + y)
+        segments = [Segment(" ", self._base)]
+        used = 1
+        for number, (text, name) in enumerate(row.words if row is not None else ()):
+            style = self._style(name)
+            if row is not None and row.url and self._links and number == len(row.words) - 1:
+                style += self._link(row.url)
+            segments.append(Segment(text, style))
+            used += cell_len(text)
+        segments.append(Segment(" " * max(0, width - used), self._base))
+        return Strip(segments, max(width, used)).crop(0, width)
 
-    def _line(self, row: Row) -> Content:
-        content = styled(row.words, ansi=self.app.native_ansi_color)
-        if not row.url:
-            return content
-        return content.stylize(Style(link=row.url), len(content.plain) - len(row.words[-1][0]))
+    def _link(self, url: str) -> Style:
+        # One style a URL: its lines share an id, by which a terminal knows them for one link.
+        style = self._links_to.get(url)
+        if style is None:
+            style = self._links_to[url] = Style(link=url)
+        return style
+
+    def _style(self, name: str) -> Style:
+        style = self._styles_of.get(name)
+        if style is None:
+            style = self._styles_of[name] = self._base + rich_style(name, ansi=self.app.native_ansi_color)
+        return style

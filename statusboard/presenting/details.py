@@ -1,38 +1,30 @@
-"""Everything that is known of one item, and of a source, as labelled lines."""
+"""Everything that is known of one item, what matters most first: what it is, since when, whose, why, what changed."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime, tzinfo
-from typing import TypeAlias
+from typing import Final
 
 from statusboard import clock
 from statusboard.board import Board, Row
-from statusboard.clock import Duration
-from statusboard.current import UNREAD, is_unowned
-from statusboard.model import (
-    Annotation,
-    Build,
-    HealthState,
-    Incident,
-    Item,
-    Kind,
-    Release,
-    SourceHealth,
-    Status,
-    Ticket,
-)
-from statusboard.presenting.glyphs import UNICODE, Glyphs, state_cell
+from statusboard.current import UNREAD, is_unowned, moment_of
+from statusboard.model import Annotation, Build, Change, HealthState, Incident, Item, Release, Status, Ticket
+from statusboard.notes import standing
+from statusboard.presenting.around import around
+from statusboard.presenting.glyphs import UNICODE, Cell, Glyphs
+from statusboard.presenting.lines import Line, Section, filled, length, moment, short_revision, time_of_day
+from statusboard.presenting.past import past
 from statusboard.presenting.rows import age_cell, state_words, status_cell
-from statusboard.text import safe_url
+from statusboard.presenting.runs import KIND_OF_RUNS, run_lines
+from statusboard.presenting.sources import source_lines
+from statusboard.text import clip, safe_url
 
-Line: TypeAlias = tuple[str, str, str]
-"""(label, text, style name)."""
-Section: TypeAlias = tuple[str, list[Line]]
-"""(heading, lines)."""
-
-NEIGHBOURS = 10
-"""How many runs of the same slot the details list."""
+HEAD: Final = 160
+"""Cells of a title or a reason that stand above all else; a longer one is told in full further down."""
+TWINS: Final = 10
+"""How many reports of one alert are listed."""
+_READING: Final[Line] = ("", "being read", "muted")
 
 
 def details(
@@ -41,130 +33,172 @@ def details(
     now: datetime,
     statuses: Mapping[str, Status] | None = None,
     *,
+    history: Sequence[Change] | None = None,
+    unreadable: str = "",
     glyphs: Glyphs = UNICODE,
     zone: tzinfo = UTC,
 ) -> list[Section]:
     """Everything that is known of an item, section by section; sections and lines without content are left out.
 
-    A line whose style is ``link`` has a URL as its text that is safe to open.
+    ``history`` are the item's stored changes, newest first, None while they are not read yet; ``unreadable`` says why
+    they cannot be.  A line whose style is ``link`` has a URL as its text that is safe to open.
     """
     fact = row.fact
     assert isinstance(fact, Build | Incident | Release | Ticket)
     health = board.state_of(fact.source)
     status = (statuses or {}).get(fact.source)
+    said = board.annotations(row.key)
+    turned: list[Line] = past(history, now, glyphs=glyphs, zone=zone) if history is not None else [_READING]
+    if unreadable:
+        turned = [("", unreadable, "warning")]
     sections: list[Section] = [
-        (fact.kind.capitalize(), _what(row, fact, health, glyphs)),
-        ("Where", _where(fact)),
-        ("When", _times(fact, now, zone)),
+        ("", _head(row, fact, health, now, glyphs, zone)),
+        ("Said here", [_said(note, fact, now) for note in said]),
+    ]
+    if isinstance(fact, Build | Release):
+        sections.append((KIND_OF_RUNS[fact.kind], run_lines(row, board, now, glyphs=glyphs, zone=zone)))
+    sections += around(row, board, glyphs=glyphs)
+    sections += [
+        ("What happened", turned),
+        ("Description", [("", fact.description if fact.description != fact.title else "", "")]),
         ("Links", _links(fact)),
-        ("Said", [_said(note, now) for note in board.annotations(row.key)]),
-        (_NEIGHBOURHOOD[fact.kind], _neighbours(row, board, now, glyphs)),
+        ("The same alert elsewhere", _twins(row, board, now, glyphs) if isinstance(fact, Incident) else []),
+        ("Known of it", _known(fact, now, zone)),
         ("Labels", [(name, value, "") for name, value in sorted(fact.labels.items())]),
         ("Source", source_lines(fact.source, health, board.health.get(fact.source), status, now, glyphs=glyphs)),
         (
             "Record",
-            [("key", row.key, ""), ("seen", _moment(row.observed_at, now, zone), ""), ("change", str(row.seq), "")],
+            [("key", row.key, ""), ("seen", moment(row.observed_at, now, zone), ""), ("change", str(row.seq), "")],
         ),
     ]
-    return [(heading, shown) for heading, lines in sections if (shown := [line for line in lines if line[1]])]
+    return filled(sections)
 
 
-_NEIGHBOURHOOD: Mapping[Kind, str] = {
-    "build": "Runs of this pipeline",
-    "release": "Releases of this service here",
-    "incident": "The same alert elsewhere",
-    "ticket": "The same ticket",
-}
+# -- what stands above all else
 
 
-def _what(row: Row, fact: Item, health: HealthState, glyphs: Glyphs) -> list[Line]:
+def _head(row: Row, fact: Item, health: HealthState, now: datetime, glyphs: Glyphs, zone: tzinfo) -> list[Line]:
     unread = health in UNREAD
     sign, style = status_cell(row, fact, glyphs, unread)
-    words = f"{sign[0]} {state_words(fact)}"
+    state = f"{sign[0]} {state_words(fact)}"
     if unread:
-        words = f"? last known: {state_words(fact)} (source {health})"
-    lines: list[Line] = [
-        ("title", fact.title, "plain"),
-        ("state", words, "stale" if unread else style),
-        ("counts as", "failing" if row.failing else "", style),
-        ("counts as", "history: something newer took its place" if not (row.current or row.newest) else "", "muted"),
+        state, style = f"? last known: {state_words(fact)} (source {health})", "stale"
+    words: list[Cell] = [(state, style), *_parted(_which(row, fact, unread), glyphs)]
+    words += _parted(_since(fact, now, zone), glyphs)
+    title = fact.title or fact.pipeline if isinstance(fact, Build) else fact.title
+    return [
+        ("", clip(title, HEAD), "strong"),
+        ("", tuple(words), ""),
+        ("", tuple(_whose(fact, glyphs)), ""),
+        ("", _standing(row, fact), "muted"),
+        ("", clip(fact.reason, HEAD), "warning" if row.failing and not unread else ""),
     ]
-    if isinstance(fact, Incident):
-        lines.append(("severity", fact.severity, fact.severity if row.failing and not unread else ""))
-        lines.append(("suppressed by", fact.suppressed_by, ""))
-        lines.append(("acked by", fact.acknowledged_by, ""))
-        lines.append(("assignee", fact.assignee, ""))
-    elif isinstance(fact, Ticket):
-        lines += [("ticket", fact.ticket_id, ""), ("priority", fact.priority, ""), ("assignee", fact.assignee, "")]
-    lines.append(("reason", fact.reason, ""))
-    lines.append(("description", fact.description, ""))
-    lines.append(("vendor says", fact.raw_state, "muted"))
-    return lines
 
 
-def _where(fact: Item) -> list[Line]:
-    lines: list[Line] = [
-        ("service", "unowned" if is_unowned(fact) else ", ".join(fact.services), "unknown" if is_unowned(fact) else ""),
-        ("team", fact.team, ""),
-        ("environment", fact.environment, ""),
-        ("target", fact.target, ""),
-        ("repository", fact.repository, ""),
-    ]
+def _parted(words: Sequence[Cell], glyphs: Glyphs) -> list[Cell]:
+    """Words that follow others, a sign between them."""
+    found: list[Cell] = []
+    for text, style in words:
+        if text:
+            found += [(f" {glyphs.nothing} ", "muted"), (text, style)]
+    return found
+
+
+def _which(row: Row, fact: Item, unread: bool) -> list[Cell]:
+    """Which one it is among its like."""
     match fact:
-        case Build():
-            run = "" if fact.run_number is None else f"#{fact.run_number}"
-            lines += [
-                ("pipeline", fact.pipeline, ""),
-                ("run", f"{run} attempt {fact.attempt}".strip() if fact.attempt > 1 else run, ""),
-                ("branch", fact.branch + (f" of {fact.fork}" if fact.fork else ""), ""),
-                ("pull request", fact.change, ""),
-                ("revision", fact.revision, ""),
-            ]
-        case Release():
-            lines += [
-                ("type", fact.type + (" (prerelease)" if fact.prerelease else ""), ""),
-                ("version", fact.version, ""),
-                ("before", fact.previous_version, ""),
-                ("revision", fact.revision, ""),
-                ("commits", "" if fact.commits is None else str(fact.commits), ""),
-            ]
         case Incident():
-            lines += [("cluster", fact.cluster, ""), ("fingerprint", fact.fingerprint, "")]
-        case _:
-            pass
-    lines += [("by", fact.actor, ""), ("trigger", fact.trigger, "")]
-    return lines
+            severity = "severity unknown" if fact.severity == "unknown" else fact.severity
+            return [(severity, fact.severity if row.failing and not unread else "")]
+        case Build():
+            number = "" if fact.run_number is None else f"#{fact.run_number}"
+            attempt = f"attempt {fact.attempt}" if fact.attempt > 1 else ""
+            line = f"pull request {fact.change}" if fact.change else f"on {fact.branch}" if fact.branch else ""
+            if fact.fork:
+                line = f"{line} of {fact.fork}".strip()
+            run = " ".join(filter(None, (fact.pipeline, number, attempt)))
+            return [(run, ""), (line, "")]
+        case Release():
+            version = fact.version or short_revision(fact.revision)
+            before = f"before {fact.previous_version}" if fact.previous_version else ""
+            return [(version, "strong"), (before, "muted"), ("prerelease" if fact.prerelease else "", "muted")]
+        case Ticket():
+            return [(fact.ticket_id, ""), (fact.priority, "")]
 
 
-def _times(fact: Item, now: datetime, zone: tzinfo) -> list[Line]:
-    took = 0
-    if fact.started_at is not None and fact.ended_at is not None:
-        took = round((fact.ended_at - fact.started_at).total_seconds())
-    lines: list[Line] = [
-        ("started", _moment(fact.started_at, now, zone), ""),
-        ("updated", _moment(fact.updated_at, now, zone), ""),
-        ("ended", _moment(fact.ended_at, now, zone), ""),
-        ("took", str(Duration(took)) if took > 0 else "", ""),
-        ("times are", "approximate: when we first saw it" if fact.approximate else "", ""),
-    ]
-    if isinstance(fact, Incident):
-        lines.append(("acked", _moment(fact.acknowledged_at, now, zone), ""))
-        if fact.state == "suppressed":
-            until = fact.suppressed_until
-            lines.append(
-                ("suppressed", f"until {until.astimezone(zone):%Y-%m-%d %H:%M}" if until else "no end known", "")
-            )
-    return lines
+def _since(fact: Item, now: datetime, zone: tzinfo) -> list[Cell]:
+    at = moment_of(fact)
+    if at is None:
+        return [("its source tells no time", "muted")]
+    about = "~" if fact.approximate else ""
+    what = "updated " if isinstance(fact, Ticket) else ""
+    told: list[Cell] = [(f"{what}{about}{time_of_day(at, now, zone)}, {_ago(at, now)}", "")]
+    if fact.started_at is not None and fact.ended_at is not None and fact.ended_at > fact.started_at:
+        took = (fact.ended_at - fact.started_at).total_seconds()
+        told.append((f"{'lasted' if isinstance(fact, Incident) else 'took'} {about}{length(took)}", ""))
+    if isinstance(fact, Incident) and fact.state == "suppressed":
+        until = fact.suppressed_until
+        told.append((f"until {time_of_day(until, now, zone)}" if until else "no end known", "warning"))
+    return told
 
 
-def _moment(moment: datetime | None, now: datetime, zone: tzinfo) -> str:
-    """A time in full, with its age."""
-    if moment is None:
-        return ""
-    since = clock.age(now, moment)
-    return f"{moment.astimezone(zone):%Y-%m-%d %H:%M:%S}" + (
-        f" ({since} ago)" if moment <= now else " (ahead of our clock)"
-    )
+def _ago(at: datetime, now: datetime) -> str:
+    return f"{clock.age(now, at)} ago" if at <= now else "ahead of our clock"
+
+
+def _whose(fact: Item, glyphs: Glyphs) -> list[Cell]:
+    owner: Cell = ("unowned", "unknown") if is_unowned(fact) else (", ".join(fact.services), "strong")
+    place = fact.environment or ("published" if isinstance(fact, Release) and fact.type == "publication" else "")
+    words: list[Cell] = [owner]
+    words += [(f"team {fact.team}" if fact.team else "", ""), (place, ""), (fact.target, "")]
+    if isinstance(fact, Incident | Ticket) and fact.assignee:
+        words.append((f"given to {fact.assignee}", ""))
+    if isinstance(fact, Incident) and fact.acknowledged_by and fact.acknowledged_by != fact.assignee:
+        words.append((f"acked by {fact.acknowledged_by}", ""))
+    if isinstance(fact, Incident) and fact.suppressed_by:
+        words.append((f"suppressed by {fact.suppressed_by}", ""))
+    words += [(f"by {fact.actor}" if fact.actor else "", ""), (_on_call(fact), "")]
+    if isinstance(fact, Build | Release):
+        words.append((short_revision(fact.revision), "muted"))
+    parted = _parted(words, glyphs)
+    return parted[1:]
+
+
+def _on_call(fact: Item) -> str:
+    """Who is on call for the service, where a source tells it: nobody is assigned by that."""
+    name = fact.labels.get("on_call", "")
+    return f"on call: {name}" if name else ""
+
+
+def _standing(row: Row, fact: Item) -> str:
+    if not (row.current or row.newest):
+        return "history: something newer took its place"
+    if isinstance(fact, Build) and fact.state == "failed" and not row.failing:
+        return "not counted as failing: not the default branch"
+    return ""
+
+
+# -- what people said
+
+
+def _said(note: Annotation, fact: Item, now: datetime) -> Line:
+    words = {
+        "ack": "on it",
+        "suspect_confirmed": "confirmed a suspect",
+        "suspect_dismissed": "dismissed a suspect",
+    }
+    holds = bool(standing((note,), fact))
+    text = ": ".join(filter(None, (words.get(note.what, ""), note.text))) or note.what
+    at = note.updated_at or note.started_at
+    told: list[Cell] = [(text, "" if holds else "muted")]
+    if at is not None:
+        told.append((f" {_ago(at, now)}", "muted"))
+    if not holds:
+        told.append((" of an earlier episode", "muted"))
+    return (note.author or "somebody", tuple(told), "")
+
+
+# -- the rest
 
 
 def _links(fact: Item) -> list[Line]:
@@ -172,67 +206,79 @@ def _links(fact: Item) -> list[Line]:
     return [(name, safe_url(url), "link") for name, url in found.items()]
 
 
-def _said(note: Annotation, now: datetime) -> Line:
-    said_at = note.updated_at or note.started_at
-    words = {
-        "ack": "acknowledged",
-        "suspect_confirmed": "confirmed a suspect",
-        "suspect_dismissed": "dismissed a suspect",
-    }
-    text = ": ".join(filter(None, (words.get(note.what, ""), note.text))) or note.what
-    return (note.author or "somebody", text + (f" ({clock.age(now, said_at)} ago)" if said_at else ""), "")
-
-
-def _neighbours(row: Row, board: Board, now: datetime, glyphs: Glyphs) -> list[Line]:
-    rows = board.neighbours(row)
-    if len(rows) < 2:
-        return []
+def _twins(row: Row, board: Board, now: datetime, glyphs: Glyphs) -> list[Line]:
+    """The other reports of the same alert."""
     lines: list[Line] = []
-    for other in rows[:NEIGHBOURS]:
+    others = [other for other in board.neighbours(row) if other is not row]
+    for other in others[:TWINS]:
         fact = other.fact
-        assert isinstance(fact, Build | Incident | Release | Ticket)
+        assert isinstance(fact, Incident)
         unread = board.state_of(fact.source) in UNREAD
         text, style = status_cell(other, fact, glyphs, unread)
-        what = fact.source
-        if isinstance(fact, Build):
-            what = fact.title if fact.run_number is None else f"#{fact.run_number} {fact.title}"
-        elif isinstance(fact, Release):
-            what = fact.version or fact.title
-        mark = "this one" if other is row else "current" if other.current else ""
-        lines.append(
-            (
-                age_cell(fact, now, glyphs),
-                f"{text} {what}" + (f" ({mark})" if mark else ""),
-                "stale" if unread else style,
-            )
-        )
-    if len(rows) > NEIGHBOURS:
-        lines.append(("", f"and {len(rows) - NEIGHBOURS} more", "muted"))
+        words: tuple[Cell, ...] = ((text, "stale" if unread else style), (f" {fact.source}", ""))
+        lines.append((age_cell(fact, now, glyphs), (*words, (" (current)" if other.current else "", "muted")), ""))
+    if len(others) > TWINS:
+        lines.append(("", f"and {len(others) - TWINS} more", "muted"))
     return lines
 
 
-def source_lines(
-    name: str,
-    state: HealthState,
-    health: SourceHealth | None,
-    status: Status | None,
-    now: datetime,
-    *,
-    glyphs: Glyphs = UNICODE,
-) -> list[Line]:
-    """How well a source is read: its state and since when, its last success and next poll, what could not be read."""
-    text, style = state_cell("source", state, glyphs)
-    read = (status.last_success if status else None) or (health.last_success if health else None)
-    lines: list[Line] = [("name", name, ""), ("state", text, style)]
-    if health is not None:
-        lines.append(("type", health.type, ""))
-        if health.state == state and health.started_at:
-            lines.append(("since", f"{clock.age(now, health.started_at)} ago", ""))
-    lines.append(("last read", f"{clock.age(now, read)} ago" if read else "never", "" if read else "unknown"))
-    if status is not None and status.next_poll is not None:
-        seconds = (status.next_poll - now).total_seconds()
-        lines.append(("next poll", f"in {Duration(round(seconds))}" if seconds >= 1 else "now", ""))
-    if health is not None:
-        lines.append(("error", health.error, "warning"))
-        lines += [(error.part, error.error, "warning") for error in health.errors]
+def _known(fact: Item, now: datetime, zone: tzinfo) -> list[Line]:
+    """Every field, in full."""
+    lines: list[Line] = [
+        ("title", fact.title if clip(fact.title, HEAD) != fact.title else "", ""),
+        ("reason", fact.reason if clip(fact.reason, HEAD) != fact.reason else "", ""),
+        ("service", ", ".join(fact.services), ""),
+        ("team", fact.team, ""),
+        ("environment", fact.environment, ""),
+        ("target", fact.target, ""),
+        ("repository", fact.repository, ""),
+    ]
+    match fact:
+        case Build():
+            lines += [
+                ("pipeline", fact.pipeline, ""),
+                ("branch", fact.branch, ""),
+                ("default branch", fact.default_branch if fact.default_branch != fact.branch else "", ""),
+                ("fork", fact.fork, ""),
+                ("pull request", fact.change, ""),
+                ("revision", fact.revision, ""),
+            ]
+        case Release():
+            lines += [
+                ("type", fact.type, ""),
+                ("version", fact.version, ""),
+                ("before", fact.previous_version, ""),
+                ("revision", fact.revision, ""),
+                ("commits", "" if fact.commits is None else str(fact.commits), ""),
+            ]
+        case Incident():
+            lines += [
+                ("severity", fact.severity, ""),
+                ("cluster", fact.cluster, ""),
+                ("fingerprint", fact.fingerprint, ""),
+                ("assignee", fact.assignee, ""),
+                ("acked by", fact.acknowledged_by, ""),
+                ("suppressed by", fact.suppressed_by, ""),
+            ]
+        case Ticket():
+            lines += [
+                ("ticket", fact.ticket_id, ""),
+                ("priority", fact.priority, ""),
+                ("assignee", fact.assignee, ""),
+            ]
+    lines += [("by", fact.actor, ""), ("trigger", fact.trigger, ""), ("its state", fact.raw_state, "")]
+    return lines + _times(fact, now, zone)
+
+
+def _times(fact: Item, now: datetime, zone: tzinfo) -> list[Line]:
+    lines: list[Line] = [
+        ("started", moment(fact.started_at, now, zone), ""),
+        ("updated", moment(fact.updated_at, now, zone), ""),
+        ("ended", moment(fact.ended_at, now, zone), ""),
+        ("times are", "approximate: when we first saw it" if fact.approximate else "", ""),
+    ]
+    if isinstance(fact, Incident):
+        lines.append(("acked", moment(fact.acknowledged_at, now, zone), ""))
+        until = fact.suppressed_until
+        lines.append(("suppressed", f"until {until.astimezone(zone):%Y-%m-%d %H:%M}" if until else "", ""))
     return lines

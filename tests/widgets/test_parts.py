@@ -1,4 +1,4 @@
-"""Lanes by need, words by importance, values that wrap, carets under mistakes: the pure parts of the widgets."""
+"""Lanes by need, words by importance, carets under mistakes: the pure parts of the widgets."""
 
 from __future__ import annotations
 
@@ -7,8 +7,6 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from statusboard.screens.bars import view_words
-from statusboard.text import cell_len
-from widgets.details import lay_sections, wrap
 from widgets.filterbar import Mistake, point_at
 from widgets.headline import lay_words
 from widgets.layout import place, share
@@ -76,36 +74,6 @@ def test_words_by_importance():
 def test_words_never_exceed_the_line(words, width, two):
     for row in lay_words(words[:2], words[2:], width, 2 if two else 1):
         assert width_of(row) <= width
-
-
-# -- values that wrap
-
-
-def test_a_value_wraps_beside_its_label():
-    rows = lay_sections([("Where", [("service", "a bb ccc dddd eeeee", "")])], 30)
-    assert ["".join(text for text, _ in row.words) for row in rows] == [
-        "Where",
-        "service      a bb ccc dddd",
-        "             eeeee",
-    ]
-
-
-def test_in_a_narrow_pane_values_stand_below_their_label():
-    rows = lay_sections([("Where", [("service", "checkout", "")])], 20)
-    assert ["".join(text for text, _ in row.words) for row in rows] == ["Where", "service", "  checkout"]
-
-
-def test_each_line_of_a_long_link_leads_to_all_of_it():
-    url = "https://ci.example/" + "a" * 30
-    rows = lay_sections([("Links", [("page", url, "link"), ("bad", "javascript:x", "link")])], 40)
-    assert [row.url for row in rows] == ["", url, url, ""]
-
-
-@given(st.text("ab 漢é", max_size=80), st.integers(2, 40))
-def test_wrapping_loses_nothing_and_never_exceeds(text, width):
-    lines = wrap(text, width)
-    assert all(cell_len(line) <= width for line in lines)
-    assert "".join(lines).replace(" ", "") == text.replace(" ", "")
 
 
 # -- mistakes
