@@ -30,7 +30,7 @@ from statusboard.screens.lanes import combined
 from statusboard.screens.layouts import make_face
 from statusboard.screens.live import Live
 from statusboard.sorting import URGENCY, Sort, turned
-from statusboard.view import LANES, Layout, ViewSpec, is_fault
+from statusboard.view import LANES, Layout, ViewSpec
 from widgets.details import DetailsPane
 from widgets.filterbar import FilterBar
 from widgets.headline import Headline
@@ -93,6 +93,7 @@ class BoardScreen(Screen[None]):
         self.face: Face = make_face(live.settings.views[0].layout, live)
         self._faces: dict[Layout, Face] = {live.settings.views[0].layout: self.face}
         self._view = 0
+        self._before = 0
         self._typed = ""
         self._altered: dict[str, ViewSpec] = {}
         self._values: Mapping[str, Iterable[str]] = {}
@@ -281,10 +282,10 @@ class BoardScreen(Screen[None]):
     def _row(self) -> Row | None:
         """The row under the cursor."""
         if self._subject is not None and isinstance(self.focused, DetailsPane):
-            return self.live.cells.row(self._subject)
+            return self.face.row(self._subject)
         self.face.hold()
         subject = self.face.subject
-        return self.live.cells.row(subject) if subject is not None else None
+        return self.face.row(subject) if subject is not None else None
 
     def action_next_lane(self) -> None:
         """To the next lane that has rows; the details are the last one."""
@@ -305,7 +306,7 @@ class BoardScreen(Screen[None]):
 
     def action_next_match(self, step: int) -> None:
         """With a filter: the next row that matches, in whatever lane; else the next fault."""
-        wanted = self.face.matches() if self._typed else self._faults()
+        wanted = self.face.matches() if self._typed else self.face.faulty()
         if not wanted:
             self.app.say("no fault here" if not self._typed else "nothing matches")
             return
@@ -316,10 +317,6 @@ class BoardScreen(Screen[None]):
         else:
             target = wanted[0 if step > 0 else -1]
         self.face.reveal(*target)
-
-    def _faults(self) -> list[tuple[BoardTable, str]]:
-        rows = self.live.cells.row
-        return [match for match in self.face.matches() if (row := rows(match[1])) is not None and is_fault(row)]
 
     # -- views and filters
 
@@ -333,6 +330,16 @@ class BoardScreen(Screen[None]):
     def action_step_view(self, step: int) -> None:
         """The view beside this one."""
         self.choose_view((self._view + step) % len(self._views))
+
+    def show_layout(self, layout: Layout) -> None:
+        """Show the first view of this layout, or the one before where it is shown already."""
+        if self.view.layout == layout:
+            self.choose_view(self._before)
+            return
+        found = [index for index, view in enumerate(self._views) if view.layout == layout]
+        if found:
+            self._before = self._view
+            self.choose_view(found[0])
 
     def choose_view(self, index: int) -> None:
         """Show the view at ``index`` of the settings' views."""
@@ -525,16 +532,13 @@ class BoardScreen(Screen[None]):
         if not self._details.display:
             return
         live = self.live
-        row = live.cells.row(self._subject) if self._subject is not None else None
-        if row is None:
-            self._details.show("", [("Nothing is chosen", [])])
-            return
-        self._details.show(
-            row.key,
-            presenting.details(
+        row = self.face.row(self._subject) if self._subject is not None else None
+        sections = self.face.sections()
+        if row is not None and row.slot is not None:
+            sections += presenting.details(
                 row, live.cells.board, live.now, live.engine.statuses, glyphs=live.glyphs, zone=live.cells.zone
-            ),
-        )
+            )
+        self._details.show(self._subject or "", sections or [("Nothing is chosen", [])])
 
     def action_back(self) -> None:
         """One step back: out of the details, then out of the filter."""
