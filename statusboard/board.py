@@ -325,8 +325,10 @@ class Board:
 
     def annotations(self, key: str) -> list[Annotation]:
         """What people said of an item and did not withdraw, oldest first."""
-        said = self._annotations.get(key, {}).values()
-        return sorted((a for a in said if a.state == "set"), key=lambda a: (str(a.updated_at), a.key))
+        said = self._annotations.get(key)
+        if said is None:  # nearly always, and each row that is painted asks
+            return []
+        return sorted((a for a in said.values() if a.state == "set"), key=lambda a: (str(a.updated_at), a.key))
 
     def unattached(self, now: datetime, keep: timedelta) -> list[Annotation]:
         """What was said longer than ``keep`` ago of items that are not on the board any more."""

@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 from statusboard.board import Board, Summary
 from statusboard.columns import COLUMN_IDS, columns
 from statusboard.model import ITEM_KINDS, SEVERITIES, STATES, ItemKind
+from statusboard.notes import acknowledge, write
 from statusboard.presenting import (
     ASCII,
     UNICODE,
@@ -259,6 +260,20 @@ def test_times_can_be_told_by_the_clock():
     assert row_text(build(started_at=None), absolute=True).cells["age"][0] == UNICODE.nothing
     titles = [columns("build", times=times)[0].title for times in ("ago", "local", "utc")]
     assert titles == ["Age", "Time", "Time UTC"]
+
+
+def test_what_people_said_stands_before_the_title_of_the_episode_it_was_said_of():
+    down = incident(1)
+    said = [
+        acknowledge(down, "ann", ago(9)),
+        write(down, "eve", "hm", ago(8)),
+        write(down, "bob", "rolling back", ago(7)),
+    ]
+    assert shown(row_text(down, said=said), "title") == "(ann: on it) (bob: rolling back) Down"
+    assert shown(row_text(incident(1, started_at=ago(1)), said=said), "title") == "Down"
+    long = [acknowledge(down, "x" * 40, ago(1)), write(down, "漢" * 20, "y" * 200, ago(1))]
+    title = shown(row_text(down, said=long), "title")
+    assert cell_len(title) <= 2 * 14 + 8 + 34 + 6 and "Down" in title
 
 
 # -- the header

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import UTC, datetime, tzinfo
 
 from msgspec import Struct
@@ -9,8 +10,10 @@ from msgspec import Struct
 from statusboard import clock
 from statusboard.board import Row
 from statusboard.current import OVER, UNREAD, is_unowned, moment_of, verdict_of
-from statusboard.model import Build, HealthState, Incident, Item, Release, Ticket
+from statusboard.model import Annotation, Build, HealthState, Incident, Item, Release, Ticket
+from statusboard.notes import standing
 from statusboard.presenting.glyphs import STYLES, UNICODE, Cell, Glyphs, word_of
+from statusboard.text import clip
 
 
 class RowText(Struct, frozen=True):
@@ -28,10 +31,11 @@ def cells(
     source_state: HealthState = "fresh",
     zone: tzinfo = UTC,
     absolute: bool = False,
+    said: Sequence[Annotation] = (),
 ) -> RowText:
     """The cells of a row of any lane.  Times of day are told in ``zone``; ages are coarse and change rarely.
 
-    With ``absolute`` the time itself stands where the age does.
+    With ``absolute`` the time itself stands where the age does.  ``said`` is what people said of the item.
     """
     fact = row.fact
     assert isinstance(fact, Build | Incident | Release | Ticket)
@@ -45,7 +49,7 @@ def cells(
         "environment": (fact.environment, ""),
         "team": (fact.team, ""),
         "actor": (fact.actor, ""),
-        "title": (_title(row, fact, now, glyphs, zone), ""),
+        "title": (_title(row, fact, now, glyphs, zone, said), ""),
         "source": (fact.source, ""),
         "repository": (fact.repository, ""),
         "target": (fact.target, ""),
@@ -101,7 +105,7 @@ def status_cell(row: Row, fact: Item, glyphs: Glyphs, unread: bool) -> Cell:
     return (f"{glyphs.of(fact.kind, telling)} {word_of(fact.state)}", style)
 
 
-def _title(row: Row, fact: Item, now: datetime, glyphs: Glyphs, zone: tzinfo) -> str:
+def _title(row: Row, fact: Item, now: datetime, glyphs: Glyphs, zone: tzinfo, said: Sequence[Annotation] = ()) -> str:
     """Notes, title and, of what is failing, the reason; of what is suppressed, by whom or what."""
     title = fact.title or fact.description or (fact.pipeline if isinstance(fact, Build) else "")
     if fact.reason and not title:
@@ -110,10 +114,10 @@ def _title(row: Row, fact: Item, now: datetime, glyphs: Glyphs, zone: tzinfo) ->
         title = f"{title} {glyphs.dash} {fact.reason}"
     elif isinstance(fact, Incident) and fact.state == "suppressed" and fact.suppressed_by:
         title = f"{title} {glyphs.dash} {fact.suppressed_by}"
-    return " ".join(filter(None, (*_notes(fact, now, zone), title)))
+    return " ".join(filter(None, (*_notes(fact, now, zone, said), title)))
 
 
-def _notes(fact: Item, now: datetime, zone: tzinfo) -> list[str]:
+def _notes(fact: Item, now: datetime, zone: tzinfo, said: Sequence[Annotation]) -> list[str]:
     """What stands before the title, since it must be seen where there is little room."""
     notes: list[str] = []
     former = _former(fact)
@@ -125,7 +129,17 @@ def _notes(fact: Item, now: datetime, zone: tzinfo) -> list[str]:
         )
     if isinstance(fact, Release) and fact.target:
         notes.append(f"({fact.target})")
-    return notes
+    return notes + _said(fact, said)
+
+
+def _said(fact: Item, said: Sequence[Annotation]) -> list[str]:
+    """Who is on it, and what was noted last: ``(ann: on it) (bob: rolling back)``."""
+    holding = standing(said, fact) if said else []
+    acks = [note for note in holding if note.what == "ack"]
+    notes = [note for note in holding if note.what == "note"]
+    return [
+        f"({clip(note.author or 'somebody', 12)}: {clip(note.text, 32) or 'on it'})" for note in (*acks, *notes[-1:])
+    ]
 
 
 def _service(fact: Item, alarming: bool) -> Cell:

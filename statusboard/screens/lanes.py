@@ -66,7 +66,13 @@ class Cells:
         state = self.board.state_of(row.fact.source)
         zone = UTC if self.times == "utc" else self.zone
         text = presenting.cells(
-            row, self.clock.now(), glyphs=self.glyphs, source_state=state, zone=zone, absolute=self.times != "ago"
+            row,
+            self.clock.now(),
+            glyphs=self.glyphs,
+            source_state=state,
+            zone=zone,
+            absolute=self.times != "ago",
+            said=self.board.annotations(key),
         )
         made = RowCells(text.cells, text.style)
         if len(self._made) >= _KEPT_CELLS:
@@ -100,7 +106,7 @@ def title_of(
             words.append((f"  {glyphs.of('build', 'failed')} {lane.faults} failing", "failed"))
     elif not lane.total:
         if blind:
-            words.append((f" nothing known: {_told(blind)}", "unknown"))
+            words.append((f" nothing known: {told(blind)}", "unknown"))
             return words
         words.append((f" no {name.lower()}" if sources else f" no source reads {name.lower()}", "muted"))
     else:
@@ -110,11 +116,11 @@ def title_of(
     if lane.hidden_faults:
         words.append((f"  {lane.hidden_faults} failing hidden", "failed"))
     if unread:
-        words.append((f"  {_told(unread)}", "unknown" if blind else "warning"))
+        words.append((f"  {told(unread)}", "unknown" if blind else "warning"))
     return words
 
 
-def _told(states: Iterable[tuple[str, str]]) -> str:
+def told(states: Iterable[tuple[str, str]]) -> str:
     """``am is stale, ci is down``, at most three of them."""
     told = [f"{source} is {_word(state)}" for source, state in states]
     return ", ".join(told[:3]) + (f" and {len(told) - 3} more" if len(told) > 3 else "")

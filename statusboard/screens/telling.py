@@ -1,0 +1,110 @@
+"""What the details pane shows of the item under the cursor: at once what the board knows, then what the store does."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Sequence
+from datetime import UTC
+from typing import Final
+
+from statusboard import presenting
+from statusboard.board import Delta, Row
+from statusboard.errors import StoreError
+from statusboard.model import Build, Change, Incident, Release, Ticket, health_key
+from statusboard.screens.live import Live
+from widgets.details import DetailsPane
+
+IN_PASSING: Final = 0.2
+"""Seconds between two items within which a cursor is on its way to another: what it passes is not read."""
+
+
+class Teller:
+    """Keeps the pane up to date.  What is painted never waits for the store."""
+
+    def __init__(self, live: Live, pane: DetailsPane) -> None:
+        self._live = live
+        self._pane = pane
+        self._key: str | None = None
+        self._history: Sequence[Change] | None = None
+        self._unreadable = ""
+        self._read: tuple[str, int] | None = None
+        self._moved = 0.0
+
+    def tell(self, key: str | None) -> None:
+        """Show what is known of this item, or that none is chosen."""
+        if not self._pane.display:
+            return
+        live = self._live
+        row = live.cells.row(key) if key is not None else None
+        hurried = False
+        if key != self._key:
+            now = asyncio.get_running_loop().time()
+            hurried = now - self._moved < IN_PASSING
+            self._key, self._moved = key, now
+            self._history, self._unreadable, self._read = None, "", None
+        if row is None:
+            self._pane.show("", [("", [("", "Nothing is chosen", "muted")])])
+            return
+        self._pane.show(
+            row.key,
+            presenting.details(
+                row,
+                live.cells.board,
+                live.now,
+                live.engine.statuses,
+                history=self._history,
+                unreadable=self._unreadable,
+                glyphs=live.glyphs,
+                zone=UTC if live.cells.times == "utc" else live.cells.zone,
+            ),
+        )
+        stands = (live.cells.board.store_id, row.seq)
+        if stands != self._read:
+            self._read = stands
+            self._pane.run_worker(
+                self._look_up(row.key, IN_PASSING if hurried else 0.0),
+                group="history",
+                exclusive=True,
+                exit_on_error=False,
+            )
+
+    def follow(self, delta: Delta) -> None:
+        """A flush changed these: tell it anew where that may concern what is shown."""
+        if self._pane.display and self._key is not None and self._concerned(delta):
+            self.tell(self._key)
+
+    def _concerned(self, delta: Delta) -> bool:
+        if delta.gone or self._key in delta.changed:
+            return True
+        row = self._live.cells.row(self._key or "")
+        if row is None:
+            return False
+        if health_key(row.fact.source) in delta.changed:
+            return True
+        rows = self._live.cells.board.rows
+        return any(_related(row, rows[key]) for key in delta.changed if key in rows)
+
+    async def _look_up(self, key: str, patience: float) -> None:
+        """Read the item's past."""
+        await asyncio.sleep(patience)
+        history: Sequence[Change] | None = None
+        unreadable = ""
+        try:
+            history = await self._live.engine.store.history(key, presenting.HISTORY)
+        except StoreError as error:
+            unreadable = f"its past cannot be read: {error}"
+        if key == self._key:
+            self._history, self._unreadable = history, unreadable
+            self.tell(key)
+
+
+def _related(row: Row, other: Row) -> bool:
+    """Whether what happens to one is told in the details of the other."""
+    fact, more = row.fact, other.fact
+    if not isinstance(fact, Build | Incident | Release | Ticket):
+        return False
+    if not isinstance(more, Build | Incident | Release | Ticket):
+        return False
+    if row.slot == other.slot or not set(fact.services).isdisjoint(more.services):
+        return True
+    return bool(fact.repository) and fact.repository == more.repository
