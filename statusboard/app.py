@@ -20,7 +20,6 @@ from typing import TYPE_CHECKING, ClassVar, TypeAlias
 
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
-from textual.theme import Theme
 
 from statusboard.errors import ConfigError, StatusboardError
 from statusboard.screens import first
@@ -28,7 +27,7 @@ from statusboard.screens.first import First
 from statusboard.screens.terminal import TerminalApp
 from statusboard.screens.ticking import Ticking
 from statusboard.text import clean
-from statusboard.themes import ANSI, THEMES, Look, look_of
+from statusboard.themes import Look, look_of
 from widgets.glance import Glance
 
 if TYPE_CHECKING:
@@ -73,7 +72,7 @@ class BoardApp(TerminalApp[None]):
         """``last`` is the picture of the last run, ``keep_first`` where the next one is kept, None for nowhere."""
         wanted = last.theme if last is not None else ""
         encoding = sys.__stderr__.encoding if sys.__stderr__ is not None else ""  # where Textual draws
-        super().__init__(look or look_of(os.environ, encoding, wanted))
+        super().__init__(look or look_of(os.environ, encoding, wanted), last.palettes if last is not None else ())
         self.live: Live | None = None
         self._picture = last.picture if last is not None else first.nothing_known(title)
         self._load_engine = load
@@ -83,6 +82,7 @@ class BoardApp(TerminalApp[None]):
         self._gone: set[str] = set()
         self._due = False
         self._flushed = 0.0
+        self._wanted = ("", "")
         self._first_kept = 0.0
 
     # -- its life
@@ -129,8 +129,7 @@ class BoardApp(TerminalApp[None]):
         from statusboard.screens.board import BoardScreen
         from statusboard.screens.live import Live
 
-        if settings.theme:
-            self.use_theme(look_of(os.environ, self.look.encoding, settings.theme).theme)
+        self.dress(settings)
         self.set_keymap(settings.keys)
         self.live = live = Live(engine, settings, ascii_only=self.look.ascii_only)
         # What was heard until now is on the board that the lanes are built from.
@@ -258,21 +257,18 @@ class BoardApp(TerminalApp[None]):
         else:
             self.say("reading " + ("all sources" if names is None else ", ".join(names) or "nothing"))
 
-    def use_theme(self, name: str) -> None:
-        """Another theme; without colours there is only one."""
-        if self.look.no_color or name not in self.available_themes:
-            return
-        self.theme = name
+    def dress(self, settings: Settings) -> None:
+        """The themes that a config adds, the one that it names, and its signs."""
+        self.add_themes(settings.palettes)
+        wanted = (settings.theme, settings.glyphs)
+        if wanted != self._wanted:  # what was picked in the palette outlives a config that says the same as before
+            self._wanted = wanted
+            self.use_look(look_of(os.environ, self.look.encoding, *wanted))
 
     def _watch_theme(self, theme_name: str) -> None:
         super()._watch_theme(theme_name)
         if self._board is not None:
             self.call_after_refresh(self._board.theme_changed)
-
-    @property
-    def own_themes(self) -> tuple[Theme, ...]:
-        """The themes to offer."""
-        return (ANSI,) if self.look.no_color else THEMES
 
     def action_command_palette(self) -> None:
         """Commands by name."""

@@ -7,8 +7,10 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+from textual import on
 from textual.command import CommandPalette, DiscoveryHit, Hit, Hits, Provider
 from textual.content import Content
+from textual.widgets import OptionList
 
 from statusboard.screens.board import BoardScreen
 
@@ -17,25 +19,32 @@ if TYPE_CHECKING:
 
 
 class Command(NamedTuple):
-    """What it is called, what it does in a few words, and what runs it."""
+    """What it is called, what it does in a few words, what runs it, and whether it is shown before it is typed."""
 
     name: str
     told: str
     run: Callable[[], Any]
+    listed: bool = True
 
 
 class BoardCommands(Provider):
     """Views, what can be done with a row, sources, themes."""
 
+    @property
+    def commands(self) -> Iterator[Command]:
+        """Those to choose from."""
+        return commands(self.app)  # type: ignore[arg-type]
+
     async def discover(self) -> Hits:
-        """All of them, before anything is typed."""
-        for command in commands(self.app):  # type: ignore[arg-type]
-            yield DiscoveryHit(_shown(Content(command.name), command), command.run, text=command.name)
+        """Before anything is typed."""
+        for command in self.commands:
+            if command.listed:
+                yield DiscoveryHit(_shown(Content(command.name), command), command.run, text=command.name)
 
     async def search(self, query: str) -> Hits:
         """Those whose name fits what is typed."""
         matcher = self.matcher(query)
-        for command in commands(self.app):  # type: ignore[arg-type]
+        for command in self.commands:
             score = matcher.match(command.name)
             if score > 0:
                 shown = _shown(matcher.highlight(command.name), command)
@@ -49,6 +58,46 @@ class BoardPalette(CommandPalette):
 
     def __init__(self) -> None:
         super().__init__(providers=[BoardCommands], placeholder="What do you want to do?", id="--command-palette")
+
+
+class ThemeCommands(BoardCommands):
+    """The themes by name."""
+
+    @property
+    def commands(self) -> Iterator[Command]:
+        """Those that this terminal can be shown."""
+        app: BoardApp = self.app  # type: ignore[assignment]
+        for theme in app.own_themes:
+            yield Command(theme.name, "", partial(app.use_theme, theme.name))
+
+
+class ThemePalette(CommandPalette):
+    """A palette of themes, each of them tried on while the cursor is on it; escape takes it off again."""
+
+    DEFAULT_CSS = BoardPalette.DEFAULT_CSS.replace("BoardPalette", "ThemePalette")
+    app: BoardApp
+
+    def __init__(self, before: str) -> None:
+        """``before`` is the theme that is worn."""
+        super().__init__(
+            providers=[ThemeCommands], placeholder=f"Which theme? Now it is {before}.", id="--theme-palette"
+        )
+        self._before = before
+        self._tried = ""
+
+    @on(OptionList.OptionHighlighted)
+    def _try_on(self, event: OptionList.OptionHighlighted) -> None:
+        hit = getattr(event.option, "hit", None)
+        name = hit.text if hit is not None else None
+        if name and self._tried:
+            self.app.use_theme(name)
+        self._tried = name or self._tried  # the first one is under the cursor before anybody has put it there
+
+    def dismiss(self, result: None = None) -> Any:
+        """Without a choice, as it was."""
+        if self._selected_command is None:
+            self.app.use_theme(self._before)
+        return super().dismiss(result)
 
 
 def commands(app: BoardApp) -> Iterator[Command]:
@@ -68,15 +117,27 @@ def commands(app: BoardApp) -> Iterator[Command]:
     yield Command("Open the link", "of the row under the cursor", board.action_open)
     yield Command("Copy the link", "of the row under the cursor", board.action_copy_url)
     yield Command("Copy the key", "of the row under the cursor", board.action_copy_key)
+    yield Command("Sort by the next column", "then the other way round", board.action_sort)
+    yield Command("Group rows", "by team, service, environment, source", board.action_group)
+    yield Command("Wide", "all columns, or the usual ones", board.action_wide)
+    yield Command("Times", "ages, times, times in UTC", board.action_times)
+    yield Command("Save this view", "as one of your own", board.action_save_view)
+    for view in settings.saved:
+        yield Command(f"Forget view: {view.name}", "take a saved view away", partial(board.forget_view, view.name))
     yield Command("Read this lane's sources now", "", board.action_refresh_lane)
     yield Command("Read all sources now", "", board.action_refresh_all)
     yield Command("Sources", "how well each is read", app.action_sources)
     for name in sorted(settings.reads):
         yield Command(f"Read {name} now", "one source", partial(app.refresh_sources, [name]))
+    yield Command("Themes", f"now {app.theme}; each is tried on as you go", partial(_themes, app))
     for theme in app.own_themes:
-        yield Command(f"Theme: {theme.name}", "", partial(app.use_theme, theme.name))
+        yield Command(f"Theme: {theme.name}", "", partial(app.use_theme, theme.name), listed=False)
     yield Command("Keys", "of this screen", app.action_keys)
     yield Command("Quit", "", app.action_quit)
+
+
+def _themes(app: BoardApp) -> None:
+    app.push_screen(ThemePalette(app.theme))
 
 
 def _shown(name: Content, command: Command) -> Content:

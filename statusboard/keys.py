@@ -36,6 +36,7 @@ DEFAULTS: Mapping[str, Mapping[str, str]] = {
         "fold": "space",
         "fold_all": "minus",
         "open_all": "plus",
+        "save_view": "w",
         "wide": "ctrl+w",
         "times": "T",
         "details": "p",
@@ -54,6 +55,7 @@ DEFAULTS: Mapping[str, Mapping[str, str]] = {
         "refresh_all": "R",
         "copy_url": "y",
     },
+    "asking": {"ask.close": "escape"},
     "help": {"close_help": "escape,q,question_mark,enter"},
     "table": {
         "table.down": "j,down",
@@ -83,6 +85,7 @@ TOGETHER: Sequence[tuple[str, ...]] = (
     ("app", "sources", "table"),
     ("app", "sources", "details"),
     ("app", "help"),
+    ("app", "asking"),
 )
 """The places whose keys are heard at the same time: what has the focus, its screen, the app."""
 

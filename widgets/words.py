@@ -19,8 +19,8 @@ STYLES: Final[Mapping[str, str]] = {
     "high": "bold $text-error",
     "medium": "$text-warning",
     "low": "$text-accent",
-    "info": "$text-secondary",
-    "unknown": "italic $text-warning",
+    "info": "$text-muted",
+    "unknown": "italic $text-secondary",
     "failed": "bold $text-error",
     "warning": "$text-warning",
     "running": "bold $text-primary",
@@ -33,13 +33,16 @@ STYLES: Final[Mapping[str, str]] = {
     "plain": "$foreground",
     "strong": "bold $foreground",
     "verdict-failed": "bold reverse $text-error",
-    "verdict-blind": "bold reverse $text-warning",
+    "verdict-warning": "bold reverse $text-warning",
+    "verdict-blind": "bold reverse $text-secondary",
     "verdict-ok": "bold reverse $text-success",
     "verdict-old": "reverse italic $text-muted",
     "chosen": "bold reverse $text-primary",
     "demo": "bold reverse $text-accent",
 }
-"""Style name -> Textual style. Sixteen colours hold no shade between text and background, see `FAINT`."""
+"""Style name -> Textual style. Sixteen colours hold no shade between text and background, see `FAINT`.
+
+Colours are those that every theme of ours has (`statusboard.themes`), where ``secondary`` is that of the unknown."""
 
 FAINT: Final[Mapping[str, str]] = {"muted": "dim", "stale": "dim italic", "verdict-old": "reverse italic"}
 """What differs with the terminal's own colours."""

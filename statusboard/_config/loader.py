@@ -8,12 +8,14 @@ from pathlib import Path
 from msgspec import structs
 
 from statusboard._config.files import File, Files
+from statusboard._config.looks import bind_themes, choose_glyphs, choose_theme
 from statusboard._config.secrets import Use, check, in_clear
-from statusboard._config.sections import FilterCheck, Sections, bind_keys, choose
+from statusboard._config.sections import FilterCheck, Sections, bind_keys
 from statusboard._config.types import BoardOptions, Config, ConfiguredSource, SourceClass
 from statusboard.binding import bind_fields, closest, fields_of, shown, unknown_key
 from statusboard.credentials import Reference, parse_reference
 from statusboard.errors import ConfigError, Problem
+from statusboard.palettes import Palette
 from statusboard.paths import store_path
 from statusboard.registry import Registry, rooted
 from statusboard.registry import bind as bind_source
@@ -30,6 +32,8 @@ ROOT_KEYS = (
     "include",
     "keys",
     "theme",
+    "themes",
+    "glyphs",
     "secrets",
 )
 INCLUDE_KEYS = ("environments", "services", "sources", "views", "include")
@@ -61,11 +65,14 @@ class Loader:
         main = next((file.root for file in self.files.files if file.main), None)
         board = BoardOptions()
         keys: dict[str, str] = {}
-        theme = ""
+        palettes: tuple[Palette, ...] = ()
+        theme = glyphs = ""
         if main is not None:
             board = self._board(main.get("board"))
             keys = bind_keys(main.get("keys"), actions, self.problems)
-            theme = choose(main.get("theme"), themes, "theme", self.problems)
+            palettes = bind_themes(main.get("themes"), themes, self.problems)
+            theme = choose_theme(main.get("theme"), themes, main.get("themes"), self.problems)
+            glyphs = choose_glyphs(main.get("glyphs"), self.problems)
         for file in self.files.files:
             if file.root is not None:
                 self._root_keys(file.root, file)
@@ -97,6 +104,8 @@ class Loader:
             views=tuple(self.sections.views),
             keys=keys,
             theme=theme,
+            themes=palettes,
+            glyphs=glyphs,
             warnings=tuple(self.warnings),
         )
 

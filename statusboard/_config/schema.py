@@ -12,6 +12,7 @@ from typing import Any, get_args, get_origin
 import msgspec
 from msgspec import NODEFAULT, Struct, structs
 
+from statusboard._config.looks import Glyphs, ThemeOptions
 from statusboard._config.secrets import REFERENCES
 from statusboard._config.sections import EnvironmentOptions, ServiceOptions, ViewOptions
 from statusboard._config.types import BoardOptions, SourceClass
@@ -51,6 +52,8 @@ def schema_of(registry: Registry) -> dict[str, Any]:
         "include": of_type(tuple[str, ...]),
         "keys": {**named, "additionalProperties": of_type(tuple[str, ...])},
         "theme": {"type": "string"},
+        "themes": {**named, "additionalProperties": _nullable(_struct(ThemeOptions))},
+        "glyphs": of_type(Glyphs),
         "secrets": {**of_type(tuple[str, ...]), "description": "secrets that included files may use"},
     }
     return {

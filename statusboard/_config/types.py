@@ -17,6 +17,7 @@ from statusboard.catalog import Catalog, Environment, Service, SourceDefaults
 from statusboard.clock import Duration, duration_enc_hook
 from statusboard.errors import Problem
 from statusboard.model import Severity
+from statusboard.palettes import Palette
 from statusboard.source import Source, SourceOptions, option
 from statusboard.yamlfile import Mark
 
@@ -83,6 +84,8 @@ class Config(Struct, frozen=True, kw_only=True):
     views: tuple[ViewOptions, ...] = ()
     keys: dict[str, str] = {}
     theme: str = ""
+    themes: tuple[Palette, ...] = ()
+    glyphs: str = ""
     warnings: tuple[Problem, ...] = ()
 
     @property

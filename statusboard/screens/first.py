@@ -18,6 +18,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 from statusboard.clock import age
+from statusboard.palettes import PALETTES, Palette, derived, is_color
 from statusboard.paths import cache_dir, private_dir
 from statusboard.text import clean
 from widgets.glance import GlanceLane, Picture
@@ -35,11 +36,12 @@ MAX_SIZE: Final = 1_000_000
 
 
 class First(NamedTuple):
-    """What the first paint needs: how the board looks, and the picture."""
+    """What the first paint needs: how the board looks, the picture, and the theme where it is none of ours."""
 
     title: str
     theme: str
     picture: Picture
+    palettes: tuple[Palette, ...] = ()
 
 
 def kept_at(config: Path) -> Path:
@@ -82,6 +84,7 @@ def encode(cells: Cells, lanes: Mapping[ItemKind, Sequence[str]], settings: Sett
         "saved_at": now.timestamp(),
         "title": settings.title,
         "theme": settings.theme,
+        "palettes": [[own.name, dict(own.colors)] for own in settings.palettes if own.name == settings.theme],
         "unknown": cells.glyphs.of("build", "unknown"),
         "counts": [text for text, _ in words[1:]],
         "lanes": made,
@@ -127,7 +130,14 @@ def _read(body: dict[str, Any], now: datetime) -> First:
         [clean(text, 80) for text in body["counts"]],
         [_lane(lane, since, now) for lane in body["lanes"]],
     )
-    return First(title, clean(body["theme"], 40), picture)
+    palettes = [_palette(name, colors) for name, colors in body.get("palettes", ())]
+    return First(title, clean(body["theme"], 40), picture, tuple(palettes))
+
+
+def _palette(name: str, colors: dict[str, str]) -> Palette:
+    if not all(is_color(color) for color in colors.values()):
+        raise ValueError("this is no palette")
+    return derived(clean(name, 40), PALETTES["dark"], colors)
 
 
 def _lane(lane: dict[str, Any], since: str, now: datetime) -> GlanceLane:

@@ -70,8 +70,9 @@ def _verdict(word: Word, summary: Summary, glyphs: Glyphs) -> Word:
         return (f" {glyphs.of('build', 'failed')} {text} ", "verdict-failed")
     if style == "success":
         return (f" {glyphs.of('build', 'success')} {text} ", "verdict-ok")
-    sign = glyphs.of("build", "unknown" if summary.verdict == "blind" or summary.unknown else "warning")
-    return (f" {sign} {text} ", "verdict-blind")
+    if summary.verdict == "blind" or summary.unknown:
+        return (f" {glyphs.of('build', 'unknown')} {text} ", "verdict-blind")
+    return (f" {glyphs.of('build', 'warning')} {text} ", "verdict-warning")
 
 
 def _identity(title: str, demo: bool) -> list[Word]:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Final
 from msgspec import Struct
 
 from statusboard.model import ItemKind
+from statusboard.palettes import Palette
 from statusboard.view import LANES, OVERVIEW, ViewSpec
 
 if TYPE_CHECKING:
@@ -31,11 +32,14 @@ _KINDS: Final[Mapping[str, ItemKind]] = {
 
 
 class Settings(Struct, frozen=True, kw_only=True):
-    """``keys`` is action -> keys, ``reads`` which kinds a source is asked for (by its name)."""
+    """``palettes`` are the config's own themes, ``keys`` is action -> keys, ``reads`` which kinds a source is asked for
+    (by its name)."""
 
     title: str = "statusboard"
     timezone: str = ""
     theme: str = ""
+    palettes: tuple[Palette, ...] = ()
+    glyphs: str = ""
     keys: dict[str, str] = {}
     views: tuple[ViewSpec, ...] = BUILT_IN
     reads: dict[str, tuple[ItemKind, ...]] = {}
@@ -55,6 +59,8 @@ def settings_of(config: Config, *, demo: bool = False) -> Settings:
         title=config.board.title or config.board.id or "statusboard",
         timezone=config.board.timezone,
         theme=config.theme,
+        palettes=config.themes,
+        glyphs=config.glyphs,
         keys=dict(config.keys),
         views=(*BUILT_IN, *views),
         reads=reads,

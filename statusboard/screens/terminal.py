@@ -4,14 +4,16 @@ from __future__ import annotations
 
 import logging
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
 from textual.app import App, ReturnType
 from textual.filter import LineFilter
+from textual.theme import Theme
 
 from statusboard import crash
+from statusboard.palettes import Palette
 from statusboard.text import clean
-from statusboard.themes import THEMES, Look, PlainSigns
+from statusboard.themes import ANSI, ANSI_LIGHT, THEMES, Look, PlainSigns, theme_of
 
 log = logging.getLogger("statusboard.app")
 
@@ -22,16 +24,42 @@ class TerminalApp(App[ReturnType]):
     TITLE = "statusboard"
     NOTIFICATION_TIMEOUT = 4
 
-    def __init__(self, look: Look) -> None:
+    def __init__(self, look: Look, palettes: Iterable[Palette] = ()) -> None:
+        """``palettes`` are themes beside our own."""
         # A filter that takes all colour away is chosen in the constructor, by whether colours are the terminal's own.
         super().__init__(ansi_color=True if look.no_color else None)
         self.look = look
         self.farewell = ""
-        self._plain = PlainSigns(look.encoding)
+        self._plain = PlainSigns(look.encoding, few_signs=look.few_signs)
         self._crashed: BaseException | None = None
-        for theme in THEMES:
+        self.own_themes: tuple[Theme, ...] = (ANSI, ANSI_LIGHT) if look.own_colors else THEMES
+        for theme in self.own_themes:
             self.register_theme(theme)
-        self.theme = look.theme if look.theme in self.available_themes else THEMES[0].name
+        self.add_themes(palettes)
+        self.theme = look.theme if look.theme in self.available_themes else self.own_themes[0].name
+
+    def add_themes(self, palettes: Iterable[Palette]) -> None:
+        """Offer these themes, too.  In a terminal that has no colours for them it stays as it is."""
+        if self.look.own_colors:
+            return
+        added = {palette.name: theme_of(palette) for palette in palettes}
+        self.own_themes = (*THEMES, *added.values())
+        for theme in added.values():
+            before = self.get_theme(theme.name)
+            self.register_theme(theme)
+            if theme.name == self.theme and theme != before and self.is_running:
+                self._watch_theme(theme.name)
+
+    def use_theme(self, name: str) -> None:
+        """Another theme, one of `own_themes`."""
+        if any(theme.name == name for theme in self.own_themes):
+            self.theme = name
+
+    def use_look(self, look: Look) -> None:
+        """Another look for the same terminal, for instance by another config."""
+        self.look = look
+        self._plain = PlainSigns(look.encoding, few_signs=look.few_signs)
+        self.use_theme(look.theme)
 
     def get_line_filters(self) -> Sequence[LineFilter]:
         """Textual's, and one for terminals that have few signs."""

@@ -9,7 +9,6 @@ from typing import ClassVar
 import pytest
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
-from textual.color import Color
 from textual.widget import Widget
 
 from statusboard.app import BoardApp
@@ -19,11 +18,10 @@ from statusboard.errors import ConfigError, NotFound
 from statusboard.screens.help import HelpScreen, key_name
 from statusboard.screens.settings import Settings
 from statusboard.screens.sources import SourcesScreen
-from statusboard.themes import DARK, LIGHT, Look, PlainSigns, look_of
+from statusboard.themes import Look
 from statusboard.view import ViewSpec
 from tests.app.stage import Told, board, line_with, poll, settled, text_of, until
 from tests.scripted import alert, build
-from widgets.words import STYLES
 
 TOKEN = "ghp_0123456789abcdef0123456789abcdef0123"
 
@@ -143,54 +141,6 @@ async def test_themes_are_chosen_by_name():
 
 
 # -- colours
-
-
-def contrast(a: Color, b: Color) -> float:
-    """As WCAG 2 defines it."""
-
-    def luminance(color: Color) -> float:
-        parts = [value / 255 for value in (color.r, color.g, color.b)]
-        linear = [v / 12.92 if v <= 0.04045 else ((v + 0.055) / 1.055) ** 2.4 for v in parts]
-        return 0.2126 * linear[0] + 0.7152 * linear[1] + 0.0722 * linear[2]
-
-    light, dark = sorted((luminance(a), luminance(b)), reverse=True)
-    return (light + 0.05) / (dark + 0.05)
-
-
-@pytest.mark.parametrize("theme", [DARK, LIGHT], ids=lambda theme: theme.name)
-def test_every_text_can_be_read(theme):
-    variables = {**theme.to_color_system().generate(), **theme.variables}
-    colours = {name: Color.parse(value) for name, value in variables.items() if value.startswith("#")}
-    used = {word[1:] for style in STYLES.values() for word in style.split() if word.startswith("$")}
-    assert {"text-error", "text-muted", "foreground"} <= used
-    for text in used | {"foreground"}:
-        for background in ("background", "surface", "panel"):
-            ratio = contrast(colours[text], colours[background])
-            assert ratio >= 4.5, f"{text} on {background}: {ratio:.1f}"
-    assert contrast(colours["block-cursor-foreground"], colours["block-cursor-background"]) >= 4.5
-    assert contrast(colours["block-cursor-background"], colours["background"]) >= 1.5, "the cursor stands out"
-
-
-@pytest.mark.parametrize(
-    "env, encoding, wanted, look",
-    [
-        ({"TERM": "xterm-256color"}, "utf-8", "", Look("dark", False, False)),
-        ({"TERM": "xterm", "COLORFGBG": "0;15"}, "utf-8", "", Look("light", False, False)),
-        ({"TERM": "xterm", "COLORFGBG": "0;15"}, "utf-8", "dark", Look("dark", False, False)),
-        ({"TERM": "linux"}, "utf-8", "light", Look("ansi", True, False)),
-        ({"TERM": "xterm", "NO_COLOR": ""}, "utf-8", "light", Look("ansi", False, True)),
-        ({"TERM": "xterm"}, "ISO-8859-1", "", Look("dark", True, False, "ISO-8859-1")),
-        ({"TERM": "xterm"}, "", "", Look("dark", True, False, "")),
-    ],
-)
-def test_the_look_of_a_terminal(env, encoding, wanted, look):
-    assert look_of(env, encoding, wanted) == look
-
-
-def test_signs_that_cannot_be_shown_are_replaced_cell_for_cell():
-    assert PlainSigns("utf-8")._plain("größe 漢 ✓ …") == "größe ?? ? ~"
-    assert PlainSigns("ascii")._plain("größe …") == "gr??e ~"
-    assert PlainSigns("iso-8859-1")._plain("größe Łódź") == "größe ?ód?"
 
 
 @pytest.mark.parametrize("no_color", [True, False])

@@ -41,7 +41,7 @@ def test_it_shows_every_section_and_every_common_option(config: Config):
 
 def test_what_is_commented_out_is_valid_too(tmp_path: Path):
     text = EXAMPLE.read_text(encoding="utf-8")
-    for line in ("keys:", "theme:", "secrets:", "include:"):
+    for line in ("keys:", "theme:", "themes:", "glyphs:", "secrets:", "include:"):
         text, count = re.subn(rf"^# (?={line})", "", text, flags=re.MULTILINE)
         assert count == 1
     for line in ("store:", "cert:", "key:", "verify:"):
@@ -54,4 +54,4 @@ def test_what_is_commented_out_is_valid_too(tmp_path: Path):
     config = load_config(path, registry=Registry.installed(), env={})
     assert "blog" in {service.name for service in config.services}
     assert config.keys
-    assert config.theme
+    assert config.theme == config.themes[0].name

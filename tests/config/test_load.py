@@ -223,7 +223,7 @@ def test_all_problems_are_found_at_once_in_the_order_of_the_file(home: Home):
           - {type: ci, name: a, limit: x, interval: 1ms, kinds: [ticket], url: "ftp://x"}
           - {type: nothing, name: a}
         views: [{name: x, lanes: [y]}]
-        themes: x
+        themed: x
         """
     )
     assert [p.path or p.message for p in problems] == [
@@ -237,7 +237,7 @@ def test_all_problems_are_found_at_once_in_the_order_of_the_file(home: Home):
         "sources[1].type",
         "sources[1].name",
         "views[0].lanes[0]",
-        "unknown key `themes`",
+        "unknown key `themed`",
     ]
 
 

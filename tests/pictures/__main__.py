@@ -10,7 +10,8 @@ from contextlib import suppress
 from pathlib import Path
 from typing import NamedTuple
 
-from statusboard.themes import ANSI, DARK, LIGHT, Look
+from statusboard.palettes import DARK, LIGHT
+from statusboard.themes import ANSI, Look
 from tests.app.stage import board, screen_of, settled
 from tests.pictures.company import StillClock, sources
 

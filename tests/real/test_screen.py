@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from statusboard.themes import DARK
+from statusboard.palettes import DARK
 from tests.real.board import Bench, bench
 from tests.real.process import wait_until
 from tests.real.screens import (
