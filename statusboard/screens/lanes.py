@@ -122,8 +122,8 @@ def title_of(
 
 def told(states: Iterable[tuple[str, str]]) -> str:
     """``am is stale, ci is down``, at most three of them."""
-    told = [f"{source} is {_word(state)}" for source, state in states]
-    return ", ".join(told[:3]) + (f" and {len(told) - 3} more" if len(told) > 3 else "")
+    words = [f"{source} is {_word(state)}" for source, state in states]
+    return ", ".join(words[:3]) + (f" and {len(words) - 3} more" if len(words) > 3 else "")
 
 
 def _word(state: str) -> str:
