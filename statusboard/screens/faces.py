@@ -38,6 +38,13 @@ class Face(Widget):
             super().__init__()
             self.column = column
 
+    class ItemsAsked(Message):
+        """A person asks for the items behind what is under the cursor: those that this filter lets through."""
+
+        def __init__(self, text: str) -> None:
+            super().__init__()
+            self.text = text
+
     def __init__(self, live: Live, *, id: str | None = None) -> None:
         super().__init__(id=id)
         self.live = live
