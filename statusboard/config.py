@@ -18,7 +18,7 @@ from collections.abc import Collection, Mapping
 from pathlib import Path
 from typing import Any
 
-from statusboard._config.files import gather
+from statusboard._config.files import Files, gather
 from statusboard._config.loader import COMMAND_TYPES, Loader
 from statusboard._config.schema import schema_of
 from statusboard._config.sections import FilterCheck, LaneName, ViewOptions
@@ -31,9 +31,12 @@ __all__ = [
     "BoardOptions",
     "Config",
     "ConfiguredSource",
+    "Files",
     "LaneName",
     "ViewOptions",
+    "gather",
     "load_config",
+    "load_files",
     "schema",
 ]
 
@@ -58,6 +61,19 @@ def load_config(
     if digest and files.digest != digest:
         hint = "look at what changed, then run `statusboard trust`"
         raise ConfigError("the config has changed since it was trusted", file=str(path), hint=hint)
+    return load_files(files, registry=registry, env=env, check_filter=check_filter, actions=actions, themes=themes)
+
+
+def load_files(
+    files: Files,
+    *,
+    registry: Registry,
+    env: Mapping[str, str] | None = None,
+    check_filter: FilterCheck | None = None,
+    actions: Collection[str] = (),
+    themes: Collection[str] = (),
+) -> Config:
+    """As `load_config`, of files that were read already."""
     loader = Loader(files, registry, os.environ if env is None else env, check_filter)
     return loader.load(actions, themes)
 

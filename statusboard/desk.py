@@ -74,6 +74,14 @@ class Desk:
             content.clear()
         self.health = self.stored_health = None
 
+    def begin_anew(self) -> None:
+        """Forget all but what is stored: what a source said in this process proves nothing of it any more."""
+        for content in (self.members, self.told, self.orphans, self.vouched):
+            content.clear()
+        for known in self.known.values():
+            if known.kind not in ("source", "annotation"):
+                self.members.setdefault(known.part, set()).add(known.key)
+
     def know(self, row: Change | Live, body: bytes) -> None:
         fact = decode(body)
         self.known[row.key] = Known(

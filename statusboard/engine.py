@@ -14,7 +14,7 @@ import asyncio
 import logging
 import os
 import socket
-from collections.abc import Awaitable, Callable, Iterable
+from collections.abc import Awaitable, Callable, Iterable, Mapping
 from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Literal, Protocol, TypeAlias
@@ -26,7 +26,7 @@ from statusboard.diff import draft
 from statusboard.errors import ConfigError, HistoryGone, LeaseLost, SourceError, StoreError, StoreUnusable
 from statusboard.health import Tracker, afresh, by_age
 from statusboard.ingest import Ingest, Resolver
-from statusboard.model import Annotation, HealthState, Status
+from statusboard.model import Annotation, HealthState, SourceHealth, Status
 from statusboard.poller import Budgeted, Polled, Poller
 from statusboard.source import Source, SourceOptions
 from statusboard.store import open_store, replacement
@@ -50,7 +50,10 @@ _AGE_ORDER = {"starting": 0, "fresh": 1, "partial": 2, "aging": 3, "stale": 4, "
 
 
 class Setup(Protocol):
-    """One configured source, ready to be built (`statusboard.wiring` makes them from the config)."""
+    """One configured source, ready to be built (`statusboard.wiring` makes them from the config).
+
+    Equal ones read the same in the same way, under whatever services their items are filed.
+    """
 
     @property
     def name(self) -> str: ...
@@ -77,7 +80,8 @@ class Engine:
     """One process's share in a board.
 
     ``board`` is always there, empty at first.  ``notice`` says what a person must know about the store ("not stored:
-    the disk is full"), ``statuses`` what moves at every poll, by source name.
+    the disk is full"), ``dispute`` that whoever polls has other options than this process, ``statuses`` what moves at
+    every poll, by source name.
     """
 
     def __init__(
@@ -95,6 +99,7 @@ class Engine:
         self.board = Board()
         self.role: Role = "starting"
         self.notice = ""
+        self.dispute = ""
         self.statuses: dict[str, Status] = {}
         self.poller: Poller | None = None
         self.ingest: Ingest | None = None
@@ -114,6 +119,7 @@ class Engine:
         self._tasks: list[asyncio.Task[None]] = []
         self._folded = asyncio.Event()
         self._replaced = False
+        self._disputed_since: float | None = None
         #: Held while the role or the store changes, so that no two changes cross.
         self._switching = asyncio.Lock()
 
@@ -198,11 +204,12 @@ class Engine:
 
     async def pause(self, source: str, paused: bool) -> bool:
         """Stop or resume polling a source; False where this process does not poll."""
-        poller, store = self.poller, self.store
-        if poller is None:
-            return False
+        store = self.store
         try:
-            await poller.pause(source, paused)
+            async with self._switching:  # the source could be replaced meanwhile
+                if self.poller is None or source not in self.poller.polled:
+                    return False
+                await self.poller.pause(source, paused)
         except StoreError as error:
             await self._failed(error, store)
             return False
@@ -254,6 +261,24 @@ class Engine:
             self.keep_polling = True
             if self.poller is not None:
                 self.poller.start()
+
+    async def reconfigure(self, setups: Iterable[Setup], *, keep: timedelta | None = None) -> None:
+        """Read these sources from now on, and keep what is over for so long.
+
+        Who polls does what a restart with them would: what was removed leaves the board with all its items, what was
+        added or changed is read at once.  A source that is read as before, and filed as before, is left alone.  Who
+        follows takes them for when it polls itself.
+        """
+        store: Store | None = getattr(self, "store", None)
+        try:
+            async with self._switching:
+                before, self.setups = self.setups, {setup.name: setup for setup in setups}
+                self._keep = keep if keep is not None else self._keep
+                if self.poller is not None and self._lease is not None:
+                    await self._change_sources(self.poller, self._lease, before)
+        except StoreError as error:
+            assert store is not None
+            await self._failed(error, store)
 
     async def annotate(self, annotation: Annotation) -> None:
         """Store what a person said; every board of this store sees it."""
@@ -363,6 +388,7 @@ class Engine:
             store = self.store
             try:
                 await self._try_lease()
+                await self._compare_options()
             except StoreError as error:
                 await self._failed(error, store)
 
@@ -398,24 +424,10 @@ class Engine:
         statuses = {status.source: status for status in await self.store.statuses()}
         polled = []
         for setup in self.setups.values():
-            source, client = await setup.build(self.clock, self.store)
-            ingest.use_resolver(setup.name, setup.resolver)
             before, status = healths.get(setup.name), statuses.get(setup.name)
             if known.get(setup.name) != _what(setup.identity):  # what other options gave proves nothing of these
                 before, status = afresh(before), None
-            tracker = Tracker(
-                setup.name,
-                setup.type,
-                setup.interval,
-                optional=setup.optional,
-                expected=source.expected_beats(),
-                before=before,
-                last_success=status.last_success if status is not None else None,
-            )
-            polled.append(Polled(source, client, tracker, interval=setup.interval, clock=self.clock))
-            if setup.name not in healths:
-                # From the very beginning: a source that nobody has heard of yet must not be missed by nobody.
-                await ingest.health(tracker.judge(self.clock.now()))
+            polled.append(await self._set_up(setup, ingest, before, status))
         self.ingest = ingest
         store = self.store
         self.poller = Poller(
@@ -430,6 +442,69 @@ class Engine:
             self.poller.start()
         self._spawn(self._tidy(ingest), "tidy")
         log.info("polling %d sources", len(polled))
+
+    async def _set_up(self, setup: Setup, ingest: Ingest, before: SourceHealth | None, status: Status | None) -> Polled:
+        """A source ready to be polled, given what is known of its health and its last poll."""
+        source, client = await setup.build(self.clock, self.store)
+        ingest.renew(setup.name, setup.resolver)
+        tracker = Tracker(
+            setup.name,
+            setup.type,
+            setup.interval,
+            optional=setup.optional,
+            expected=source.expected_beats(),
+            before=before,
+            last_success=status.last_success if status is not None else None,
+        )
+        if before is None:
+            # From the very beginning: a source that nobody has heard of yet must not be missed by nobody.
+            await ingest.health(tracker.judge(self.clock.now()))
+        return Polled(source, client, tracker, interval=setup.interval, clock=self.clock)
+
+    async def _change_sources(self, poller: Poller, lease: Lease, before: Mapping[str, Setup]) -> None:
+        """Have ``setups`` polled in the place of those ``before``; within ``_switching``.
+
+        Where that fails half-way nothing is polled any more, and polling begins anew with the next look at the lease.
+        """
+        after, ingest = self.setups, poller.ingest
+        ingest.keep = self._keep
+        changed = [n for n in after if not (n in before and _alike(before[n], after[n], filing=True))]
+        removed = [n for n in before if n not in after]
+        if not changed and not removed:
+            return
+        try:
+            replaced = await self._replace_sources(poller, lease, changed, removed, before)
+        except BaseException:
+            await self._stop_polling()
+            raise
+        self._note_statuses()
+        for polled in replaced:
+            await polled.client.aclose()
+        log.info("polling %d sources now: %d changed, %d removed", len(after), len(changed), len(removed))
+
+    async def _replace_sources(
+        self, poller: Poller, lease: Lease, changed: list[str], removed: list[str], before: Mapping[str, Setup]
+    ) -> list[Polled]:
+        """What `_change_sources` does; returns what is polled no longer."""
+        ingest = poller.ingest
+        await poller.halt([*changed, *removed])
+        await ingest.flush()  # what waits to be written is not written of a source that is gone by then
+        known = await self._what_is_read()
+        self.renewed = frozenset(await self.store.register(self._registrations(), lease))
+        for name in removed:
+            await ingest.leave(name)
+        healths, polled = ingest.healths(), dict(poller.polled)
+        for name in changed:
+            setup, old = self.setups[name], polled.get(name)
+            health, status = healths.get(name), old.status if old is not None else None
+            if known.get(name) != _what(setup.identity):
+                health, status = afresh(health), None
+            polled[name] = new = await self._set_up(setup, ingest, health, status)
+            if old is not None and _alike(before[name], setup, filing=False):
+                new.go_on_from(old)
+        replaced = [each for name, each in poller.polled.items() if polled[name] is not each or name in removed]
+        poller.go_on(polled[name] for name in self.setups)
+        return replaced
 
     def _registrations(self) -> list[Registration]:
         return [Registration(source=s.name, type=s.type, identity=s.identity) for s in self.setups.values()]
@@ -453,8 +528,7 @@ class Engine:
                 continue
             if self.poller is not None:
                 return
-            ours = {setup.name: _what(setup.identity) for setup in self.setups.values()}
-            other = sorted(name for name, what in ours.items() if stored.get(name, what) != what)
+            other = self._read_otherwise(stored)
             if not other:
                 return
             if self.clock.monotonic() > patience:
@@ -464,6 +538,28 @@ class Engine:
                     hint="give this board another `board.id`, or end the other one",
                 )
             await self.clock.sleep(LEASE_EVERY / 2)
+
+    def _read_otherwise(self, stored: Mapping[str, str]) -> list[str]:
+        """The sources of ours that whoever polls reads with other options."""
+        ours = {setup.name: _what(setup.identity) for setup in self.setups.values()}
+        return sorted(name for name, what in ours.items() if stored.get(name, what) != what)
+
+    async def _compare_options(self) -> None:
+        """Say so while whoever polls has other options than ours, for longer than boards of one config need to agree.
+
+        A board that has begun is not ended for that: what the other one reads is shown.
+        """
+        other = self._read_otherwise(await self._what_is_read()) if self.role == "following" else []
+        now = self.clock.monotonic()
+        if not other:
+            self._disputed_since, self.dispute = None, ""
+        elif self._disputed_since is None:
+            self._disputed_since = now
+        elif now - self._disputed_since >= TAKEOVER:
+            self.dispute = (
+                f"another board polls this store and reads {', '.join(other)} with other options, which is what is "
+                "shown; give one of the two another board.id"
+            )
 
     async def _stop_polling(self) -> None:
         poller, self.poller = self.poller, None
@@ -589,6 +685,11 @@ class Engine:
 def _what(identity: str) -> str:
     """What is read, of an identity: type, URL and options."""
     return identity.partition("+")[0]
+
+
+def _alike(one: Setup, two: Setup, *, filing: bool) -> bool:
+    """Whether two setups read the same in the same way, and with ``filing`` under the same services too."""
+    return one == two and _what(one.identity) == _what(two.identity) and (not filing or one.identity == two.identity)
 
 
 def _before(status: Status, since: datetime) -> bool:

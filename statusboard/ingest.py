@@ -114,6 +114,11 @@ class Ingest:
         for known in desk.known.values():
             known.fingerprint = 0
 
+    def renew(self, source: str, resolver: Resolver) -> None:
+        """Know no more of this source than what is stored, as after a restart; not while it is polled."""
+        self.use_resolver(source, resolver)
+        self._desks[source].begin_anew()
+
     def running(self, source: str) -> bool:
         """Whether a build or release of this source is on its way, so that polling should quicken."""
         return bool(self._desks[source].running)
@@ -231,7 +236,9 @@ class Ingest:
         desk = self._desks[source]
         async with desk.lock:
             facts = [fact for fact in await self._facts(desk, desk.known) if not isinstance(fact, Annotation)]
-            return await self._append([removal(fact, "withdrawn") for fact in facts])
+            changes = await self._append([removal(fact, "withdrawn") for fact in facts])
+            desk.begin_anew()
+            return changes
 
     async def withdraw(self, source: str, keep_parts: Collection[str]) -> tuple[list[Change], list[str]]:
         """Take the parts of a source off the board that are no longer asked for; returns their names as well.

@@ -33,6 +33,8 @@ LOOKUP_LIMIT = 30.0
 PART_LIMIT = 120.0
 #: How often health is judged by the clock alone, and waiting statuses are written, in seconds.
 TICK = 1.0
+#: The task that judges health, among those of the sources: no source has an empty name.
+_HEALTH = ""
 
 
 class Budgeted(Protocol):
@@ -58,6 +60,9 @@ class Budgeted(Protocol):
 
     def retry_credentials(self) -> None:
         """Read the secrets anew at the next request."""
+
+    async def aclose(self) -> None:
+        """This source is read no longer: close what no other client of this process needs."""
 
 
 class Held(NamedTuple):
@@ -101,6 +106,14 @@ class Polled:
         self.looks: dict[str, Look] = {}
         self.looks_left = 0
         self.notes: dict[str, tuple[str, ...]] = {}
+        #: When the next poll is due, by the monotonic clock.
+        self.due = 0.0
+
+    def go_on_from(self, other: Polled) -> None:
+        """What is known of how this source is read stays, though its items are filed anew: health, back-off, notes."""
+        self.tracker, self.status, self.notes = other.tracker, other.status, other.notes
+        self.failures, self.quiet_polls, self.last_error = other.failures, other.quiet_polls, other.last_error
+        self.held, self.insist, self.due = other.held, other.insist, other.due
 
     @property
     def name(self) -> str:
@@ -136,22 +149,41 @@ class Poller:
         self.limit = limit
         self._on_lease_lost = on_lease_lost
         self._on_store_error = on_store_error
-        self._tasks: list[asyncio.Task[None]] = []
+        self._tasks: dict[str, asyncio.Task[None]] = {}
+        self._started = False
 
     def start(self) -> None:
         """Start a task for each source, and the one that judges health by the clock."""
-        count = len(self.polled)
-        for index, polled in enumerate(self.polled.values()):
-            delay = schedule.spread(index, count, polled.interval)
-            self._tasks.append(asyncio.create_task(self._run(polled, delay), name=f"poll {polled.name}"))
-        self._tasks.append(asyncio.create_task(self._watch(), name="health"))
+        self._started = True
+        self.go_on(self.polled.values())
+
+    async def halt(self, names: Collection[str]) -> None:
+        """End the tasks of these sources, and the judging of health, until `go_on`: they can be replaced meanwhile."""
+        await self._end([*names, _HEALTH])
+
+    def go_on(self, polled: Iterable[Polled]) -> None:
+        """Poll these sources from now on; those that are polled already keep their schedule, the others begin."""
+        self.polled = {p.name: p for p in polled}
+        if not self._started:
+            return
+        waiting = [p for p in self.polled.values() if p.name not in self._tasks]
+        for index, each in enumerate(waiting):
+            delay = schedule.spread(index, len(waiting), each.interval)
+            if each.failures:  # who backed off does not ask earlier for having been filed anew
+                delay = max(delay, each.due - self.clock.monotonic())
+            self._tasks[each.name] = asyncio.create_task(self._run(each, delay), name=f"poll {each.name}")
+        if _HEALTH not in self._tasks:
+            self._tasks[_HEALTH] = asyncio.create_task(self._watch(), name="health")
+
+    async def _end(self, names: Collection[str]) -> None:
+        tasks = [self._tasks.pop(name) for name in names if name in self._tasks]
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
 
     async def stop(self) -> None:
         """End all tasks; what waits to be written is written if the store still takes it."""
-        for task in self._tasks:
-            task.cancel()
-        await asyncio.gather(*self._tasks, return_exceptions=True)
-        self._tasks.clear()
+        await self._end(list(self._tasks))
         try:
             await self.ingest.flush()
         except StoreError as error:
@@ -178,6 +210,7 @@ class Poller:
     async def _run(self, polled: Polled, delay: float) -> None:
         while True:
             self._tell_next(polled, delay)
+            polled.due = self.clock.monotonic() + delay
             await self._wait(polled, delay)
             if polled.tracker.paused:
                 delay = polled.interval

@@ -61,6 +61,11 @@ class TrustList:
     def __init__(self, file: Path | None = None) -> None:
         self._file = file or state_dir() / "trusted.json"
 
+    @property
+    def file(self) -> Path:
+        """Where the list is kept."""
+        return self._file
+
     def standing(self, path: Path) -> tuple[Standing, str]:
         """Whether a config is trusted as it is now; if so, with the digest of its contents, else ``""``.
 

@@ -8,6 +8,8 @@ from collections.abc import Iterable, Sequence
 from datetime import timedelta
 from pathlib import Path
 
+import msgspec
+
 from statusboard.client import ClientPool, SourceClient
 from statusboard.clock import Clock, SystemClock
 from statusboard.config import Config, ConfiguredSource
@@ -46,6 +48,20 @@ class SourceSetup:
         self._pool = pool
         self._keychain = keychain
 
+    def __eq__(self, other: object) -> bool:
+        """Whether both read the same in the same way, under whatever services their items are filed."""
+        if not isinstance(other, SourceSetup):
+            return NotImplemented
+        return (
+            self.configured.cls is other.configured.cls
+            and _without_filing(self.configured.options) == _without_filing(other.configured.options)
+            and self._pool is other._pool
+            and self._keychain is other._keychain
+        )
+
+    def __hash__(self) -> int:
+        return hash((self.type, self.name))
+
     async def build(self, clock: Clock, store: Store) -> tuple[Source[SourceOptions], SourceClient]:
         """The source and its client, with the validators that the store has for it.
 
@@ -66,6 +82,10 @@ class SourceSetup:
             log.error("source %s cannot be set up", self.name, exc_info=error)
             source = _stand_in(configured, context, f"it cannot be set up: {type(error).__name__}: {describe(error)}")
             return source, self._pool.for_source(source, source.options, self._keychain)
+
+
+def _without_filing(options: SourceOptions) -> SourceOptions:
+    return msgspec.structs.replace(options, service="", team="", environment="")
 
 
 def _stand_in(configured: ConfiguredSource, context: Context, reason: str) -> Source[SourceOptions]:
@@ -99,8 +119,12 @@ def store_of(config: Config) -> tuple[Path, bool]:
 
 
 def _own_id(path: Path) -> str:
-    """The name of the database of a config that names none: told apart by where the config stands."""
-    return f"board-{hashlib.blake2b(str(path.resolve()).encode(), digest_size=6).hexdigest()}"
+    """The name of the database of a config that names none: told apart by where the config stands.
+
+    Of a symbolic link that is where the link stands: a Kubernetes ConfigMap leads to another folder at every change.
+    """
+    place = path.parent.resolve() / path.name
+    return f"board-{hashlib.blake2b(str(place).encode(), digest_size=6).hexdigest()}"
 
 
 def _salt() -> bytes | None:
@@ -112,26 +136,58 @@ def _salt() -> bytes | None:
         return None
 
 
-def make_engine(
-    config: Config,
-    *,
-    read_only: bool = False,
-    clock: Clock | None = None,
-    pool: ClientPool | None = None,
-    keychain: Keychain | None = None,
-) -> Engine:
+class Wiring:
+    """An engine, and what its sources are made with: another config can take the place of the first while it runs."""
+
+    def __init__(
+        self,
+        config: Config,
+        *,
+        read_only: bool = False,
+        clock: Clock | None = None,
+        pool: ClientPool | None = None,
+        keychain: Keychain | None = None,
+    ) -> None:
+        clock = clock or SystemClock()
+        self.config = config
+        path, foreign = self._store = store_of(config)
+        self._read_only = read_only or foreign
+        self._pool = pool or ClientPool(clock, salt=None if self._read_only else _salt())
+        self._keychain = keychain or Keychain(folder=config.path.parent)
+        self.engine = Engine(
+            self._setups(config),
+            store_path=path,
+            read_only=self._read_only,
+            keep=_keep(config),
+            clock=clock,
+            close=self._pool.aclose,
+        )
+
+    async def apply(self, config: Config) -> str:
+        """Have the engine do what this config says.  Returns what of it has to wait for a restart, ``""`` for nothing.
+
+        Where another store is wanted, the sources are those of that store: they stay as they are in this one.
+        """
+        if store_of(config) != self._store:
+            before, after = self.config.board, config.board
+            key = "board.id" if before.id != after.id and before.store == after.store else "board.store"
+            return f"{key} has changed: restart to use another store; until then the sources stay as they were"
+        self.config = config
+        try:
+            await self.engine.reconfigure(self._setups(config), keep=_keep(config))
+        except Exception as error:  # boundary: polling begins anew by itself, and a board must not end for its config
+            log.error("the changed config was not applied at once", exc_info=error)
+            return f"the changed config was not applied at once ({type(error).__name__}); the log has the details"
+        return ""
+
+    def _setups(self, config: Config) -> list[SourceSetup]:
+        return [] if self._read_only else make_setups(config, self._pool, self._keychain)
+
+
+def _keep(config: Config) -> timedelta:
+    return timedelta(seconds=config.board.keep)
+
+
+def make_engine(config: Config, *, read_only: bool = False) -> Engine:
     """An engine for this config; closing it closes the connections as well."""
-    clock = clock or SystemClock()
-    path, foreign = store_of(config)
-    read_only = read_only or foreign
-    if pool is None:
-        pool = ClientPool(clock, salt=None if read_only else _salt())
-    keychain = keychain or Keychain(folder=config.path.parent)
-    return Engine(
-        [] if read_only else make_setups(config, pool, keychain),
-        store_path=path,
-        read_only=read_only,
-        keep=timedelta(seconds=config.board.keep),
-        clock=clock,
-        close=pool.aclose,
-    )
+    return Wiring(config, read_only=read_only).engine

@@ -27,6 +27,7 @@ class NoClient:
         self.clock_offset: float | None = None
         self.committed: list[Validator] = []
         self.retried = 0
+        self.closed = 0
 
     @property
     def factory(self) -> HttpFactory:
@@ -46,6 +47,9 @@ class NoClient:
 
     def retry_credentials(self) -> None:
         self.retried += 1
+
+    async def aclose(self) -> None:
+        self.closed += 1
 
 
 Answer = Callable[[], "Part | Iterable[Item]"] | Iterable[Item] | BaseException

@@ -29,11 +29,17 @@ class File(Struct, frozen=True, kw_only=True):
 
 
 class Files(Struct, frozen=True, kw_only=True):
-    """The main file first, then its includes in order.  ``digest`` covers all contents, whole or broken."""
+    """The main file first, then its includes in order.  ``digest`` covers all contents, whole or broken.
+
+    ``sought`` are all files that were looked for, there or not, and ``patterns`` what they were looked for by: what
+    any of these gives later may make another config of it.
+    """
 
     files: tuple[File, ...]
     digest: str
     problems: tuple[Problem, ...] = ()
+    sought: tuple[Path, ...] = ()
+    patterns: tuple[str, ...] = ()
 
     @property
     def paths(self) -> tuple[Path, ...]:
@@ -45,17 +51,26 @@ def gather(path: Path) -> Files:
     """Read a config and its includes.  Never raises: what is wrong is in ``problems``."""
     reader = _Reader()
     reader.read(path, None, ())
-    return Files(files=tuple(reader.files), digest=reader.hash.hexdigest(), problems=tuple(reader.problems))
+    return Files(
+        files=tuple(reader.files),
+        digest=reader.hash.hexdigest(),
+        problems=tuple(reader.problems),
+        sought=tuple(reader.sought),
+        patterns=tuple(reader.patterns),
+    )
 
 
 class _Reader:
     def __init__(self) -> None:
         self.files: list[File] = []
         self.problems: list[Problem] = []
+        self.sought: dict[Path, None] = {}
+        self.patterns: dict[str, None] = {}
         self.hash = hashlib.blake2b(digest_size=32)
 
     def read(self, path: Path, at: Mark | None, above: tuple[Path, ...]) -> None:
         """Read one file and what it includes; ``above`` are the files that led here."""
+        self.sought[path.absolute()] = None
         real = _real(path)
         if real in above:
             names = " -> ".join(p.name for p in (*above[above.index(real) :], real))
@@ -108,6 +123,7 @@ class _Reader:
             return [full]
         # Only what stands in the pattern itself is one: a folder's own name may hold brackets.
         wild = str(full) if Path(pattern).expanduser().is_absolute() else f"{glob.escape(str(folder))}/{pattern}"
+        self.patterns[wild] = None
         matches = [path for name in sorted(glob.glob(wild)) if (path := Path(name)).is_file()]
         if not matches:
             self._problem(

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 
     from statusboard.config import Config
     from statusboard.registry import Registry
+    from statusboard.reloading import ConfigFile
 
 NO_CONFIG = "there is no configuration yet: run `statusboard init` to write one, or `statusboard demo` to see a board"
 
@@ -41,9 +42,15 @@ def registry() -> Registry:
 
 def read_config(explicit: str | None, *, quiet: bool = False) -> Config:
     """Find and read the configuration.  `ConfigError` tells everything that is wrong with it."""
-    from statusboard.config import load_config
-    from statusboard.keys import ACTIONS, THEMES
-    from statusboard.query import parse
+    file = config_file(explicit, quiet=quiet)
+    config = file.load()
+    if not quiet:
+        tell_warnings(config)
+    return config
+
+
+def config_file(explicit: str | None, *, quiet: bool = False) -> ConfigFile:
+    """Find the configuration, to be loaded and looked at again.  `ConfigError` where there is none."""
     from statusboard.trust import find_config
 
     found = find_config(explicit, os.environ, Path.cwd())
@@ -51,13 +58,29 @@ def read_config(explicit: str | None, *, quiet: bool = False) -> Config:
         click.echo(f"statusboard: {found.notice}", err=True)
     if found.path is None:
         raise ConfigError(found.notice or NO_CONFIG)
-    config = load_config(
-        found.path, registry=registry(), check_filter=parse, actions=ACTIONS, themes=THEMES, digest=found.digest
-    )
-    if not quiet:
-        for warning in config.warnings:
-            click.echo(f"config: {warning}", err=True)
-    return config
+    return file_of(found.path, trusted=bool(found.digest))
+
+
+def file_of(path: Path, *, trusted: bool = False) -> ConfigFile:
+    """The configuration at ``path``; with ``trusted`` only as long as it is what a person has trusted."""
+    from statusboard.config import Files, load_files
+    from statusboard.keys import ACTIONS, THEMES
+    from statusboard.query import parse
+    from statusboard.reloading import ConfigFile
+    from statusboard.trust import TrustList
+
+    types = registry()
+
+    def read(files: Files) -> Config:
+        return load_files(files, registry=types, check_filter=parse, actions=ACTIONS, themes=THEMES)
+
+    return ConfigFile(path, read, trusted=TrustList() if trusted else None)
+
+
+def tell_warnings(config: Config) -> None:
+    """Say on standard error what is doubtful in a configuration."""
+    for warning in config.warnings:
+        click.echo(f"config: {warning}", err=True)
 
 
 def config_option(ctx: click.Context) -> str | None:

@@ -64,6 +64,10 @@ class Exchange:
         self._common = {"user-agent": USER_AGENT, **lowered(source.request_headers())}
         self._signed: tuple[Signature, _Encoded] | None = None
 
+    async def aclose(self) -> None:
+        """Close the connections that nobody else uses."""
+        await self._shared.let_go(self)
+
     def lane(self, target: Target, signature: Signature) -> Lane:
         """The queue and quotas that a request falls under."""
         if target.home:
@@ -125,7 +129,7 @@ class Exchange:
                     call.method, target.url, headers=headers, content=call.body, extensions=self._extensions
                 )
                 tls = self._source.tls()
-                transports = await self._shared.transports(target.url, target.origin, tls, home=target.home)
+                transports = await self._shared.transports(target.url, target.origin, tls, home=target.home, user=self)
                 transport = transports.lend()
                 try:
                     response = await self._send(transport, request)

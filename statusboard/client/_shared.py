@@ -104,6 +104,7 @@ class Shared:
         self._patience = patience
         self._lanes: dict[tuple[str, str], Lane] = {}
         self._transports: dict[tuple[str, TLS], Transports] = {}
+        self._users: dict[tuple[str, TLS], set[object]] = {}
         self._contexts: dict[TLS, asyncio.Task[ssl.SSLContext]] = {}
         self._no_tls = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)  # for plain http: making one by default takes long
 
@@ -138,8 +139,10 @@ class Shared:
             lane.queue.limit = min(lane.queue.limit, concurrency)
         return lane
 
-    async def transports(self, url: httpx.URL, origin: str, tls: TLS, *, home: bool) -> Transports:
+    async def transports(self, url: httpx.URL, origin: str, tls: TLS, *, home: bool, user: object = None) -> Transports:
         """The connections to use.  Each configured origin has its own; all others share some per TLS option and proxy.
+
+        Those of a configured origin stay until every ``user`` has let go of them.
 
         Foreign origins get no client certificate, and theirs is verified whatever ``tls:`` says of the source's own
         server.
@@ -158,7 +161,18 @@ class Shared:
             transports = self._transports.setdefault(
                 key, Transports(lambda: _connect(context, proxy, keep), keep, self.clock)
             )
+        if home:
+            self._users.setdefault(key, set()).add(user)
         return transports
+
+    async def let_go(self, user: object) -> None:
+        """Close what only this user had in use."""
+        for key in [key for key, users in self._users.items() if user in users]:
+            self._users[key].discard(user)
+            if not self._users[key]:
+                del self._users[key]
+                if (transports := self._transports.pop(key, None)) is not None:
+                    await transports.aclose()
 
     def _proxy(self, url: httpx.URL) -> str | None:
         if not self._trust_env:

@@ -102,6 +102,10 @@ class SourceClient:
         """Read the secrets anew at the next request."""
         self._signer.retry()
 
+    async def aclose(self) -> None:
+        """Close the connections that no other client of this process uses; this one asks nothing more."""
+        await self._exchange.aclose()
+
     def credential_changed(self) -> bool:
         """Whether the credential has changed since this was last asked: stored validators are void then."""
         changed, self._changed = self._changed, False

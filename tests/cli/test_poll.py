@@ -33,7 +33,7 @@ def quick(home: Home) -> None:
     home.config.write_text(home.config.read_text().replace("60s", "1s"))
 
 
-@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGHUP, signal.SIGINT], ids=lambda n: n.name)
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT], ids=lambda n: n.name)
 def test_it_polls_until_a_signal_and_gives_the_store_back(number: signal.Signals, home: Home) -> None:
     home.deploys(deploy("1.0"))
     first = home.start("poll")
