@@ -1,0 +1,113 @@
+"""Notices outside the terminal: a command, and the desktop's notifications.  Each fails with `DeliveryError`."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import importlib
+import os
+import re
+import signal
+from collections.abc import Collection, Mapping, Sequence
+from pathlib import Path
+from typing import Any, Final
+
+from statusboard.errors import DeliveryError
+from statusboard.noticing.words import Message
+from statusboard.text import clean
+
+COMMAND_LIMIT: Final = 10.0
+"""Seconds."""
+_KEPT_ERRORS: Final = 2_000
+_PLACEHOLDER = re.compile(r"\{(\w+)\}")
+
+
+# -- commands
+
+
+def filled(command: Sequence[str], fields: Mapping[str, str]) -> list[str]:
+    """The arguments with what their placeholders stand for, each within its own argument.
+
+    What a vendor wrote must not become an option: an argument that it would begin with a dash begins with a space.
+    """
+    program, *arguments = command
+    return [program, *(_filled(argument, fields) for argument in arguments)]
+
+
+def _filled(argument: str, fields: Mapping[str, str]) -> str:
+    text = _PLACEHOLDER.sub(lambda found: fields.get(found[1], ""), argument)
+    return f" {text}" if text.startswith("-") and not argument.startswith("-") else text
+
+
+def environment(env: Mapping[str, str], secrets: Collection[str]) -> dict[str, str]:
+    """Ours for a command: without the variables that hold what our sources sign in with."""
+    return {name: value for name, value in env.items() if name not in secrets}
+
+
+async def run(command: Sequence[str], *, env: Mapping[str, str], limit: float = COMMAND_LIMIT) -> None:
+    """Run a command to its end, without input or output, at most ``limit`` seconds.  Raises `DeliveryError`."""
+    name = clean(Path(command[0]).name, 60)
+    try:
+        process = await asyncio.create_subprocess_exec(
+            *command,
+            stdin=asyncio.subprocess.DEVNULL,
+            stdout=asyncio.subprocess.DEVNULL,
+            stderr=asyncio.subprocess.PIPE,
+            env=dict(env),
+            start_new_session=True,  # it has no terminal to write on, and is ended with what it starts
+        )
+    except (OSError, ValueError) as error:
+        reason = error.strerror if isinstance(error, OSError) and error.strerror else type(error).__name__
+        raise DeliveryError(f"{name} cannot be run: {reason.lower()}") from None
+    assert process.stderr is not None
+    errors = bytearray()
+    reading = asyncio.ensure_future(_read_end(process.stderr, errors))
+    try:
+        async with asyncio.timeout(limit):
+            code = await process.wait()
+            await asyncio.wait({reading}, timeout=0.5)  # longer only where it left something running
+    except TimeoutError:
+        raise DeliveryError(f"{name} did not end within {limit:g} s") from None
+    finally:
+        reading.cancel()
+        if process.returncode is None:
+            with contextlib.suppress(ProcessLookupError, PermissionError):
+                os.killpg(process.pid, signal.SIGKILL)
+            await process.wait()
+    if code:
+        how = f"was ended by signal {-code}" if code < 0 else f"ended with exit code {code}"
+        said = clean(errors.decode("utf-8", "replace")[-300:], 160)
+        raise DeliveryError(f"{name} {how}" + (f": {said}" if said else ""))
+
+
+async def _read_end(stream: asyncio.StreamReader, end: bytearray) -> None:
+    while chunk := await stream.read(1 << 12):
+        end += chunk
+        del end[:-_KEPT_ERRORS]
+
+
+# -- the desktop
+
+
+class Desktop:
+    """The desktop's own notifications, by the extra ``desktop``; it is imported when the first one is sent."""
+
+    def __init__(self) -> None:
+        self._notifier: Any = None
+
+    async def send(self, message: Message) -> None:
+        """Show it.  Raises `DeliveryError`."""
+        try:
+            library = importlib.import_module("desktop_notifier")
+        except ImportError:
+            raise DeliveryError("desktop notices need an extra: pip install 'statusboard[desktop]'") from None
+        if self._notifier is None:
+            self._notifier = library.DesktopNotifier(app_name="statusboard", app_icon=None)
+        shown: list[bool] = []
+        urgency = library.Urgency.Critical if message.grave else library.Urgency.Normal
+        # It raises nothing of what goes wrong; that it has sent one is all it says.
+        await self._notifier.send(
+            title=message.title, message=message.body, urgency=urgency, on_dispatched=lambda: shown.append(True)
+        )
+        if not shown:
+            raise DeliveryError("the desktop took no notice: is there a desktop session here?")

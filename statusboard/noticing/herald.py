@@ -1,0 +1,219 @@
+"""The notices of one running board: hears what folds change, and tells whom the config says, by the ways it says."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import os
+from collections.abc import Callable, Collection, Coroutine, Iterable, Mapping
+from datetime import datetime, tzinfo
+from functools import partial
+from typing import Any, Final, Protocol
+
+from statusboard.board import Board, Delta
+from statusboard.chatter import Chatter
+from statusboard.clock import Clock
+from statusboard.errors import DeliveryError, StoreError
+from statusboard.model import Status
+from statusboard.noticing import delivery, terminal
+from statusboard.noticing.history import recall
+from statusboard.noticing.options import NoticesOptions
+from statusboard.noticing.pacing import Delivery, Offer, Pace, Quiet
+from statusboard.noticing.rules import Rules, Way
+from statusboard.noticing.watch import Watch
+from statusboard.store.base import Store
+
+log = logging.getLogger("statusboard.notices")
+
+AT_ONCE: Final = 4
+"""Commands and desktop notifications that are under way at the same time."""
+MOST_WAITING: Final = 100
+CLOSE_WITHIN: Final = 1.0
+
+
+class Followed(Protocol):
+    """What is asked of an engine."""
+
+    board: Board
+    clock: Clock
+    store: Store
+    statuses: dict[str, Status]
+
+
+class Outlets(Protocol):
+    """What is asked of the screen."""
+
+    def say(self, text: str, *, severity: str = "information") -> None:
+        """Show a short notice."""
+
+    def write_to_terminal(self, data: str) -> None:
+        """Write a whole control sequence, between two frames."""
+
+
+class Herald:
+    """``begin`` it when the board is filled; then give it every delta after it was folded, ``tick`` it once a second,
+    and say when a key is pressed.  ``chatter`` is there for the screen as well."""
+
+    def __init__(
+        self,
+        options: NoticesOptions,
+        engine: Followed,
+        outlets: Outlets,
+        *,
+        zone: tzinfo,
+        chatter: Chatter | None = None,
+        env: Mapping[str, str] | None = None,
+        secrets: Collection[str] = (),
+        wall: bool = False,
+    ) -> None:
+        self.chatter = chatter if chatter is not None else Chatter()
+        self._engine = engine
+        self._outlets = outlets
+        self._env = os.environ if env is None else env
+        self._watch = Watch(self.chatter)
+        self._began: datetime | None = None
+        self._answered: set[str] = set()
+        self._desktop = delivery.Desktop()
+        self._broken: set[Way] = set()
+        self._tasks: set[asyncio.Task[None]] = set()
+        self._slots = asyncio.Semaphore(AT_ONCE)
+        self._numbers = 0
+        self.use(options, zone=zone, secrets=secrets, wall=wall)
+
+    def use(self, options: NoticesOptions, *, zone: tzinfo, secrets: Collection[str] = (), wall: bool = False) -> None:
+        """Go by this config from now on.  ``secrets`` are the environment variables that no command may see."""
+        self._rules = Rules(options.rules, only_visual=wall and not options.walls)
+        quiet = Quiet(options.quiet, zone) if options.quiet is not None else None
+        self._pace = Pace(self.chatter, at_most=options.at_most, quiet=quiet)
+        self._terminal = terminal.choose(options.terminal, tmux=options.tmux, env=self._env)
+        self._secrets = frozenset(secrets)
+
+    # -- hearing
+
+    def begin(self) -> None:
+        """Take the board as it is for what was there before, and remember the last half hour from the store."""
+        now = self._engine.clock.now()
+        self._began = now
+        self._watch.begin(self._engine.board, now)
+        self.chatter.age(now)
+        self._spawn(self._recall(self._engine.store, self._engine.board.seq, now))
+
+    async def _recall(self, store: Store, upto: int, now: datetime) -> None:
+        try:
+            await recall(store, self.chatter, upto=upto, now=now)
+        except StoreError as error:
+            log.warning("what flipped before the start is not known: %s", error)
+
+    def hear(self, delta: Delta) -> None:
+        """A fold changed this."""
+        if self._began is None:
+            return
+        board, clock = self._engine.board, self._engine.clock
+        now = clock.now()
+        transitions = self._watch.follow(board, delta, now)
+        if not transitions:
+            return
+        rested = self.chatter.age(now)
+        offers = []
+        for transition in transitions:
+            health = board.state_of(transition.fact.source)
+            ways = self._rules.ways(transition, now=now, health=health)
+            if ways:
+                offers.append(Offer(transition, ways, health))
+        self._deliver(self._pace.tick(now, clock.monotonic(), rested=rested, fails=self._watch.fails))
+        self._deliver(self._pace.offer(offers, now, clock.monotonic()))
+
+    def tick(self) -> None:
+        """A second has passed."""
+        if self._began is None:
+            return
+        clock = self._engine.clock
+        now = clock.now()
+        # What a source's first answer brought may be folded a moment after its status was noted.
+        self._watch.read |= self._answered
+        self._answered = {
+            name
+            for name, status in self._engine.statuses.items()
+            if status.last_success is not None and status.last_success >= self._began
+        }
+        rested = self.chatter.age(now)
+        self._deliver(self._pace.tick(now, clock.monotonic(), rested=rested, fails=self._watch.fails))
+
+    def key_pressed(self) -> None:
+        """Somebody is there: tell what quiet hours held back."""
+        if (message := self._pace.look()) is not None:
+            self._outlets.say(message.text)
+
+    def flips(self, key: str) -> int:
+        """How often an item's slot flipped in the last half hour, while it counts as flipping; else 0."""
+        row = self._engine.board.rows.get(key)
+        return self.chatter.flips(row.slot) if row is not None else 0
+
+    async def close(self) -> None:
+        """End what is under way."""
+        self._began = None
+        tasks = list(self._tasks)
+        for task in tasks:
+            task.cancel()
+        if tasks:
+            await asyncio.wait(tasks, timeout=CLOSE_WITHIN)
+
+    # -- telling
+
+    def _deliver(self, deliveries: Iterable[Delivery]) -> None:
+        rung = False
+        for way, message in deliveries:
+            match way.name:
+                case "visual":
+                    self._outlets.say(message.text, severity="warning" if message.grave else "information")
+                case "bell":
+                    if not rung:
+                        self._outlets.write_to_terminal(terminal.BELL)
+                    rung = True
+                case "terminal":
+                    self._notify(way, Delivery(way, message))
+                case "command":
+                    command = delivery.filled(way.command, message.fields)
+                    env = delivery.environment(self._env, self._secrets)
+                    self._attempt(way, partial(delivery.run, command, env=env))
+                case "desktop":
+                    self._attempt(way, partial(self._desktop.send, message))
+
+    def _notify(self, way: Way, told: Delivery) -> None:
+        if self._terminal.form is None:
+            self._failed(way, f"terminal notifications: {self._terminal.problem}")
+            return
+        self._numbers += 1
+        message = told.message
+        self._outlets.write_to_terminal(
+            terminal.sequence(self._terminal, message.title, message.body, number=self._numbers, grave=message.grave)
+        )
+
+    def _attempt(self, way: Way, send: Callable[[], Coroutine[Any, Any, None]]) -> None:
+        if len(self._tasks) >= MOST_WAITING:
+            self._failed(way, f"{MOST_WAITING} notices wait to be delivered already")
+        else:
+            self._spawn(self._send(way, send))
+
+    async def _send(self, way: Way, send: Callable[[], Coroutine[Any, Any, None]]) -> None:
+        try:
+            async with self._slots:
+                await send()
+        except DeliveryError as error:
+            self._failed(way, str(error))
+        except Exception as error:  # noqa: BLE001 - a boundary: what the desktop's library raises harms no board
+            self._failed(way, f"{way.name}: {type(error).__name__}")
+        else:
+            self._broken.discard(way)
+
+    def _failed(self, way: Way, why: str) -> None:
+        """Said once, and logged once, until it works again."""
+        if way not in self._broken:
+            self._broken.add(way)
+            log.warning("notices by %s fail: %s", way.name, why)
+            self._outlets.say(f"a notice could not be given: {why}", severity="error")
+
+    def _spawn(self, work: Coroutine[Any, Any, None]) -> None:
+        task = asyncio.ensure_future(work)
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
