@@ -10,16 +10,17 @@ import signal
 import sys
 from collections.abc import Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import click
 
-from statusboard.cli.common import NO_CONFIG, settle_output, start_log
+from statusboard.cli.common import settle_output, start_log
 
 if TYPE_CHECKING:
     from statusboard.app import BoardApp, Load
     from statusboard.engine import Engine
     from statusboard.screens.settings import Settings
+    from statusboard.screens.terminal import TerminalApp
 
 EXIT_USAGE = 2
 
@@ -39,12 +40,27 @@ def run_board(config: str | None, *, read_only: bool = False, log_level: str = "
 
     start_log(log_level)
     found = find_config(config, os.environ, Path.cwd())
+    if found.path is None or _is_missing(found.path):
+        from statusboard.cli._welcoming import welcome
+
+        gc.enable()  # nothing is read in here that the collector would slow down
+        chosen = welcome(found)
+        gc.disable()
+        return chosen if isinstance(chosen, int) else _run(chosen, "", read_only=read_only)
     if found.notice:
         click.echo(f"statusboard: {found.notice}", err=True)
-    if found.path is None:
-        click.echo(f"statusboard: {NO_CONFIG}", err=True)
-        return EXIT_USAGE
     return _run(found.path, found.digest, read_only=read_only)
+
+
+def _is_missing(path: Path) -> bool:
+    """Whether there is nothing; a file that cannot be reached or read is something."""
+    try:
+        path.lstat()
+    except FileNotFoundError:
+        return True
+    except OSError:
+        return False
+    return False
 
 
 def unfit(env: Mapping[str, str]) -> str:
@@ -102,14 +118,33 @@ def show(app: BoardApp) -> int:
     return asyncio.run(run_app(app))
 
 
-async def run_app(app: BoardApp) -> int:
+class Ended(NamedTuple):
+    """How an app ended; ``ordered``: by a signal, so that nothing else is to be begun."""
+
+    code: int
+    ordered: bool
+
+
+async def run_app(app: TerminalApp[Any]) -> int:
     """As `show`, inside a running loop."""
+    return (await play(app)).code
+
+
+async def play(app: TerminalApp[Any]) -> Ended:
+    """As `run_app`; tells also why it ended."""
     from statusboard import crash
 
     loop = asyncio.get_running_loop()
+    ordered = False
+
+    def order() -> None:
+        nonlocal ordered
+        ordered = True
+        app.leave(0)
+
     crash.keep_threads_quiet(lambda: loop.call_soon_threadsafe(app.leave, 0))
     for number in (signal.SIGTERM, signal.SIGHUP, signal.SIGINT):
-        loop.add_signal_handler(number, app.leave, 0)
+        loop.add_signal_handler(number, order)
     try:
         await app.run_async()
     finally:
@@ -119,4 +154,4 @@ async def run_app(app: BoardApp) -> int:
         with contextlib.suppress(OSError):
             click.echo(app.farewell, err=True)
     settle_output()
-    return app.return_code or 0
+    return Ended(app.return_code or 0, ordered)

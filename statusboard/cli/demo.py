@@ -9,10 +9,11 @@ from pathlib import Path
 
 import click
 
-from statusboard.cli.board import loader, run_app, unfit
+from statusboard.cli.board import Ended, loader, play, unfit
 from statusboard.cli.common import log_level, start_log
 
 EXIT_USAGE = 2
+_PLACES = {"STATUSBOARD_DATA": "data", "STATUSBOARD_CACHE": "cache"}
 
 
 @click.command("demo")
@@ -37,19 +38,31 @@ def command(ctx: click.Context, size: int, seed: int, speed: float) -> int:
         click.echo(f"statusboard: {problem}", err=True)
         return EXIT_USAGE
     start_log(log_level(ctx))
-    with tempfile.TemporaryDirectory(prefix="statusboard-demo-") as folder:
-        return asyncio.run(_demo(Path(folder), size=size, seed=seed, speed=speed))
+    return show_demo(size=size, seed=seed, speed=speed).code
 
 
-async def _demo(folder: Path, *, size: int, seed: int, speed: float) -> int:
+def show_demo(*, size: int = 1, seed: int = 7, speed: float = 1.0) -> Ended:
+    """Run the demo on this terminal until it ends; the environment is as it was before."""
+    before = {name: os.environ.get(name) for name in _PLACES}
+    try:
+        with tempfile.TemporaryDirectory(prefix="statusboard-demo-") as folder:
+            # Nothing of the demo is kept among the person's own: neither its history nor its salt.
+            os.environ.update({name: str(Path(folder) / place) for name, place in _PLACES.items()})
+            return asyncio.run(_demo(Path(folder), size=size, seed=seed, speed=speed))
+    finally:
+        for name, value in before.items():
+            if value is None:
+                os.environ.pop(name, None)
+            else:
+                os.environ[name] = value
+
+
+async def _demo(folder: Path, *, size: int, seed: int, speed: float) -> Ended:
     from statusboard import demo
     from statusboard.app import BoardApp
 
-    # Nothing of the demo is kept among the person's own: neither its history nor its salt.
-    os.environ["STATUSBOARD_DATA"] = str(folder / "data")
-    os.environ["STATUSBOARD_CACHE"] = str(folder / "cache")
     async with await demo.start(size=size, seed=seed, speed=speed, folder=folder / "vendors") as running:
         config = folder / "config.yaml"
         config.write_text(running.config_yaml, encoding="utf-8")
         load = loader(config, "", read_only=False, demo=True)
-        return await run_app(BoardApp(load, title="acme (demo)"))
+        return await play(BoardApp(load, title="acme (demo)"))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +12,6 @@ from statusboard.binding import fields_of, unwrap
 from statusboard.credentials import is_reference, parse_reference
 from statusboard.registry import OptionInfo, Registry, url_complaint
 from statusboard.setup.answers import (
-    CREDENTIALS,
     as_answer,
     asked,
     asked_credentials,
@@ -70,8 +69,9 @@ class Form:
         samples = samples_of(known, type)
         self._options = {option.name: option for option in asked(known, type, like, samples)}
         self.type = type
+        self.proposed = like is not None
         self.summary = self._cls.summary
-        self.setup = brief(self._cls.setup, type)
+        self.setup = _unwrapped(brief(self._cls.setup, type))
         self.keyring = keyring
         found: Mapping[str, Any] = like.options if like is not None else {}
         own = [
@@ -177,6 +177,17 @@ def is_hidden(answer: str) -> bool:
     return bool(answer) and not is_reference(answer.strip())
 
 
+def _unwrapped(lines: Iterable[str]) -> list[str]:
+    """Items that were wrapped for a terminal of any width, each in one line."""
+    items: list[str] = []
+    for line in lines:
+        if line.startswith("  ") and items:
+            items[-1] = f"{items[-1]} {line.strip()}"
+        else:
+            items.append(line)
+    return items
+
+
 def _free(name: str, taken: Collection[str]) -> str:
     """The name, or one like it that no other source has."""
     found, count = name, 1
@@ -184,6 +195,3 @@ def _free(name: str, taken: Collection[str]) -> str:
         count += 1
         found = f"{name}-{count}"
     return found
-
-
-__all__ = ["CREDENTIALS", "NAME", "Complaint", "Field", "Form", "is_hidden"]

@@ -18,8 +18,12 @@ def told(finding: SourceFinding) -> list[Told]:
     """The trial's outcome, line by line; the first one is the verdict."""
     lines = [_verdict(finding)]
     missing = [credential for credential in finding.credentials if credential.error]
-    lines += [(f"{credential.option}: {credential.reference}: {credential.error}", "warning") for credential in missing]
-    known = {f"{credential.reference}: {credential.error}" for credential in missing} | {finding.error}
+    known = {finding.error}
+    for credential in missing:
+        error = f"{credential.reference}: {credential.error}"
+        if error not in known:
+            lines.append((f"{credential.option}: {error}", "warning"))
+        known.add(error)
     errors = [f"{part.part}: {part.error}" for part in finding.parts if part.error and part.error not in known]
     lines += [(error, "warning") for error in errors[:MOST_ERRORS]]
     if len(errors) > MOST_ERRORS:
