@@ -103,6 +103,7 @@ class BoardScreen(Screen[None]):
         self._body = Container(id="body")
         self._details = DetailsPane(id="details")
         self._view_bar = Static(id="views", markup=False)
+        self._view_words: tuple[list[Word], bool] | None = None
         self._small = Static(id="too-small", markup=False)
         self._subject: str | None = None
         self._fitted = Size(0, 0)
@@ -221,9 +222,10 @@ class BoardScreen(Screen[None]):
     def _paint_views(self) -> None:
         width = max(0, self.size.width - 2)
         words = view_words([view.name for view in self._views], self._view, width)
-        content = styled(words, ansi=self.app.native_ansi_color)
-        if content != self._view_bar.content:
-            self._view_bar.update(content, layout=False)
+        told = (words, self.app.native_ansi_color)
+        if told != self._view_words:  # the words, with their styles: contents are equal where their texts are
+            self._view_words = told
+            self._view_bar.update(styled(words, ansi=told[1]), layout=False)
 
     def theme_changed(self) -> None:
         """Words carry colours of the terminal's own or of the theme."""
