@@ -1,0 +1,265 @@
+"""A wall's pages as lines of words: which one is shown now, and what it says.  Pure; the screen only paints it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from datetime import datetime, tzinfo
+from typing import Final, NamedTuple
+
+from statusboard.board import Board, Delta, Row, Summary
+from statusboard.model import Status
+from statusboard.presenting import Glyphs
+from statusboard.screens import wall_words
+from statusboard.screens.wall_tiles import tile_of
+from statusboard.screens.wall_words import HIDDEN, Verdict
+from statusboard.wall import Deployed, Faults, Freshness, Part, Rotation, Slide, WallSpec, freshness
+from widgets.bigtype import height_of_big, largest
+from widgets.tiles import GAP, Plan, column_lines, columns_of_cells, least_scale, plan
+from widgets.wallcanvas import Line
+from widgets.words import Word, width_of
+
+LEAST: Final = (40, 10)
+"""Columns and rows below which a wall says its verdict and nothing else."""
+_LATEST_EVERY: Final = 5.0
+_TILE_ROOM: Final = 8
+"""Rows that tiles have before the verdict grows beyond the smallest type."""
+
+
+class Told(NamedTuple):
+    """What the engine knows at one moment; ``mono`` is its monotonic clock, in seconds."""
+
+    board: Board
+    statuses: Mapping[str, Status]
+    role: str
+    notice: str
+    now: datetime
+    mono: float
+
+
+class Picture(NamedTuple):
+    """One page.  ``columns`` are the fields of the body, each with its width."""
+
+    head: Line
+    countdown: str
+    top: list[Line]
+    columns: list[tuple[int, list[Line]]]
+    foot: list[Line]
+
+
+class _Frame(NamedTuple):
+    """A view's verdict and the scale of its type, how its tiles are laid out, and how many there are."""
+
+    verdict: Verdict
+    scale: int
+    plan: Plan
+    tiles: int
+
+
+class Walk:
+    """The faults of a wall's views, and where it is among its pages.  Tell it what changed, ask it to `paint`."""
+
+    def __init__(
+        self, spec: WallSpec, glyphs: Glyphs, zone: tzinfo, *, title: str, demo: bool, ascii_only: bool
+    ) -> None:
+        self.spec = spec
+        self._glyphs = glyphs
+        self._zone = zone
+        self._title = title
+        self._demo = demo
+        self._ascii = ascii_only
+        self._faults = Faults(spec)
+        self._deployed = Deployed()
+        self._rotation: Rotation | None = None
+        self._seen: set[str] | None = None
+        self._latest: tuple[object, float, list[Line]] = (None, 0.0, [])
+
+    @property
+    def needs_clock(self) -> bool:
+        """Whether time alone changes what is shown, so that `rebuild` must be called now and then."""
+        return self._faults.needs_clock
+
+    def rebuild(self, board: Board, now: datetime) -> None:
+        """Look at everything."""
+        self._faults.rebuild(board, now)
+        self._deployed.rebuild(board)
+
+    def follow(self, board: Board, delta: Delta, now: datetime) -> None:
+        """What has changed since."""
+        self._faults.update(board, delta, now)
+        self._deployed.update(board, delta)
+
+    # -- a page
+
+    def paint(self, told: Told, width: int, height: int) -> Picture:
+        """The page to show now on a terminal of this size."""
+        board, now = told.board, told.now
+        summary = board.summary()
+        fresh = freshness(board, told.statuses, told.role, told.notice, now)
+        if width < LEAST[0] or height < LEAST[1]:
+            return self._tiny(summary, fresh, width, height)
+        band = max(1 + height_of_big(1, ascii_only=self._ascii), height // 6)
+        foot = wall_words.freshness_lines(fresh, width, band, self._glyphs, ascii_only=self._ascii)
+        hidden = wall_words.hidden_lines(self._faults, board, now, width, max(2, height // 7), self.spec.filter)
+        taken = 1 + len(foot) + len(hidden)
+        views = [self._keys(view) for view in range(len(self.spec.views) + 1)]
+        frames = [self._frame(view, keys, summary, fresh, width, height, taken) for view, keys in enumerate(views)]
+        slide = self._turn(views, frames, told.mono)
+        frame, keys = frames[slide.view], views[slide.view]
+        rows = [row for key in keys if (row := board.rows.get(key)) is not None]
+        top = self._top(frame, rows, summary, fresh, told, width, least_scale(width, height) > 0)
+        body = height - taken - len(top)
+        if keys:
+            columns = self._tiles(frame, rows, slide.page, told, width, body)
+        else:
+            columns = [(width, self._calm(slide.view, told, width, body))]
+        return Picture(self._head(slide, frame), self._countdown(told.mono, width), [*top, *hidden], columns, foot)
+
+    def _keys(self, view: int) -> list[str]:
+        """What stands on the tiles of a view; the one after the last is of what is hidden and critical."""
+        return self._faults.keys(view) if view < len(self.spec.views) else self._faults.hidden_critical
+
+    def _frame(
+        self, view: int, keys: Sequence[str], summary: Summary, fresh: Freshness, width: int, height: int, taken: int
+    ) -> _Frame:
+        if view < len(self.spec.views):
+            verdict = wall_words.verdict_of(self._faults, view, summary, fresh)
+        else:
+            verdict = Verdict(f"{len(keys)} HIDDEN", "verdict-failed", True)
+        smallest = height_of_big(1, ascii_only=self._ascii)
+        least = least_scale(width, height)
+        room = height - taken - (smallest if least else 1)  # the counts
+        most = height * 2 // 5 if not keys else max(smallest, height // 4)
+        scale = largest(verdict.big, width - 2, min(most, room), ascii_only=self._ascii)
+        if keys and scale > 1 and room - self._high(scale) < _TILE_ROOM:
+            scale = 1
+        body = room - self._high(scale)
+        laid = plan(len(keys), width, body, least=least, ascii_only=self._ascii)
+        return _Frame(verdict, scale, laid, len(keys))
+
+    def _high(self, scale: int) -> int:
+        return height_of_big(scale, ascii_only=self._ascii) if scale else 1
+
+    def _turn(self, views: Sequence[Sequence[str]], frames: Sequence[_Frame], mono: float) -> Slide:
+        """Walk on where it is time to, and to what is new."""
+        count = len(self.spec.views)
+        parts = [Part(n, frames[n].plan.pages(len(views[n])), self._faults.failing(n) > 0) for n in range(count)]
+        if views[count]:
+            parts.append(Part(count, frames[count].plan.pages(len(views[count])), True))
+        if self._rotation is None:
+            self._rotation = Rotation(self.spec.every, mono)
+        rotation = self._rotation
+        rotation.settle(parts, mono)
+        self._go_to_new(views, frames, mono)
+        return rotation.shown
+
+    def _go_to_new(self, views: Sequence[Sequence[str]], frames: Sequence[_Frame], mono: float) -> None:
+        """A fault that was not there before is shown at once."""
+        assert self._rotation is not None
+        present = {key for keys in views for key in keys}
+        new = present - self._seen if self._seen is not None else set()
+        if not new:
+            self._seen = present
+            return
+        rotation = self._rotation
+        slides = [
+            Slide(view, index // frames[view].plan.each)
+            for view, keys in enumerate(views)
+            for index, key in enumerate(keys)
+            if key in new
+        ]
+        wanted = [slide for slide in slides if slide in rotation.slides]
+        if not wanted or rotation.shown in wanted or rotation.go_to(wanted[0], mono):
+            self._seen = present
+
+    # -- its parts
+
+    def _head(self, slide: Slide, frame: _Frame) -> Line:
+        words: list[Word] = [(" DEMO ", "demo")] if self._demo else []
+        words.append((f" {self._title} ", "strong"))
+        name = self.spec.views[slide.view].name if slide.view < len(self.spec.views) else HIDDEN
+        words.append((f" {name} ", "chosen"))
+        pages = frame.plan.pages(frame.tiles)
+        if pages > 1:
+            words.append((f"  page {slide.page + 1} of {pages}", ""))
+        return tuple(words)
+
+    def _countdown(self, mono: float, width: int) -> str:
+        """What comes next and when, in coarse steps."""
+        assert self._rotation is not None
+        rotation = self._rotation
+        left = rotation.left(mono)
+        red = self._faults.failing(rotation.shown.view) if rotation.shown.view < len(self.spec.views) else 1
+        if left is None:
+            return "stays: failing" if red and len(self.spec.views) > 1 else ""
+        coming = rotation.next
+        if coming.view == rotation.shown.view:
+            name = f"page {coming.page + 1}"
+        else:
+            name = self.spec.views[coming.view].name if coming.view < len(self.spec.views) else HIDDEN
+        return f"{name} in {left:>2}s"
+
+    def _top(
+        self, frame: _Frame, rows: Sequence[Row], summary: Summary, fresh: Freshness, told: Told, width: int, far: bool
+    ) -> list[Line]:
+        """The verdict and, below it, what it counts; ``far``: that in large type too."""
+        verdict = frame.verdict
+        lines = wall_words.large(
+            verdict.big,
+            width,
+            self._high(frame.scale),
+            verdict.style,
+            band=verdict.band,
+            ascii_only=self._ascii,
+            most=frame.scale or 1,
+        )
+        if rows:
+            words = wall_words.counts_of(rows, summary)
+            if far:
+                return [
+                    *lines,
+                    *(wall_words.large_words(words, width, ascii_only=self._ascii) or [_middle(words, width)]),
+                ]
+        else:
+            words = wall_words.read_words(told.board, summary, self._zone, fresh.read_at)
+            if not verdict.band:
+                lines = [(), *lines, ()]
+        return [*lines, _middle(words, width)]
+
+    def _tiles(
+        self, frame: _Frame, rows: Sequence[Row], page: int, told: Told, width: int, body: int
+    ) -> list[tuple[int, list[Line]]]:
+        laid = frame.plan
+        shown = rows[page * laid.each : (page + 1) * laid.each]
+        tiles = [tile_of(row, told.board, self._deployed, told.now, self._glyphs, self._zone) for row in shown]
+        columns = []
+        rows_used = -(-len(tiles) // laid.columns)
+        for number, wide in enumerate(columns_of_cells(laid, width)):
+            mine = tiles[number * rows_used : (number + 1) * rows_used]
+            lines = column_lines(mine, laid, wide, body)
+            gap = GAP if number < laid.columns - 1 else 0
+            columns.append((wide + gap, lines))
+        return columns
+
+    def _calm(self, view: int, told: Told, width: int, body: int) -> list[Line]:
+        """What happened last; looked for now and then only."""
+        state = (view, width, body)
+        before, at, lines = self._latest
+        if before != state or told.mono - at >= _LATEST_EVERY:
+            found = wall_words.latest_lines(
+                self._faults, view, told.board, told.now, width, body - 1, self._glyphs, self._zone
+            )
+            lines = [(), *found] if found else []
+            self._latest = (state, told.mono, lines)
+        return lines
+
+    def _tiny(self, summary: Summary, fresh: Freshness, width: int, height: int) -> Picture:
+        verdict = wall_words.verdict_of(self._faults, 0, summary, fresh)
+        needs = f"a wall needs {LEAST[0]}x{LEAST[1]}, this is {width}x{height}"
+        top = [wall_words.bar(f" {verdict.big}", verdict.style, width)]
+        return Picture(((needs, ""),), "", top, [], [])
+
+
+def _middle(words: Sequence[Word], width: int) -> Line:
+    """Words in the middle of a line."""
+    left = max(0, (width - width_of(words)) // 2)
+    return ((" " * left, ""), *words)
