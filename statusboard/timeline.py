@@ -272,7 +272,7 @@ def _taken_on(before: Incident, after: Incident) -> _Told | None:
     if after.state == "resolved":
         return None
     if before.severity != after.severity:
-        return _Told("moved", f"incident {before.severity} -> {after.severity}", after.updated_at)
+        return _Told("moved", f"incident now {after.severity} (was {before.severity})", after.updated_at)
     if before.assignee != after.assignee and after.assignee:
         return _Told("moved", f"incident assigned to {after.assignee}", after.updated_at)
     return None

@@ -6,20 +6,22 @@ from datetime import UTC, date, datetime, timedelta, tzinfo
 
 from statusboard import clock
 from statusboard.columns import ColumnSpec, Times
-from statusboard.presenting.glyphs import STYLES, UNICODE, Cell, Glyphs
+from statusboard.presenting.glyphs import ASCII, STYLES, UNICODE, Cell, Glyphs
 from statusboard.presenting.rows import RowText
 from statusboard.timeline import Entry
 
 COLUMNS = (
-    ColumnSpec("at", "Time", 5, 5, 100, "right"),
-    ColumnSpec("what", "What happened", 44, 28, 90),
+    ColumnSpec("at", "Time ", 6, 6, 100, "right"),
+    ColumnSpec("what", "What happened", 44, 26, 100),
     ColumnSpec("service", "Service", 16, 9, 60),
-    ColumnSpec("about", "To what", None, 12, 100),
-    ColumnSpec("environment", "Env", 12, 10, 20),
+    ColumnSpec("about", "To what", None, 24, 100),
+    ColumnSpec("environment", "Env", 12, 12, 20),
     ColumnSpec("by", "By", 12, 10, 15),
     ColumnSpec("source", "Source", 12, 8, 10),
 )
 LATE = "learned later"
+LATE_SIGN = "\N{SINGLE LEFT-POINTING ANGLE QUOTATION MARK}"
+LATE_SIGN_ASCII = "<"
 
 
 def entry_cells(
@@ -30,15 +32,20 @@ def entry_cells(
     at = clock.age(now, entry.at) if times == "ago" and local.date() == today else f"{local:%H:%M}"
     sign, style = sign_of(entry, glyphs)
     found: dict[str, Cell] = {
-        "at": (at, "muted"),
-        "what": (f"{sign} {entry.words}" + (f" ({LATE})" if entry.late else ""), style),
+        "at": (at + (late_sign(glyphs) if entry.late else " "), "muted"),
+        "what": (f"{sign} {entry.words}", style),
         "service": (entry.service, ""),
         "about": (entry.about, ""),
         "environment": (entry.environment, ""),
         "by": (entry.by, ""),
         "source": (entry.source, ""),
     }
-    return RowText({name: cell for name, cell in found.items() if cell[0]}, "stale" if entry.late else "")
+    return RowText({name: cell for name, cell in found.items() if cell[0]})
+
+
+def late_sign(glyphs: Glyphs = UNICODE) -> str:
+    """What stands beside the time of what was learned later."""
+    return LATE_SIGN_ASCII if glyphs is ASCII else LATE_SIGN
 
 
 def sign_of(entry: Entry, glyphs: Glyphs = UNICODE) -> Cell:
@@ -63,4 +70,4 @@ def day_cells(day: date, now: datetime, zone: tzinfo = UTC) -> RowText:
     name = f"{day:%a} {day.day} {day:%b %Y}"
     if day in (today, today - timedelta(days=1)):
         name = ("Today, " if day == today else "Yesterday, ") + name
-    return RowText({"what": (name, "marker")}, "")
+    return RowText({"what": (name, "marker")})
