@@ -10,5 +10,9 @@ from statusboard.view import Layout
 
 def make_face(layout: Layout, live: Live) -> Face:
     """A new face of this layout."""
+    if layout == "timeline":
+        from statusboard.screens.timeline import TimelineFace
+
+        return TimelineFace(live)
     assert layout == "lanes", layout
     return LanesFace(live)
