@@ -196,7 +196,7 @@ class BoardApp(TerminalApp[None]):
         if live.engine.board is not live.cells.board:
             # The engine has read its store anew: another board, of which everything may be different.
             live.cells.board = live.engine.board
-            board.rebuild()
+            board.anew()
         else:
             board.follow(delta)
 

@@ -21,13 +21,14 @@ from typing import Any
 from statusboard._config.files import Files, gather
 from statusboard._config.loader import COMMAND_TYPES, Loader
 from statusboard._config.schema import schema_of
-from statusboard._config.sections import FilterCheck, LaneName, ViewOptions
 from statusboard._config.types import BoardOptions, Config, ConfiguredSource
+from statusboard._config.views import KINDS, FilterCheck, LaneName, ViewOptions, read_views, written
 from statusboard.errors import ConfigError
 from statusboard.registry import Registry
 
 __all__ = [
     "COMMAND_TYPES",
+    "KINDS",
     "BoardOptions",
     "Config",
     "ConfiguredSource",
@@ -37,7 +38,9 @@ __all__ = [
     "gather",
     "load_config",
     "load_files",
+    "read_views",
     "schema",
+    "written",
 ]
 
 

@@ -10,8 +10,9 @@ from msgspec import structs
 from statusboard._config.files import File, Files
 from statusboard._config.looks import bind_themes, choose_glyphs, choose_theme
 from statusboard._config.secrets import Use, check, in_clear
-from statusboard._config.sections import FilterCheck, Sections, bind_keys
+from statusboard._config.sections import Sections, bind_keys
 from statusboard._config.types import BoardOptions, Config, ConfiguredSource, SourceClass
+from statusboard._config.views import FilterCheck
 from statusboard.binding import bind_fields, closest, fields_of, shown, unknown_key
 from statusboard.credentials import Reference, parse_reference
 from statusboard.errors import ConfigError, Problem

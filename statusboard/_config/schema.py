@@ -14,8 +14,9 @@ from msgspec import NODEFAULT, Struct, structs
 
 from statusboard._config.looks import Glyphs, ThemeOptions
 from statusboard._config.secrets import REFERENCES
-from statusboard._config.sections import EnvironmentOptions, ServiceOptions, ViewOptions
+from statusboard._config.sections import EnvironmentOptions, ServiceOptions
 from statusboard._config.types import BoardOptions, SourceClass
+from statusboard._config.views import ViewOptions
 from statusboard.binding import MAPPINGS, SEQUENCES, UNIONS, sequence_of, unwrap
 from statusboard.clock import Duration, duration_enc_hook
 from statusboard.errors import ConfigError

@@ -2,25 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection
-from typing import Annotated, Literal, TypeAlias
+from collections.abc import Collection
+from typing import Annotated
 
 from msgspec import Struct
 
+from statusboard._config.views import FilterCheck, ViewOptions, bind_view
 from statusboard.binding import BAD, bind, closest, convert, shown
 from statusboard.catalog import Catalog, Environment, Match, Service, Tier, make_environment
-from statusboard.errors import Problem, QueryError
+from statusboard.errors import Problem
 from statusboard.keys import clashes, key_named
 from statusboard.model import SEVERITIES, Severity
 from statusboard.source import option
 from statusboard.text import clean
 from statusboard.yamlfile import List, Map, Mark, Node, Scalar, found, join, problem_at
 
-LaneName: TypeAlias = Literal["incidents", "releases", "builds", "tickets"]
 MAX_NAME = 80
-
-FilterCheck: TypeAlias = Callable[[str], object]
-"""Raises QueryError for a filter that does not parse."""
 
 
 class EnvironmentOptions(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -37,14 +34,6 @@ class ServiceOptions(Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
     match: Annotated[Match, option("which items are this service's; any of these will do, the most specific wins")] = (
         Match()
     )
-
-
-class ViewOptions(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """One entry of ``views:``; no ``lanes`` means all of them."""
-
-    name: Annotated[str, option("shown in the list of views")]
-    filter: Annotated[str, option('a query, such as "team:payments -state:success"')] = ""
-    lanes: Annotated[tuple[LaneName, ...], option("which lanes to show, from top to bottom")] = ()
 
 
 class Sections:
@@ -166,28 +155,11 @@ class Sections:
             self.severities[word] = severity
 
     def _view(self, node: Node, path: str) -> None:
-        options = bind(node, ViewOptions, self._problems, path)
+        options = bind_view(node, path, self._problems, self._check_filter)
         if options is None or not isinstance(node, Map):
             return
-        if not self.unique("views", options.name, node.entries["name"].value.at, join(path, "name")):
-            return
-        if len(set(options.lanes)) < len(options.lanes):
-            self._problems.append(problem_at(node.mark("lanes"), "a lane is listed twice", path=join(path, "lanes")))
-        filter_node = node.get("filter")
-        if isinstance(filter_node, Scalar) and self._check_filter is not None:
-            self._filter(filter_node, join(path, "filter"), self._check_filter)
-        self.views.append(options)
-
-    def _filter(self, node: Scalar, path: str, check: FilterCheck) -> None:
-        try:
-            check(node.text)
-        except QueryError as error:
-            # Within one line the place in the query is the place in the file, apart from escapes in quotes.
-            column = node.at.column + error.start + (1 if node.quoted else 0) if "\n" not in node.text else 0
-            at = Mark(node.at.file, node.at.line, column or node.at.column)
-            near = shown(node.text[error.start : error.end])
-            message = f"the filter does not parse: {clean(str(error), 200)}"
-            self._problems.append(problem_at(at, message, path=path, hint=f"at `{near}`" if near else ""))
+        if self.unique("views", options.name, node.entries["name"].value.at, join(path, "name")):
+            self.views.append(options)
 
 
 def bind_keys(node: Node | None, actions: Collection[str], problems: list[Problem]) -> dict[str, str]:

@@ -12,7 +12,7 @@ from msgspec import Struct, structs
 
 from statusboard import __version__
 from statusboard._config.secrets import REFERENCES, is_secret_header
-from statusboard._config.sections import ViewOptions
+from statusboard._config.views import ViewOptions
 from statusboard.catalog import Catalog, Environment, Service, SourceDefaults
 from statusboard.clock import Duration, duration_enc_hook
 from statusboard.errors import Problem

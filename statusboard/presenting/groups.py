@@ -30,7 +30,7 @@ def group_line(
         words.append((f"  {glyphs.of('build', 'unknown')} {group.unknown} unknown", "unknown"))
     if group.unread:
         words.append((f"  {glyphs.of('build', 'unknown')} {group.unread} not read", "unknown"))
-    if folded and worst is not None:
+    if folded and worst is not None and (group.healthy < count or kind not in ("build", "release")):
         words += _worst(worst, state, glyphs)
     return tuple(words)
 

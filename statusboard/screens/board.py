@@ -29,6 +29,9 @@ from statusboard.screens.header import live_words, role_words
 from statusboard.screens.lanes import combined
 from statusboard.screens.layouts import make_face
 from statusboard.screens.live import Live
+from statusboard.screens.settings import with_saved
+from statusboard.screens.telling import Chosen, Teller
+from statusboard.screens.views import save
 from statusboard.sorting import URGENCY, Sort, turned
 from statusboard.view import LANES, Layout, ViewSpec
 from widgets.details import DetailsPane
@@ -75,6 +78,7 @@ class BoardScreen(Screen[None]):
         Binding("space", "fold", "Fold or open the group", show=False, id="fold"),
         Binding("minus", "fold_all(True)", "Fold all groups", show=False, id="fold_all"),
         Binding("plus", "fold_all(False)", "Open all groups", show=False, id="open_all"),
+        Binding("w", "save_view", "Save what is shown as a view", show=False, id="save_view"),
         Binding("ctrl+w", "wide", "All columns, or the usual ones", show=False, id="wide"),
         Binding("T", "times", "Ages, times, times in UTC", show=False, id="times"),
         Binding("p", "details", "Details on or off", show=False, id="details"),
@@ -433,6 +437,48 @@ class BoardScreen(Screen[None]):
         zone = self.live.settings.timezone or "this machine's zone"
         self.app.say({"ago": "ages", "local": f"times in {zone}", "utc": "times in UTC"}[cells.times])
         self.face.age()
+
+    async def action_save_view(self) -> None:
+        """Save the view as it is shown, with the filter that is typed, under a name of one's own."""
+        from statusboard.screens.asking import AskScreen
+
+        if self.live.settings.views_file is None:
+            self.app.say("this board keeps no views", severity="warning")
+            return
+        told = "A name that is taken is replaced, on your board alone. Your views: " + (
+            ", ".join(view.name for view in self.live.settings.saved) or "none yet"
+        )
+        self.app.push_screen(AskScreen("Save this view as", self.view.name, told=told), self._save_view)
+
+    def _save_view(self, name: str | None) -> None:
+        if name is None:
+            return
+        view = structs.replace(self.view, name=name, filter=combined(self.view.filter, self._typed).text)
+        kept = [saved for saved in self.live.settings.saved if saved.name != name]
+        if self._keep_views([*kept, view]):
+            self._altered.pop(self.view.name, None)
+            self._typed = ""
+            self._rest()
+            self.choose_view([each.name for each in self._views].index(name))
+            self.app.say(f"saved as {name}")
+
+    def forget_view(self, name: str) -> None:
+        """Take a saved view away; a view of the config that it stood for is there again."""
+        if self._keep_views([view for view in self.live.settings.saved if view.name != name]):
+            self.choose_view(min(self._view, len(self._views) - 1))
+            self.app.say(f"{name} is no longer kept")
+
+    def _keep_views(self, saved: Sequence[ViewSpec]) -> bool:
+        """Write the file of views, and show those there are now; False, with a word, where it cannot be written."""
+        settings = self.live.settings
+        assert settings.views_file is not None
+        try:
+            save(settings.views_file, saved)
+        except OSError as error:
+            self.app.say(f"cannot save in {settings.views_file}: {error.strerror or error}", severity="error")
+            return False
+        self.live.settings = with_saved(settings, saved)
+        return True
 
     def action_faults_only(self) -> None:
         """Show what is failing or unknown, or everything again."""

@@ -91,6 +91,8 @@ class LanesFace(Face):
             # A group says something of each of its rows.
             self._show(kind, change.changed | self.lanes.groups[kind].keys() if self.grouping else change.changed)
         if changes:
+            if any(change.order_changed for change in changes.values()):
+                self._set_columns()
             self._area.divide()
 
     def age(self) -> None:

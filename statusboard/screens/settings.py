@@ -9,31 +9,20 @@ from msgspec import Struct
 
 from statusboard.model import ItemKind
 from statusboard.palettes import Palette
-from statusboard.view import LANES, OVERVIEW, ViewSpec
+from statusboard.screens.views import BUILT_IN, arranged, read_saved, saved_at, view_of
+from statusboard.view import ViewSpec
+from statusboard.wall.spec import WallSpec
 
 if TYPE_CHECKING:
     from statusboard.config import Config
 
-BUILT_IN: Final = (
-    OVERVIEW,
-    ViewSpec("Incidents", lanes=("incident",)),
-    ViewSpec("Builds", lanes=("build",)),
-    ViewSpec("Releases", lanes=("release",)),
-    ViewSpec("Tickets", lanes=("ticket",)),
-)
-"""Views that every board has, before those of its config."""
-
-_KINDS: Final[Mapping[str, ItemKind]] = {
-    "incidents": "incident",
-    "builds": "build",
-    "releases": "release",
-    "tickets": "ticket",
-}
-
 
 class Settings(Struct, frozen=True, kw_only=True):
     """``palettes`` are the config's own themes, ``keys`` is action -> keys, ``reads`` which kinds a source is asked for
-    (by its name)."""
+    (by its name).  ``services`` are the configured ones with their teams, ``environments`` the configured ones, those
+    where people are served first.  ``views`` are those ``given`` (built in, or in the config) and those ``saved`` in
+    ``views_file``; ``told`` is what a person must know of what was read.
+    """
 
     title: str = "statusboard"
     timezone: str = ""
@@ -42,19 +31,34 @@ class Settings(Struct, frozen=True, kw_only=True):
     glyphs: str = ""
     keys: dict[str, str] = {}
     views: tuple[ViewSpec, ...] = BUILT_IN
+    given: tuple[ViewSpec, ...] = BUILT_IN
+    saved: tuple[ViewSpec, ...] = ()
+    told: str = ""
+    views_file: Path | None = None
     reads: dict[str, tuple[ItemKind, ...]] = {}
+    services: dict[str, str] = {}
+    environments: tuple[str, ...] = ()
     demo: bool = False
+    wall: WallSpec = WallSpec()
+
+
+def with_saved(settings: Settings, saved: Sequence[ViewSpec]) -> Settings:
+    """The same with other saved views."""
+    return structs.replace(settings, views=arranged(settings.given, saved), saved=tuple(saved))
 
 
 def settings_of(config: Config, *, demo: bool = False) -> Settings:
     """What the screen needs of this config."""
-    views = [
-        ViewSpec(view.name, view.filter, tuple(_KINDS[lane] for lane in view.lanes) or LANES) for view in config.views
-    ]
+    from statusboard.catalog import BUILT_IN_ENVIRONMENTS
+
+    views_file = saved_at(config.path)
+    saved, problems = read_saved(views_file)
+    given = arranged(BUILT_IN, (view_of(view) for view in config.views))
     reads = {
         source.name: tuple(sorted(kind for kind in (source.options.kinds or source.cls.kinds)))
         for source in config.sources
     }
+    environments = sorted(config.environments or BUILT_IN_ENVIRONMENTS, key=lambda each: each.tier != "production")
     return Settings(
         title=config.board.title or config.board.id or "statusboard",
         timezone=config.board.timezone,
@@ -62,7 +66,13 @@ def settings_of(config: Config, *, demo: bool = False) -> Settings:
         palettes=config.themes,
         glyphs=config.glyphs,
         keys=dict(config.keys),
-        views=(*BUILT_IN, *views),
+        views=arranged(given, saved),
+        given=given,
+        saved=saved,
+        views_file=views_file,
+        told=f"saved views: {problems[0]}" if problems else "",
         reads=reads,
+        services={service.name: service.team for service in config.services},
+        environments=tuple(environment.name for environment in environments),
         demo=demo,
     )

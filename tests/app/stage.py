@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager
+from pathlib import Path
 from typing import Any
 
 from textual.pilot import Pilot
@@ -15,7 +16,8 @@ from statusboard.ingest import Resolver
 from statusboard.model import Item, ItemKind
 from statusboard.poller import Budgeted
 from statusboard.screens.board import BoardScreen
-from statusboard.screens.settings import BUILT_IN, Settings
+from statusboard.screens.settings import Settings
+from statusboard.screens.views import BUILT_IN, arranged
 from statusboard.source import Scope, Source, SourceOptions
 from statusboard.store.base import Store
 from statusboard.themes import Look
@@ -57,6 +59,7 @@ async def board(
     title: str = "Payments",
     app_type: type[BoardApp] = BoardApp,
     clock: Clock | None = None,
+    views_file: Path | None = None,
 ) -> AsyncIterator[tuple[BoardApp, Pilot[None]]]:
     """A running board of these sources, read once; it ends with the block."""
     engine = Engine(sources, store_path=None, clock=clock)
@@ -64,7 +67,9 @@ async def board(
         title=title,
         timezone="UTC",
         keys=dict(keys or {}),
-        views=(*BUILT_IN, *views),
+        views=arranged(BUILT_IN, views),
+        given=arranged(BUILT_IN, views),
+        views_file=views_file,
         reads={source.name: (source.kind,) for source in sources},
     )
     app = app_type(lambda: (settings, engine), look=look, title=title)

@@ -35,6 +35,7 @@ PLACES = {
     "BoardScreen": "board",
     "SourcesScreen": "sources",
     "HelpScreen": "help",
+    "AskScreen": "asking",
     "BoardTable": "table",
     "DetailsPane": "details",
 }
@@ -66,7 +67,7 @@ def test_the_places_that_are_heard_together_are_all_there() -> None:
     ("bound", "told"),
     [
         ({"open": ["x"], "details": ["x"]}, [("x", "details", "open", True)]),
-        ({"open": ["x"], "details": ["a", "x"], "copy_url": ["x"]}, 3),
+        ({"open": ["x"], "details": ["Z", "x"], "copy_url": ["x"]}, 3),
         ({"open": ["p"]}, [("p", "open", "details", False)]),
         ({"next_view": ["j"]}, [("j", "next_view", "details.down", False), ("j", "next_view", "table.down", False)]),
         ({"table.down": ["q"]}, [("q", "table.down", "quit", False)]),
