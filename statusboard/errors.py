@@ -4,6 +4,7 @@
     +-- ConfigError              the configuration is wrong: what, where, and what would be right
     +-- CredentialError          a secret could not be had (which reference, why, what to do)
     +-- QueryError               a filter does not parse (position, what would be right)
+    +-- DeliveryError            a notice could not be given
     +-- SourceError              a source could not be read
     |   +-- Timeout              no answer in time
     |   +-- TransportError       no connection, or it broke
@@ -85,6 +86,10 @@ class QueryError(StatusboardError):
         self.start = start
         self.end = end
         super().__init__(message)
+
+
+class DeliveryError(StatusboardError):
+    """A notice could not be given: by which means, and why."""
 
 
 class SourceError(StatusboardError):
