@@ -18,7 +18,6 @@ from textual.screen import Screen
 from textual.widget import AwaitMount
 from textual.widgets import Static
 
-from statusboard import presenting
 from statusboard.board import Delta, Row
 from statusboard.columns import GROUPS, TIMES
 from statusboard.model import Build, Incident, Item, Release, Ticket
@@ -70,7 +69,7 @@ class BoardScreen(Screen[None]):
         Binding("escape", "back", "Back: details, filter", show=False, id="back"),
         Binding("slash", "filter", "Filter", key_display="/", show=False, id="filter"),
         Binding("n", "next_match(1)", "Next match, or next fault", show=False, id="next_match"),
-        Binding("N", "next_match(-1)", "Previous match or fault", show=False, id="previous_match"),
+        Binding("P", "next_match(-1)", "Previous match or fault", show=False, id="previous_match"),
         Binding("z", "faults_only", "Faults only", show=False, id="faults_only"),
         Binding("s", "sort", "Sort by the next column", show=False, id="sort"),
         Binding("i", "turn", "Sort the other way round", show=False, id="turn"),
@@ -82,6 +81,8 @@ class BoardScreen(Screen[None]):
         Binding("ctrl+w", "wide", "All columns, or the usual ones", show=False, id="wide"),
         Binding("T", "times", "Ages, times, times in UTC", show=False, id="times"),
         Binding("p", "details", "Details on or off", show=False, id="details"),
+        Binding("a", "acknowledge", "I am on it, or no longer", show=False, id="acknowledge"),
+        Binding("N", "note", "Note something, for all boards", show=False, id="note"),
         Binding("o", "open", "Open the link", show=False, id="open"),
         Binding("y", "copy_url", "Copy the link", show=False, id="copy_url"),
         Binding("Y", "copy_key", "Copy the key", show=False, id="copy_key"),
@@ -105,7 +106,8 @@ class BoardScreen(Screen[None]):
         self._notice = Static(id="notice", markup=False)
         self._filter_bar = FilterBar(check, self._complete, id="filter")
         self._body = Container(id="body")
-        self._details = DetailsPane(id="details")
+        self._details = DetailsPane(links=not live.ascii_only, id="details")
+        self._teller = Teller(live, self._details, self._chosen)
         self._view_bar = Static(id="views", markup=False)
         self._view_words: tuple[list[Word], bool] | None = None
         self._small = Static(id="too-small", markup=False)
@@ -248,8 +250,7 @@ class BoardScreen(Screen[None]):
         for face in self._faces.values():
             face.follow(delta)
         self._focus_something()
-        if self._subject in delta.changed:
-            self._tell_details()
+        self._teller.follow(delta)
         self.repaint_words()
 
     def age_rows(self) -> None:
@@ -577,16 +578,11 @@ class BoardScreen(Screen[None]):
         self.call_after_refresh(self._face_resized)
 
     def _tell_details(self) -> None:
-        if not self._details.display:
-            return
-        live = self.live
+        self._teller.tell()
+
+    def _chosen(self) -> Chosen:
         row = self.face.row(self._subject) if self._subject is not None else None
-        sections = self.face.sections()
-        if row is not None and row.slot is not None:
-            sections += presenting.details(
-                row, live.cells.board, live.now, live.engine.statuses, glyphs=live.glyphs, zone=live.cells.zone
-            )
-        self._details.show(self._subject or "", sections or [("Nothing is chosen", [])])
+        return self._subject, row, self.face.sections()
 
     def action_back(self) -> None:
         """One step back: out of the details, then out of the filter."""
@@ -622,6 +618,20 @@ class BoardScreen(Screen[None]):
         """Copy the row's key."""
         if (item := self._item()) is not None:
             self.app.copy(item.key)
+
+    async def action_acknowledge(self) -> None:
+        """Say that one is on it, or take that back."""
+        from statusboard.screens.noting import acknowledge
+
+        if (item := self._item()) is not None:
+            await acknowledge(self.app, item)
+
+    def action_note(self) -> None:
+        """Note something about the row."""
+        from statusboard.screens.noting import note
+
+        if (item := self._item()) is not None:
+            note(self.app, item)
 
     async def action_refresh_lane(self) -> None:
         """Read the sources of the lane in focus now."""

@@ -3,82 +3,90 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from datetime import UTC
-from typing import Final
+from typing import Final, TypeAlias
 
 from statusboard import presenting
 from statusboard.board import Delta, Row
 from statusboard.errors import StoreError
 from statusboard.model import Build, Change, Incident, Release, Ticket, health_key
 from statusboard.screens.live import Live
-from widgets.details import DetailsPane
+from widgets.details import DetailsPane, Section
 
 IN_PASSING: Final = 0.2
 """Seconds between two items within which a cursor is on its way to another: what it passes is not read."""
 
 
+Chosen: TypeAlias = tuple[str | None, Row | None, list[Section]]
+"""What is under the cursor: its key, its row if it is an item, and what its face says of it."""
+
+
 class Teller:
     """Keeps the pane up to date.  What is painted never waits for the store."""
 
-    def __init__(self, live: Live, pane: DetailsPane) -> None:
+    def __init__(self, live: Live, pane: DetailsPane, chosen: Callable[[], Chosen]) -> None:
         self._live = live
         self._pane = pane
+        self._chosen = chosen
         self._key: str | None = None
         self._history: Sequence[Change] | None = None
         self._unreadable = ""
         self._read: tuple[str, int] | None = None
         self._moved = 0.0
 
-    def tell(self, key: str | None) -> None:
-        """Show what is known of this item, or that none is chosen."""
+    def tell(self) -> None:
+        """Show what is known of what is under the cursor, or that nothing is chosen."""
         if not self._pane.display:
             return
         live = self._live
-        row = live.cells.row(key) if key is not None else None
-        hurried = False
-        if key != self._key:
-            now = asyncio.get_running_loop().time()
-            hurried = now - self._moved < IN_PASSING
-            self._key, self._moved = key, now
-            self._history, self._unreadable, self._read = None, "", None
-        if row is None:
-            self._pane.show("", [("", [("", "Nothing is chosen", "muted")])])
-            return
-        self._pane.show(
-            row.key,
-            presenting.details(
-                row,
-                live.cells.board,
-                live.now,
-                live.engine.statuses,
-                history=self._history,
-                unreadable=self._unreadable,
-                glyphs=live.glyphs,
-                zone=UTC if live.cells.times == "utc" else live.cells.zone,
-            ),
+        subject, row, sections = self._chosen()
+        if row is not None and row.slot is not None:
+            hurried = self._turn_to(row.key)
+            sections = [*sections, *self._details(row)]
+            stands = (live.cells.board.store_id, row.seq)
+            if stands != self._read:
+                self._read = stands
+                self._pane.run_worker(
+                    self._look_up(row.key, IN_PASSING if hurried else 0.0),
+                    group="history",
+                    exclusive=True,
+                    exit_on_error=False,
+                )
+        self._pane.show(subject or "", sections or [("", [("", "Nothing is chosen", "muted")])])
+
+    def _turn_to(self, key: str) -> bool:
+        """Another item, perhaps; True if the one before was looked at for a moment only."""
+        if key == self._key:
+            return False
+        now = asyncio.get_running_loop().time()
+        hurried = now - self._moved < IN_PASSING
+        self._key, self._moved = key, now
+        self._history, self._unreadable, self._read = None, "", None
+        return hurried
+
+    def _details(self, row: Row) -> Sequence[Section]:
+        live = self._live
+        return presenting.details(
+            row,
+            live.cells.board,
+            live.now,
+            live.engine.statuses,
+            history=self._history,
+            unreadable=self._unreadable,
+            glyphs=live.glyphs,
+            zone=UTC if live.cells.times == "utc" else live.cells.zone,
         )
-        stands = (live.cells.board.store_id, row.seq)
-        if stands != self._read:
-            self._read = stands
-            self._pane.run_worker(
-                self._look_up(row.key, IN_PASSING if hurried else 0.0),
-                group="history",
-                exclusive=True,
-                exit_on_error=False,
-            )
 
     def follow(self, delta: Delta) -> None:
         """A flush changed these: tell it anew where that may concern what is shown."""
-        if self._pane.display and self._key is not None and self._concerned(delta):
-            self.tell(self._key)
+        if self._pane.display and self._concerned(delta):
+            self.tell()
 
     def _concerned(self, delta: Delta) -> bool:
-        if delta.gone or self._key in delta.changed:
+        _, row, sections = self._chosen()
+        if delta.gone or sections or row is None or row.key in delta.changed:
             return True
-        row = self._live.cells.row(self._key or "")
-        if row is None:
-            return False
         if health_key(row.fact.source) in delta.changed:
             return True
         rows = self._live.cells.board.rows
@@ -95,7 +103,7 @@ class Teller:
             unreadable = f"its past cannot be read: {error}"
         if key == self._key:
             self._history, self._unreadable = history, unreadable
-            self.tell(key)
+            self.tell()
 
 
 def _related(row: Row, other: Row) -> bool:
