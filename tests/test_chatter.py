@@ -87,7 +87,8 @@ def test_a_flood_ebbs_later_than_it_begins():
     chatter.age(NOW)
     assert chatter.flood is flood, "what is equal stays the same thing"
     chatter.age(after(7))
-    assert chatter.flood is not None and chatter.flood.count == 6 and chatter.flood.since == NOW
+    assert chatter.flood is not None
+    assert (chatter.flood.count, chatter.flood.since) == (6, NOW)
     chatter.age(after(8))
     assert chatter.flood is None
 

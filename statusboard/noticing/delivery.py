@@ -19,6 +19,7 @@ from statusboard.text import clean
 COMMAND_LIMIT: Final = 10.0
 """Seconds."""
 _KEPT_ERRORS: Final = 2_000
+_DRAIN: Final = 1.0
 _PLACEHOLDER = re.compile(r"\{(\w+)\}")
 
 
@@ -45,7 +46,11 @@ def environment(env: Mapping[str, str], secrets: Collection[str]) -> dict[str, s
 
 
 async def run(command: Sequence[str], *, env: Mapping[str, str], limit: float = COMMAND_LIMIT) -> None:
-    """Run a command to its end, without input or output, at most ``limit`` seconds.  Raises `DeliveryError`."""
+    """Run a command to its end, without input or output, at most ``limit`` seconds.  Raises `DeliveryError`.
+
+    It has not ended while something that it started still holds its error output; when the time is over, all of that
+    is ended with it.
+    """
     name = clean(Path(command[0]).name, 60)
     try:
         process = await asyncio.create_subprocess_exec(
@@ -65,18 +70,18 @@ async def run(command: Sequence[str], *, env: Mapping[str, str], limit: float = 
     try:
         async with asyncio.timeout(limit):
             code = await process.wait()
-            await asyncio.wait({reading}, timeout=0.5)  # longer only where it left something running
     except TimeoutError:
         raise DeliveryError(f"{name} did not end within {limit:g} s") from None
     finally:
-        reading.cancel()
         if process.returncode is None:
             with contextlib.suppress(ProcessLookupError, PermissionError):
                 os.killpg(process.pid, signal.SIGKILL)
-            await process.wait()
+        await asyncio.wait({reading}, timeout=_DRAIN)
+        reading.cancel()
+        await process.wait()
     if code:
         how = f"was ended by signal {-code}" if code < 0 else f"ended with exit code {code}"
-        said = clean(errors.decode("utf-8", "replace")[-300:], 160)
+        said = clean(errors.decode("utf-8", "replace")[-150:], 160)
         raise DeliveryError(f"{name} {how}" + (f": {said}" if said else ""))
 
 

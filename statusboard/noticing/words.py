@@ -8,9 +8,9 @@ from typing import Final
 from msgspec import Struct
 
 from statusboard.model import Build, Fact, Incident, Release, SourceHealth
-from statusboard.noticing.options import What
+from statusboard.noticing.options import PLACEHOLDERS, What
 from statusboard.noticing.watch import Transition
-from statusboard.text import clean, safe_url
+from statusboard.text import clean, clip, safe_url
 
 TITLE_CELLS: Final = 60
 BODY_CELLS: Final = 160
@@ -42,7 +42,7 @@ class Message(Struct, frozen=True, kw_only=True):
     @property
     def text(self) -> str:
         """All of it in one line."""
-        return f"{self.title}: {self.body}" if self.body else self.title
+        return _joined(self.title, self.body)
 
 
 def of(transition: Transition, what: What) -> Message:
@@ -97,15 +97,15 @@ def counted(counts: Mapping[tuple[str, str], int]) -> str:
 
 
 def _summary(title: str, body: str, count: int) -> Message:
-    text = f"{title}: {body}" if body else title
-    fields = {"text": text, "title": text, "what": "summary", "count": str(count)}
+    text = _joined(title, body)
+    fields = dict.fromkeys(PLACEHOLDERS, "") | {"text": text, "title": text, "what": "summary", "count": str(count)}
     return Message(title=title, body=body, grave=False, fields=fields)
 
 
 def _message(title: str, body: str, fact: Fact, what: str, *, grave: bool) -> Message:
     title, body = clean(title, TITLE_CELLS), clean(body, BODY_CELLS)
     fields = {
-        "text": f"{title}: {body}",
+        "text": _joined(title, body),
         "title": clean(fact.title, BODY_CELLS) or body,
         "what": what,
         "count": "1",
@@ -114,6 +114,10 @@ def _message(title: str, body: str, fact: Fact, what: str, *, grave: bool) -> Me
     for name in ("kind", "state", "severity", "reason", "service", "team", "environment", "source", "key"):
         fields[name] = clean(getattr(fact, name, ""), BODY_CELLS)
     return Message(title=title, body=body, grave=grave, fields=fields)
+
+
+def _joined(title: str, body: str) -> str:
+    return f"{title}: {body}" if body else title
 
 
 def _named(fact: Fact) -> str:
@@ -134,5 +138,5 @@ def _named(fact: Fact) -> str:
         case _:
             parts = [fact.title]
     place = ", ".join(filter(None, (getattr(fact, "service", ""), getattr(fact, "environment", ""))))
-    said = ": ".join(dict.fromkeys(filter(None, parts))) or fact.key
-    return f"{clean(said, BODY_CELLS - 40)} ({place})" if place else said
+    said = ": ".join(dict.fromkeys(filter(None, (clean(part, BODY_CELLS) for part in parts)))) or fact.key
+    return f"{clip(said, BODY_CELLS - 40)} ({place})" if place else said
