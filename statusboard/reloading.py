@@ -110,7 +110,7 @@ class ConfigFile:
             error = exc if isinstance(exc, ConfigError) else ConfigError(f"reading it failed: {type(exc).__name__}")
             if error is not exc:
                 log.error("the changed config cannot be read", exc_info=exc)
-            if self.problem is None or self.problem.problems != error.problems:
+            if str(self.problem) != str(error):
                 log.warning("%s", told(error, self.path))
             self.problem = error
             return None

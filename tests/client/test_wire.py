@@ -148,6 +148,22 @@ async def test_connections_are_kept_whatever_the_answer():
         assert len(server.heads) == 7
 
 
+async def test_a_source_that_goes_closes_what_no_other_one_uses():
+    async with serving(saying(answer(b"[1]"))) as server, ClientPool(SystemClock(), trust_env=False) as pool:
+        one, two = (pool.for_source(make_source(Plain, {"url": server.url, "name": name})) for name in ("one", "two"))
+        await one.factory("part").get("/x")
+        await two.factory("part").get("/x")
+        await one.aclose()
+        await two.factory("part").get("/x")
+        assert server.connections == 1, "the other one still uses it"
+        await two.aclose()
+        async with asyncio.timeout(10):
+            await asyncio.gather(*server.tasks)  # their connections have ended
+        three = pool.for_source(make_source(Plain, {"url": server.url, "name": "three"}))
+        await three.factory("part").get("/x")
+        assert server.connections == 2
+
+
 async def test_a_kept_connection_that_the_server_closed_is_replaced():
     async with serving(saying(answer(b"[1]"))) as server, real_client(server.url) as client:
         await client.factory("part").get("/x")

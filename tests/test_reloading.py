@@ -1,0 +1,335 @@
+"""A config file that changes while the board runs: what is read, when, and what is said of what cannot be used."""
+
+from __future__ import annotations
+
+import os
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from statusboard.config import Config, Files, load_files
+from statusboard.errors import ConfigError
+from statusboard.reloading import ConfigFile, differences
+from statusboard.trust import TrustList
+from tests.config.sources import REGISTRY, Home
+
+ONE = "sources: [{type: ci, name: gh, repos: x}]\n"
+TWO = ONE + "views: [{name: Mine}]\n"
+
+
+class Looked:
+    """A config file, and what happens while it waits for writers to end."""
+
+    def __init__(self, home: Home, *, trusted: TrustList | None = None, file: Path | None = None) -> None:
+        self.home = home
+        self.reads = 0
+        self.waits = 0
+        self.meanwhile: Callable[[], object] = lambda: None
+        self.file = ConfigFile(file or home.main, self._read, trusted=trusted, sleep=self._sleep)
+
+    def _read(self, files: Files) -> Config:
+        self.reads += 1
+        return load_files(files, registry=REGISTRY, env={})
+
+    async def _sleep(self, seconds: float) -> None:
+        self.waits += 1
+        self.meanwhile()
+
+    async def look(self, times: int = 1) -> Config | None:
+        """What the last of so many looks gives."""
+        found = None
+        for _ in range(times):
+            found = await self.file.look()
+        return found
+
+
+@pytest.fixture
+def home(tmp_path: Path) -> Home:
+    return Home(tmp_path)
+
+
+@pytest.fixture
+def looked(home: Home) -> Looked:
+    home.write(ONE)
+    looked = Looked(home)
+    looked.file.load()
+    return looked
+
+
+def views(config: Config | None) -> list[str]:
+    assert config is not None
+    return [view.name for view in config.views]
+
+
+# --- what is read ---------------------------------------------------------------------------------------------------
+
+
+async def test_what_stays_as_it_is_is_not_read_again(looked: Looked) -> None:
+    assert await looked.look(5) is None
+    assert (looked.reads, looked.waits) == (1, 0)
+    os.utime(looked.home.main)
+    assert await looked.look(5) is None
+    assert looked.reads == 1, "another time, the same contents"
+
+
+async def test_a_change_is_given_once(looked: Looked) -> None:
+    looked.home.write(TWO)
+    assert views(await looked.look()) == ["Mine"]
+    assert looked.file.config is not None and looked.file.notice == ""
+    assert await looked.look(5) is None
+    looked.home.write(ONE)
+    assert views(await looked.look()) == []
+
+
+async def test_a_change_of_the_same_size_at_the_same_time_is_seen(looked: Looked) -> None:
+    before = looked.home.main.stat()
+    looked.home.write(ONE.replace("gh", "ci"))
+    os.utime(looked.home.main, ns=(before.st_atime_ns, before.st_mtime_ns))
+    found = await looked.look()
+    assert found is not None and found.sources[0].name == "ci"
+
+
+async def test_what_changed_between_the_first_reading_and_the_first_look_is_seen(looked: Looked) -> None:
+    looked.home.write(TWO)
+    looked.file._mark = looked.file._look()  # as if it was written within one tick of the file system's clock
+    assert views(await looked.look()) == ["Mine"]
+
+
+async def test_half_a_file_is_not_read(looked: Looked) -> None:
+    """Half of this config is a valid one without a second source: its items would leave the board."""
+    both = "sources:\n  - {type: ci, name: gh, repos: x}\n  - {type: ci, name: other, repos: x}\n"
+    looked.home.write(both)
+    assert await looked.look() is not None
+    lines = both.splitlines(keepends=True)
+    looked.home.write("".join(lines[:2]) + "# changed")
+    looked.meanwhile = lambda: looked.home.write(both + "# changed")
+    assert await looked.look() is None and looked.reads == 2
+    looked.meanwhile = lambda: None
+    found = await looked.look()
+    assert found is not None and [s.name for s in found.sources] == ["gh", "other"]
+
+
+@pytest.mark.parametrize("way", ["rename", "backup", "truncate", "link"])
+async def test_every_way_in_which_editors_write(looked: Looked, way: str) -> None:
+    main = looked.home.main
+    if way == "rename":
+        looked.home.write(TWO, "new").rename(main)
+    elif way == "backup":
+        main.rename(main.with_name("config.yaml~"))
+        assert await looked.look() is None and looked.file.notice == "", "it is missing for a moment"
+        looked.home.write(TWO)
+    elif way == "truncate":
+        main.write_text("")
+        looked.meanwhile = lambda: main.write_text(TWO)
+        assert await looked.look() is None and looked.file.notice == ""
+        looked.meanwhile = lambda: None
+    else:
+        main.unlink()
+        main.symlink_to(looked.home.write(TWO, "elsewhere/config.yaml"))
+    assert views(await looked.look()) == ["Mine"] and looked.file.notice == ""
+
+
+async def test_a_config_map_that_is_swapped(home: Home) -> None:
+    """As Kubernetes does: config.yaml -> ..data/config.yaml, and ..data is made to lead to another folder."""
+    home.write(ONE, "..2026_1/config.yaml")
+    home.write(TWO, "..2026_2/config.yaml")
+    (home.folder / "..data").symlink_to("..2026_1")
+    home.main.symlink_to("..data/config.yaml")
+    looked = Looked(home)
+    looked.file.load()
+    assert await looked.look(2) is None
+    (home.folder / "..new").symlink_to("..2026_2")
+    (home.folder / "..new").rename(home.folder / "..data")
+    shutil.rmtree(home.folder / "..2026_1")
+    assert views(await looked.look()) == ["Mine"]
+
+
+async def test_a_link_to_another_file_with_the_same_text_changes_nothing(home: Home) -> None:
+    home.write(ONE, "a")
+    home.write(ONE, "b")
+    home.main.symlink_to("a")
+    looked = Looked(home)
+    looked.file.load()
+    home.main.unlink()
+    home.main.symlink_to("b")
+    before, found = looked.file.config, await looked.look()
+    assert before is not None and found is not None and differences(before, found) == []
+
+
+async def test_includes_are_looked_at_and_so_are_those_that_come(looked: Looked) -> None:
+    home = looked.home
+    home.write("sources: [{type: ci, name: b, repos: x}]\n", "more/b.yaml")
+    home.write(ONE + "include: more/*.yaml\n")
+    found = await looked.look()
+    assert found is not None and [s.name for s in found.sources] == ["gh", "b"]
+    home.write("sources: [{type: ci, name: c, repos: x}]\n", "more/c.yaml")
+    found = await looked.look()
+    assert found is not None and [s.name for s in found.sources] == ["gh", "b", "c"]
+    home.write("sources: [{type: ci, name: d, repos: x}]\n", "more/b.yaml")
+    found = await looked.look(3)
+    assert looked.file.config is not None
+    assert [s.name for s in looked.file.config.sources] == ["gh", "d", "c"]
+    (home.folder / "more/c.yaml").unlink()
+    await looked.look(3)
+    assert [s.name for s in looked.file.config.sources] == ["gh", "d"]
+
+
+async def test_an_include_that_is_missing_is_waited_for(looked: Looked) -> None:
+    home = looked.home
+    home.write(ONE + "include: more.yaml\n")
+    assert await looked.look() is None
+    assert "config.yaml:2: include: cannot include" in looked.file.notice
+    home.write("views: [{name: Mine}]\n", "more.yaml")
+    assert views(await looked.look()) == ["Mine"] and looked.file.notice == ""
+
+
+# --- what is said ---------------------------------------------------------------------------------------------------
+
+
+async def test_what_is_broken_is_told_and_what_was_before_stays(
+    looked: Looked, caplog: pytest.LogCaptureFixture
+) -> None:
+    before = looked.file.config
+    looked.home.write("sources: [{type: ci, name: gh, repos: x, intervall: 3}]\nviews: [{}]\n")
+    assert await looked.look(3) is None
+    assert looked.file.config is before
+    assert looked.file.notice == (
+        "the changed config is not used: config.yaml:1: sources[0]: unknown key `intervall` (did you mean `interval`?),"
+        " and 1 more problem"
+    )
+    assert len(caplog.records) == 1, "once, not at every look"
+    looked.home.write(ONE)
+    assert await looked.look() is None and looked.file.notice == "", "it is as it was"
+    looked.home.write("sources: [")
+    await looked.look()
+    assert "config.yaml:2: a value is missing" in looked.file.notice
+    looked.home.write(TWO)
+    assert views(await looked.look()) == ["Mine"] and looked.file.notice == ""
+
+
+async def test_a_problem_in_an_include_names_it(looked: Looked) -> None:
+    looked.home.write("\n\nviews: [{name: a, lanes: [x]}]", "more/views.yaml")
+    looked.home.write(ONE + "include: more/views.yaml\n")
+    await looked.look()
+    assert "more/views.yaml:3: views[0].lanes[0]" in looked.file.notice
+
+
+async def test_a_file_that_stays_away_is_told_of(looked: Looked) -> None:
+    looked.home.main.unlink()
+    assert await looked.look() is None and looked.file.notice == ""
+    assert await looked.look() is None
+    assert "config.yaml" in looked.file.notice and "no such file" in looked.file.notice.lower()
+    looked.home.write(ONE)
+    assert await looked.look() is None and looked.file.notice == ""
+
+
+async def test_what_is_written_all_the_time_is_read_when_that_ends(looked: Looked) -> None:
+    looked.home.write(TWO)
+    looked.meanwhile = lambda: looked.home.write(TWO + "#" * looked.waits)
+    assert await looked.look(5) is None and looked.reads == 1
+    looked.meanwhile = lambda: None
+    assert views(await looked.look()) == ["Mine"]
+
+
+async def test_who_asks_is_not_made_to_wait(looked: Looked) -> None:
+    looked.home.write(TWO)
+    assert views(await looked.file.look(now=True)) == ["Mine"] and looked.waits == 0
+    assert await looked.file.look(now=True) is None
+
+
+async def test_whatever_a_source_type_raises_is_only_told(home: Home) -> None:
+    home.write(ONE)
+    good = True
+
+    def read(files: Files) -> Config:
+        if not good:
+            raise RuntimeError("boom")
+        return load_files(files, registry=REGISTRY, env={})
+
+    file = ConfigFile(home.main, read)
+    file.load()
+    good = False
+    home.write(TWO)
+    assert await file.look(now=True) is None
+    assert "RuntimeError" in file.notice
+
+
+async def test_no_escape_of_a_terminal_is_said(looked: Looked) -> None:
+    looked.home.write('sources: [{type: ci, name: gh, repos: x, "\\e]52;c;x\\a": 1}]\n')
+    await looked.look()
+    assert "control character" in looked.file.notice and "\x1b" not in looked.file.notice
+
+
+# --- trust ----------------------------------------------------------------------------------------------------------
+
+
+async def test_what_was_trusted_is_not_trusted_any_more_once_it_has_changed(home: Home, tmp_path: Path) -> None:
+    trusted = TrustList(tmp_path / "state" / "trusted.json")
+    home.write(ONE)
+    trusted.trust(home.main)
+    looked = Looked(home, trusted=trusted)
+    looked.file.load()
+    home.write(TWO)
+    assert await looked.look(3) is None and looked.reads == 1
+    assert "changed since it was trusted" in looked.file.notice and "`statusboard trust`" in looked.file.notice
+    trusted.trust(home.main)
+    assert views(await looked.look()) == ["Mine"] and looked.file.notice == ""
+
+
+async def test_what_was_trusted_and_is_as_it_was_again_is_all_right(home: Home, tmp_path: Path) -> None:
+    trusted = TrustList(tmp_path / "state" / "trusted.json")
+    home.write(ONE)
+    trusted.trust(home.main)
+    looked = Looked(home, trusted=trusted)
+    looked.file.load()
+    home.write("include: /etc/passwd\n")
+    await looked.look()
+    assert looked.file.notice and [path.name for path in looked.file._sought] == ["config.yaml"], "not looked into"
+    home.write(ONE)
+    assert await looked.look() is None and looked.file.notice == ""
+
+
+def test_what_is_not_trusted_is_not_loaded(home: Home, tmp_path: Path) -> None:
+    home.write(ONE)
+    with pytest.raises(ConfigError, match="statusboard trust"):
+        Looked(home, trusted=TrustList(tmp_path / "none.json")).file.load()
+
+
+# --- what has changed -----------------------------------------------------------------------------------------------
+
+
+def test_differences_name_what_changed_and_no_values(home: Home) -> None:
+    before = home.load(
+        """
+        board: {title: Old}
+        sources:
+          - {type: ci, name: a, repos: x, token: "env:SECRET_ONE"}
+          - {type: ci, name: b, repos: x}
+          - {type: ci, name: c, repos: x}
+        """
+    )
+    after = home.load(
+        """
+        board: {title: New, keep: 1h}
+        sources:
+          - {type: ci, name: a, repos: y, token: "env:SECRET_TWO", interval: 5s}
+          - {type: ci, name: b, repos: x}
+          - {type: ci, name: d, repos: x}
+          - {type: log, name: c, path: x}
+        services: {shop: }
+        keys: {quit: x}
+        """
+    )
+    assert differences(before, after) == [
+        "source a changed (interval, repos, token)",
+        "source d added",
+        "source c changed (type)",
+        "services",
+        "keys",
+        "board.keep",
+        "board.title",
+    ]
+    assert differences(after, before)[1:3] == ["source c changed (type)", "source d removed"]
+    assert differences(after, after) == []
