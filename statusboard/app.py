@@ -24,6 +24,7 @@ from textual.binding import Binding, BindingType
 from statusboard.errors import ConfigError, StatusboardError
 from statusboard.screens import first
 from statusboard.screens.first import First
+from statusboard.screens.guarded import Guarded
 from statusboard.screens.terminal import TerminalApp
 from statusboard.screens.ticking import Ticking
 from statusboard.text import clean
@@ -291,9 +292,17 @@ class BoardApp(TerminalApp[None]):
         if self.live is not None and not isinstance(self.screen, HelpScreen):
             self.push_screen(HelpScreen(self.screen))
 
+    def action_wall(self) -> None:
+        """The wall."""
+        from statusboard.screens.wall import WallScreen
+
+        if self.live is not None and not isinstance(self.screen, WallScreen):
+            self.push_screen(WallScreen(self.live))
+
     async def action_quit(self) -> None:
-        """End the board."""
-        self.leave(0)
+        """End the board, unless the screen wants to be asked once more."""
+        if not isinstance(self.screen, Guarded) or self.screen.may_end():
+            self.leave(0)
 
 
 def told(error: StatusboardError) -> str:

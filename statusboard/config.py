@@ -23,6 +23,7 @@ from statusboard._config.loader import COMMAND_TYPES, Loader
 from statusboard._config.schema import schema_of
 from statusboard._config.types import BoardOptions, Config, ConfiguredSource
 from statusboard._config.views import KINDS, FilterCheck, LaneName, ViewOptions, read_views, written
+from statusboard._config.wall import WallOptions, time_of
 from statusboard.errors import ConfigError
 from statusboard.registry import Registry
 
@@ -35,11 +36,13 @@ __all__ = [
     "Files",
     "LaneName",
     "ViewOptions",
+    "WallOptions",
     "gather",
     "load_config",
     "load_files",
     "read_views",
     "schema",
+    "time_of",
     "written",
 ]
 

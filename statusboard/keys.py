@@ -12,6 +12,9 @@ THEMES = (
 )
 """The themes: our own, and the terminal's own colours on a dark and on a light ground."""
 
+VIEWS = ("Overview", "Incidents", "Builds", "Releases", "Tickets")
+"""The views that every board has."""
+
 DEFAULTS: Mapping[str, Mapping[str, str]] = {
     "app": {
         "palette": "colon,ctrl+p",
@@ -48,6 +51,7 @@ DEFAULTS: Mapping[str, Mapping[str, str]] = {
         "refresh": "r",
         "refresh_all": "R",
         "sources": "S",
+        "wall": "f",
     },
     "sources": {
         "leave_sources": "escape,S",
@@ -58,6 +62,7 @@ DEFAULTS: Mapping[str, Mapping[str, str]] = {
         "copy_url": "y",
     },
     "asking": {"ask.close": "escape"},
+    "wall": {"leave_wall": "f,escape", "quit": "q"},
     "help": {"close_help": "escape,q,question_mark,enter"},
     "table": {
         "table.down": "j,down",
@@ -87,6 +92,7 @@ TOGETHER: Sequence[tuple[str, ...]] = (
     ("app", "sources", "table"),
     ("app", "sources", "details"),
     ("app", "help"),
+    ("wall",),
     ("app", "asking"),
 )
 """The places whose keys are heard at the same time: what has the focus, its screen, the app."""

@@ -13,9 +13,11 @@ from statusboard._config.secrets import Use, check, in_clear
 from statusboard._config.sections import Sections, bind_keys
 from statusboard._config.types import BoardOptions, Config, ConfiguredSource, SourceClass
 from statusboard._config.views import FilterCheck
+from statusboard._config.wall import WallOptions, bind_wall
 from statusboard.binding import bind_fields, closest, fields_of, shown, unknown_key
 from statusboard.credentials import Reference, parse_reference
 from statusboard.errors import ConfigError, Problem
+from statusboard.keys import VIEWS
 from statusboard.palettes import Palette
 from statusboard.paths import store_path
 from statusboard.registry import Registry, rooted
@@ -30,6 +32,7 @@ ROOT_KEYS = (
     "severities",
     "sources",
     "views",
+    "wall",
     "include",
     "keys",
     "theme",
@@ -57,6 +60,7 @@ class Loader:
         self.secrets: list[Problem] = []
         self.warnings: list[Problem] = []
         self.sections = Sections(self.problems, check_filter)
+        self._check_filter = check_filter
         self.sources: list[ConfiguredSource] = []
         self.source_names: set[str] = set()
         self.main_uses: set[tuple[Reference, str]] = set()
@@ -82,6 +86,7 @@ class Loader:
             if file.root is not None:
                 self._sources(file.root, file)
         self.sections.check_names(self.source_names)
+        wall = self._wall(main)
         self._foreign_secrets(main)
         if main is not None and not self.source_names and not board.store and not self.problems:
             hint = (
@@ -107,6 +112,7 @@ class Loader:
             theme=theme,
             themes=palettes,
             glyphs=glyphs,
+            wall=wall,
             warnings=tuple(self.warnings),
         )
 
@@ -156,6 +162,10 @@ class Loader:
             hint = closest(name, zones) if any(zone.casefold()[:2] == name.casefold()[:2] for zone in zones) else ""
             hint = hint if hint.startswith("did") else "a name such as Europe/Berlin or UTC"
             self._add(at, f"there is no time zone `{shown(name)}`", "board.timezone", hint)
+
+    def _wall(self, main: Map | None) -> WallOptions:
+        names = (*VIEWS, *(view.name for view in self.sections.views))
+        return bind_wall(main.get("wall") if main is not None else None, names, self._check_filter, self.problems)
 
     # -- sources -------------------------------------------------------------------------------------------------
 

@@ -17,6 +17,7 @@ from statusboard._config.secrets import REFERENCES
 from statusboard._config.sections import EnvironmentOptions, ServiceOptions
 from statusboard._config.types import BoardOptions, SourceClass
 from statusboard._config.views import ViewOptions
+from statusboard._config.wall import WallOptions
 from statusboard.binding import MAPPINGS, SEQUENCES, UNIONS, sequence_of, unwrap
 from statusboard.clock import Duration, duration_enc_hook
 from statusboard.errors import ConfigError
@@ -50,6 +51,7 @@ def schema_of(registry: Registry) -> dict[str, Any]:
         "severities": {**named, "additionalProperties": of_type(Severity)},
         "sources": {**listed, "items": {"oneOf": sources}},
         "views": {**listed, "items": _struct(ViewOptions)},
+        "wall": _nullable(_struct(WallOptions)),
         "include": of_type(tuple[str, ...]),
         "keys": {**named, "additionalProperties": of_type(tuple[str, ...])},
         "theme": {"type": "string"},

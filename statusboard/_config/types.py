@@ -13,6 +13,7 @@ from msgspec import Struct, structs
 from statusboard import __version__
 from statusboard._config.secrets import REFERENCES, is_secret_header
 from statusboard._config.views import ViewOptions
+from statusboard._config.wall import WallOptions
 from statusboard.catalog import Catalog, Environment, Service, SourceDefaults
 from statusboard.clock import Duration, duration_enc_hook
 from statusboard.errors import Problem
@@ -86,6 +87,7 @@ class Config(Struct, frozen=True, kw_only=True):
     theme: str = ""
     themes: tuple[Palette, ...] = ()
     glyphs: str = ""
+    wall: WallOptions = WallOptions()
     warnings: tuple[Problem, ...] = ()
 
     @property

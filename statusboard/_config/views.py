@@ -54,7 +54,7 @@ def bind_view(node: Node, path: str, problems: list[Problem], check_filter: Filt
         problems.append(problem_at(node.mark("lanes"), "a lane is listed twice", path=join(path, "lanes")))
     filter_node = node.get("filter")
     if isinstance(filter_node, Scalar) and check_filter is not None:
-        _check_filter(filter_node, join(path, "filter"), check_filter, problems)
+        check_filter_node(filter_node, join(path, "filter"), check_filter, problems)
     if options.layout != "lanes":
         for key in _OF_LANES:
             if key in node.entries:
@@ -80,7 +80,8 @@ def _check_column(name: str, known: Sequence[str], at: Mark, path: str, problems
         problems.append(problem_at(at, f"these lanes have no column `{shown(name)}`", path=path, hint=hint))
 
 
-def _check_filter(node: Scalar, path: str, check: FilterCheck, problems: list[Problem]) -> None:
+def check_filter_node(node: Scalar, path: str, check: FilterCheck, problems: list[Problem]) -> None:
+    """Note where a filter does not parse, with its place in the file."""
     try:
         check(node.text)
     except QueryError as error:

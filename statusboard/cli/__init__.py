@@ -91,9 +91,12 @@ def _epilog() -> str:
 @click.version_option(__version__, "-V", "--version", prog_name="statusboard")
 @click.option("--config", "-c", metavar="FILE", help="The configuration to use.")
 @click.option("--read-only", is_flag=True, help="Only follow what others store; poll nothing, write nothing.")
+@click.option(
+    "--wall", is_flag=False, flag_value="", metavar="[VIEW]", help="Show a wall: large type, page by page, no keys."
+)
 @click.option("--log-level", default="INFO", metavar="LEVEL", help="How much goes to the log file.", show_default=True)
 @click.pass_context
-def cli(ctx: click.Context, config: str | None, read_only: bool, log_level: str) -> None:
+def cli(ctx: click.Context, config: str | None, read_only: bool, wall: str | None, log_level: str) -> None:
     """One live board of builds, incidents, releases and tickets.
 
     Without a command it opens the board.
@@ -102,7 +105,7 @@ def cli(ctx: click.Context, config: str | None, read_only: bool, log_level: str)
     if ctx.invoked_subcommand is None:
         from statusboard.cli.board import run_board
 
-        raise SystemExit(run_board(config, read_only=read_only, log_level=log_level))
+        raise SystemExit(run_board(config, read_only=read_only, log_level=log_level, wall=wall))
 
 
 def main(args: list[str] | None = None) -> None:

@@ -14,19 +14,22 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import click
 
-from statusboard.cli.common import settle_output, start_log
+from statusboard.cli.common import NO_CONFIG, settle_output, start_log
 
 if TYPE_CHECKING:
     from statusboard.app import BoardApp, Load
     from statusboard.engine import Engine
     from statusboard.screens.settings import Settings
     from statusboard.screens.terminal import TerminalApp
+    from statusboard.trust import Found
 
 EXIT_USAGE = 2
 
 
-def run_board(config: str | None, *, read_only: bool = False, log_level: str = "INFO") -> int:
+def run_board(config: str | None, *, read_only: bool = False, log_level: str = "INFO", wall: str | None = None) -> int:
     """Open the board on this terminal; returns the exit code.
+
+    ``wall``: open the wall instead, of the view of that name, "" for those that the configuration lists.
 
     2: no terminal that can show it, or nothing to show; 70: a fault of ours, told in the log.
     """
@@ -40,6 +43,8 @@ def run_board(config: str | None, *, read_only: bool = False, log_level: str = "
 
     start_log(log_level)
     found = find_config(config, os.environ, Path.cwd())
+    if wall is not None:
+        return _run_wall(found, wall, read_only=read_only)
     if found.path is None or _is_missing(found.path):
         from statusboard.cli._welcoming import welcome
 
@@ -92,6 +97,23 @@ def _run(path: Path, digest: str, *, read_only: bool) -> int:
     from statusboard.app import BoardApp
 
     return show(BoardApp(load, last=last, keep_first=kept))
+
+
+def _run_wall(found: Found, view: str, *, read_only: bool) -> int:
+    """A wall has nobody who could be asked: without a configuration it ends."""
+    from statusboard.walls import WallApp
+
+    if found.notice:
+        click.echo(f"statusboard: {found.notice}", err=True)
+    if found.path is None:
+        click.echo(f"statusboard: {NO_CONFIG}", err=True)
+        return EXIT_USAGE
+    settings, engine = loader(found.path, found.digest, read_only=read_only)()
+    if view:
+        from statusboard.screens.settings import only
+
+        settings = only(settings, view)
+    return show(WallApp(lambda: (settings, engine), title=settings.title))
 
 
 def loader(path: Path, digest: str, *, read_only: bool, demo: bool = False) -> Load:

@@ -89,6 +89,7 @@ class BoardScreen(Screen[None]):
         Binding("r", "refresh_lane", "Read this lane's sources now", show=False, id="refresh"),
         Binding("R", "refresh_all", "Read all sources now", show=False, id="refresh_all"),
         Binding("S", "app.sources", "Sources", show=False, id="sources"),
+        Binding("f", "app.wall", "Wall: large type, page by page", show=False, id="wall"),
     ]
 
     def __init__(self, live: Live) -> None:

@@ -8,14 +8,16 @@ from typing import TYPE_CHECKING
 
 from msgspec import Struct, structs
 
+from statusboard.errors import ConfigError
 from statusboard.model import ItemKind
 from statusboard.palettes import Palette
 from statusboard.screens.views import BUILT_IN, arranged, read_saved, saved_at, view_of
+from statusboard.text import clean
 from statusboard.view import ViewSpec
-from statusboard.wall.spec import WallSpec
+from statusboard.wall.spec import Night, WallSpec
 
 if TYPE_CHECKING:
-    from statusboard.config import Config
+    from statusboard.config import Config, WallOptions
 
 
 class Settings(Struct, frozen=True, kw_only=True):
@@ -76,4 +78,32 @@ def settings_of(config: Config, *, demo: bool = False) -> Settings:
         services={service.name: service.team for service in config.services},
         environments=tuple(environment.name for environment in environments),
         demo=demo,
+        wall=wall_of(config.wall, given, [view.name for view in config.views]),
+    )
+
+
+def only(settings: Settings, name: str) -> Settings:
+    """The same with a wall of this one view.  ConfigError where there is none of that name."""
+    found = next((view for view in settings.views if view.name.casefold() == name.casefold()), None)
+    if found is None:
+        names = ", ".join(view.name for view in settings.views)
+        raise ConfigError(f"there is no view `{clean(name, 80)}`", hint=f"there are {names}")
+    return structs.replace(settings, wall=structs.replace(settings.wall, views=(found,)))
+
+
+def wall_of(options: WallOptions, views: Sequence[ViewSpec], own: Sequence[str]) -> WallSpec:
+    """A wall as configured; without a word about its views it shows the first one and the config's ``own`` lanes."""
+    from statusboard.config import time_of
+
+    known = {view.name: view for view in views}
+    wanted = options.views or (views[0].name, *(name for name in own if known[name].layout == "lanes"))
+    night = None
+    if options.night is not None:
+        usual = Night()
+        night = Night(time_of(options.night.begin) or usual.begin, time_of(options.night.end) or usual.end)
+    return WallSpec(
+        views=tuple(known[name] for name in dict.fromkeys(wanted) if name in known),
+        every=float(options.every),
+        night=night,
+        filter=options.filter,
     )

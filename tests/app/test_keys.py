@@ -35,6 +35,7 @@ PLACES = {
     "BoardScreen": "board",
     "SourcesScreen": "sources",
     "HelpScreen": "help",
+    "WallScreen": "wall",
     "AskScreen": "asking",
     "BoardTable": "table",
     "DetailsPane": "details",
