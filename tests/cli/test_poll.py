@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import os
+import pty
 import signal
 import subprocess
 
@@ -98,3 +100,71 @@ def test_what_happens_to_the_store_is_told(home: Home) -> None:
     assert "runs from memory" in told(process, "statusboard: nothing is stored")
     assert "polling" in told(process, "polling")
     assert end(process) == 0
+
+
+# --- a configuration that changes -----------------------------------------------------------------------------------
+
+
+def test_a_changed_configuration_is_applied_and_told(home: Home) -> None:
+    home.deploys(deploy("1.0"))
+    quick(home)
+    more = home.folder / "more.jsonl"
+    more.write_text(json.dumps(deploy("7.0", service="search")) + "\n")
+    before = home.config.read_text()
+    process = home.start("poll")
+    told(process, "polling")
+    home.config.write_text(before + f"  - {{type: deploy-log, name: more, path: {more}, interval: 1s}}\n")
+    assert "config has changed: source more added" in told(process, "config")
+    services = {item["service"] for item in home.process("show", "--json", "--poll").json["items"]}
+    assert services == {"checkout", "search"}
+    home.config.write_text(before.replace("interval", "intervall"))
+    line = told(process, "config")
+    assert "not used: config.yaml:2: sources[0]: unknown key `intervall`" in line
+    home.config.write_text(before)
+    assert "config has changed: source more removed" in told(process, "config")
+    assert end(process) == 0
+    assert {item["service"] for item in home.run("show", "--json").json["items"]} == {"checkout"}
+    log = home.log.read_text()
+    assert "config has changed: source more removed" in log and "Traceback" not in log
+
+
+def test_a_hang_up_has_the_configuration_read_at_once(home: Home) -> None:
+    home.deploys(deploy("1.0"))
+    process = home.start("poll")
+    told(process, "polling")
+    process.send_signal(signal.SIGHUP)
+    assert "config has not changed" in told(process, "config")
+    home.config.write_text(home.config.read_text() + "services: {checkout: {team: payments}}\n")
+    process.send_signal(signal.SIGHUP)
+    assert "config has changed: services" in told(process, "config")
+    assert end(process) == 0
+    (item,) = home.process("show", "--json", "--poll").json["items"]
+    assert item["team"] == "payments"
+
+
+def test_another_store_waits_for_a_restart(home: Home) -> None:
+    home.deploys(deploy("1.0"))
+    process = home.start("poll")
+    told(process, "polling")
+    home.config.write_text("board: {id: another}\n" + home.config.read_text())
+    assert "board.id has changed: restart to use another store" in told(process, "board.id")
+    assert end(process) == 0
+    assert [file.name for file in (home.folder / "data").glob("*.sqlite")] != ["another.sqlite"]
+
+
+def test_a_terminal_that_closes_ends_it(home: Home) -> None:
+    home.deploys(deploy("1.0"))
+    controller, terminal = pty.openpty()
+    process = home.start("poll", stderr=terminal, start_new_session=True)
+    os.close(terminal)
+    with open(controller, "rb", buffering=0) as output:
+        text = b""
+        while b"polling" not in text:
+            text += output.read(1_000)
+        process.send_signal(signal.SIGHUP)
+        while b"has not changed" not in text:
+            text += output.read(1_000)
+    process.send_signal(signal.SIGHUP)
+    assert process.wait(30) == 0
+    assert process.stdout is not None
+    process.stdout.close()
