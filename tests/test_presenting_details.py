@@ -153,12 +153,12 @@ def test_every_field_and_label_is_told():
     )
     found = told(board_of(full, health("cd")), full)
     known = dict(found["Known of it"])
-    assert known["before"] == "0.9" and known["commits"] == "3" and known["target"] == "eu"
+    assert known["was"] == "0.9" and known["commits"] == "3" and known["target"] == "eu"
     assert known["its state"] == "DONE" and known["started"] == "2026-01-02 11:50:00 (10m ago)"
     assert found["Labels"] == [("a", "1"), ("b", "2")]
     assert found["Description"] == [("", "what is in it")]
     assert ("key", "cd:release:1") in found["Record"]
-    assert "1.0 ∙ before 0.9 ∙ prerelease" in found[""][1][1]
+    assert "1.0 ∙ was 0.9 ∙ prerelease" in found[""][1][1]
 
 
 def test_reports_of_the_same_alert_elsewhere():
@@ -432,13 +432,14 @@ def test_what_changed_before_an_incident_nearest_first():
         build(2, services=("shop",), started_at=ago(40), ended_at=ago(30), run_number=2),
         build(3, services=("shop",), started_at=ago(22), ended_at=ago(20), run_number=3),
         build(4, "failed", services=("shop",), branch="dev", started_at=ago(22)),
+        build(5, "failed", services=("shop",), started_at=ago(70), ended_at=ago(60)),
         *(health(name) for name in ("am", "cd", "ci")),
     )
     assert told(board, down)[BEFORE] == [
         ("4m before", "✓ success release 2.0 production by ann"),
-        ("20m before", "✓ success test #2 Fix it"),
+        ("20m before", "✓ mended test #2 Fix it"),
         ("1h before", "✓ success release 1.9 staging"),
-        ("1h before", "✗ failed test #1 Fix it"),
+        ("1h before", "✗ broke test #1 Fix it"),
     ]
     assert style_of(board, down, "staging") == "muted", "elsewhere"
 
@@ -446,7 +447,7 @@ def test_what_changed_before_an_incident_nearest_first():
 def test_where_nothing_is_known_it_says_so():
     down = incident(1, services=("shop",))
     assert texts(board_of(down, health("am")), down, BEFORE) == [
-        "no release and no failed or mended build of shop is known from before it"
+        "no release and no broken or mended build of shop is known from before it"
     ]
     board = board_of(down, health("am"), health("cd", "down"), health("ci", "partial"), build(1, services=("shop",)))
     assert texts(board, down, BEFORE)[-1] == "there may be more: cd is down, ci is partial"

@@ -48,16 +48,20 @@ def _before(fact: Incident | Ticket, board: Board, glyphs: Glyphs) -> list[Line]
         why = "its source does not say when it began" if owner else "nobody owns it: what changed before is not known"
         return [("", why, "muted")]
     wanted = (Release, Build)
-    rows = [row for row in _of_owner(fact, board, wanted) if (at := _moment(row.fact)) is not None and at <= began]
-    rows = [row for row in rows if _reached(row.fact)] + list(_turning(rows, board))
+    found = [row for row in _of_owner(fact, board, wanted) if (at := _moment(row.fact)) is not None and at <= began]
+    turned = dict(_turning(found, board))
+    rows = [row for row in found if _reached(row.fact) or row.key in turned]
     if isinstance(fact, Ticket) and not rows:
         return []  # most are older than anything on the board
     rows.sort(key=lambda row: (_moment(row.fact), row.key), reverse=True)
-    lines = [_event(row, board, f"{_span(began, row.fact)} before", fact, glyphs) for row in rows[:MOST]]
+    lines = [
+        _event(row, board, f"{_span(began, row.fact)} before", fact, glyphs, turned.get(row.key, ""))
+        for row in rows[:MOST]
+    ]
     if len(rows) > MOST:
         lines.append(("", f"and {len(rows) - MOST} more", "muted"))
     if not rows:
-        lines.append(("", f"no release and no failed or mended build of {owner} is known from before it", "muted"))
+        lines.append(("", f"no release and no broken or mended build of {owner} is known from before it", "muted"))
     return lines + _unread(board, wanted)
 
 
@@ -136,8 +140,8 @@ def _reached(fact: object) -> bool:
     return isinstance(fact, Release) and fact.state not in ("queued", "blocked", "cancelled")
 
 
-def _turning(rows: Iterable[Row], board: Board) -> Iterator[Row]:
-    """Of these builds the failed ones on default branches, and those that mended a line."""
+def _turning(rows: Iterable[Row], board: Board) -> Iterator[tuple[str, str]]:
+    """Of these builds those that ``broke`` or ``mended`` a line of a default branch; those between say nothing new."""
     lines: set[tuple[str, ...]] = set()
     wanted = {row.key for row in rows if isinstance(row.fact, Build) and on_default_branch(row.fact)}
     for row in rows:
@@ -151,9 +155,11 @@ def _turning(rows: Iterable[Row], board: Board) -> Iterator[Row]:
             verdict = verdict_of(fact)
             if not verdict:
                 continue
-            mended = before == "failed" and verdict in ("success", "warning")
-            if run.key in wanted and (verdict == "failed" or mended):
-                yield run
+            if run.key in wanted and (verdict == "failed") != (before == "failed"):
+                if verdict == "failed":
+                    yield run.key, "broke"
+                elif before and verdict in ("success", "warning"):
+                    yield run.key, "mended"
             before = verdict
 
 
@@ -180,12 +186,17 @@ def _when(fact: Item, other: object) -> str:
     return f"{clock.age(max(here, there), min(here, there))} {'after' if there >= here else 'before'}"
 
 
-def _event(row: Row, board: Board, when: str, beside: Item, glyphs: Glyphs) -> Line:
-    """One thing that happened, dim where it happened in another environment than what it stands beside."""
+def _event(row: Row, board: Board, when: str, beside: Item, glyphs: Glyphs, turned: str = "") -> Line:
+    """One thing that happened, dim where it happened in another environment than what it stands beside.
+
+    ``turned`` is what a build did to its line: it broke or mended it.
+    """
     fact = row.fact
     assert isinstance(fact, Build | Incident | Release | Ticket)
     unread = board.state_of(fact.source) in UNREAD
     text, style = status_cell(row, fact, glyphs, unread)
+    if turned and not unread:
+        text, style = f"{text[0]} {turned}", "success" if turned == "mended" else "warning"
     elsewhere = bool(fact.environment and beside.environment and fact.environment != beside.environment)
     words: list[Cell] = [(text, "stale" if unread else style)]
     words += [(f" {word}", "") for word in _named(fact) if word]

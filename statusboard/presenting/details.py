@@ -120,7 +120,7 @@ def _which(row: Row, fact: Item, unread: bool) -> list[Cell]:
             return [(run, ""), (line, "")]
         case Release():
             version = fact.version or short_revision(fact.revision)
-            before = f"before {fact.previous_version}" if fact.previous_version else ""
+            before = f"was {fact.previous_version}" if fact.previous_version else ""
             return [(version, "strong"), (before, "muted"), ("prerelease" if fact.prerelease else "", "muted")]
         case Ticket():
             return [(fact.ticket_id, ""), (fact.priority, "")]
@@ -247,7 +247,7 @@ def _known(fact: Item, now: datetime, zone: tzinfo) -> list[Line]:
             lines += [
                 ("type", fact.type, ""),
                 ("version", fact.version, ""),
-                ("before", fact.previous_version, ""),
+                ("was", fact.previous_version, ""),
                 ("revision", fact.revision, ""),
                 ("commits", "" if fact.commits is None else str(fact.commits), ""),
             ]

@@ -85,7 +85,7 @@ def _told(before: Item | None, fact: Item, glyphs: Glyphs) -> list[Cell]:
     if isinstance(fact, Incident) and isinstance(before, Incident) and fact.severity != before.severity:
         words.append((f" now {fact.severity}, was {before.severity}", fact.severity))
     assignee, former = _assignee(fact), _assignee(before)
-    if assignee != former:
+    if assignee != former and not (isinstance(fact, Incident) and assignee == fact.acknowledged_by):
         words.append((f" given to {assignee}" if assignee else f" no longer {former}'s", ""))
     if isinstance(fact, Release) and isinstance(before, Release) and fact.version != before.version and fact.version:
         words.append((f" version {fact.version}", ""))

@@ -76,15 +76,14 @@ def run_lines(row: Row, board: Board, now: datetime, *, glyphs: Glyphs, zone: tz
     fact = row.fact
     assert isinstance(fact, Build | Release)
     rows = board.neighbours(row)
-    lines: list[Line] = []
     red = red_since(rows)
+    lines = _red_lines(red, row, now, zone) if red is not None else []
+    if len(rows) > 1:
+        shown = rows[:STRIP][::-1]
+        lines += [("runs", _strip(shown, row, board, glyphs), ""), ("took", _took(shown, row, now, glyphs), "")]
     if red is not None:
-        lines += _red_lines(red, row, now, zone)
-    if len(rows) < 2:
-        return lines
-    shown = rows[:STRIP][::-1]
-    lines += [("runs", _strip(shown, row, board, glyphs), ""), ("took", _took(shown, row, now, glyphs), "")]
-    return lines + _listed(rows, row, board, now, glyphs)
+        lines += _concerned(red)
+    return lines + (_listed(rows, row, board, now, glyphs) if len(rows) > 1 else [])
 
 
 def _red_lines(red: Red, row: Row, now: datetime, zone: tzinfo) -> list[Line]:
@@ -100,14 +99,18 @@ def _red_lines(red: Red, row: Row, now: datetime, zone: tzinfo) -> list[Line]:
     lines: list[Line] = [("red since", tuple(told), "")]
     if red.runs > 1 or red.first is not row:
         lines.append(("first bad", _which(first, red.first is row), ""))
+    return lines
+
+
+def _concerned(red: Red) -> list[Line]:
+    """Whom to ask, and what to compare with."""
+    names = red.people[:_MOST_NAMES]
+    more = len(red.people) - len(names)
+    lines: list[Line] = [("ask", ", ".join(names) + (f" and {more} more" if more else ""), "strong")] if names else []
     if red.good is not None:
         good = red.good.fact
         assert isinstance(good, Build | Release)
         lines.append(("last good", _which(good, False), "muted"))
-    names = red.people[:_MOST_NAMES]
-    more = len(red.people) - len(names)
-    if names:
-        lines.append(("ask", ", ".join(names) + (f" and {more} more" if more else ""), "strong"))
     return lines
 
 
