@@ -34,10 +34,14 @@ CLOSE_WITHIN: Final = 1.0
 class Followed(Protocol):
     """What is asked of an engine."""
 
-    board: Board
-    clock: Clock
-    store: Store
-    statuses: dict[str, Status]
+    @property
+    def board(self) -> Board: ...
+    @property
+    def clock(self) -> Clock: ...
+    @property
+    def store(self) -> Store: ...
+    @property
+    def statuses(self) -> Mapping[str, Status]: ...
 
 
 class Outlets(Protocol):
