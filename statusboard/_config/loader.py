@@ -9,6 +9,7 @@ from msgspec import structs
 
 from statusboard._config.files import File, Files
 from statusboard._config.looks import bind_themes, choose_glyphs, choose_theme
+from statusboard._config.notices import bind_notices
 from statusboard._config.secrets import Use, check, in_clear
 from statusboard._config.sections import Sections, bind_keys
 from statusboard._config.types import BoardOptions, Config, ConfiguredSource, SourceClass
@@ -18,6 +19,7 @@ from statusboard.binding import bind_fields, closest, fields_of, shown, unknown_
 from statusboard.credentials import Reference, parse_reference
 from statusboard.errors import ConfigError, Problem
 from statusboard.keys import VIEWS
+from statusboard.noticing.options import NoticesOptions
 from statusboard.palettes import Palette
 from statusboard.paths import store_path
 from statusboard.registry import Registry, rooted
@@ -33,6 +35,7 @@ ROOT_KEYS = (
     "sources",
     "views",
     "wall",
+    "notices",
     "include",
     "keys",
     "theme",
@@ -72,12 +75,14 @@ class Loader:
         keys: dict[str, str] = {}
         palettes: tuple[Palette, ...] = ()
         theme = glyphs = ""
+        notices = NoticesOptions()
         if main is not None:
             board = self._board(main.get("board"))
             keys = bind_keys(main.get("keys"), actions, self.problems)
             palettes = bind_themes(main.get("themes"), themes, self.problems)
             theme = choose_theme(main.get("theme"), themes, main.get("themes"), self.problems)
             glyphs = choose_glyphs(main.get("glyphs"), self.problems)
+            notices = bind_notices(main.get("notices"), self.problems, self._check_filter)
         for file in self.files.files:
             if file.root is not None:
                 self._root_keys(file.root, file)
@@ -113,6 +118,8 @@ class Loader:
             themes=palettes,
             glyphs=glyphs,
             wall=wall,
+            notices=notices,
+            secret_variables=self._secret_variables(),
             warnings=tuple(self.warnings),
         )
 
@@ -276,6 +283,10 @@ class Loader:
             except ValueError as error:
                 self._add(item.at, str(error), path)
         return named
+
+    def _secret_variables(self) -> tuple[str, ...]:
+        uses = {reference for reference, _ in self.main_uses} | {use.reference for use in self.include_uses}
+        return tuple(sorted(reference.name for reference in uses if reference.kind == "env"))
 
     # -- problems ------------------------------------------------------------------------------------------------
 

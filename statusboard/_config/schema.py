@@ -22,6 +22,7 @@ from statusboard.binding import MAPPINGS, SEQUENCES, UNIONS, sequence_of, unwrap
 from statusboard.clock import Duration, duration_enc_hook
 from statusboard.errors import ConfigError
 from statusboard.model import Severity
+from statusboard.noticing.options import NoticesOptions
 from statusboard.registry import COMMON_OPTIONS, Registry
 
 DIALECT = "https://json-schema.org/draft/2020-12/schema"
@@ -52,6 +53,7 @@ def schema_of(registry: Registry) -> dict[str, Any]:
         "sources": {**listed, "items": {"oneOf": sources}},
         "views": {**listed, "items": _struct(ViewOptions)},
         "wall": _nullable(_struct(WallOptions)),
+        "notices": _nullable(_struct(NoticesOptions)),
         "include": of_type(tuple[str, ...]),
         "keys": {**named, "additionalProperties": of_type(tuple[str, ...])},
         "theme": {"type": "string"},

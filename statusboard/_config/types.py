@@ -18,6 +18,7 @@ from statusboard.catalog import Catalog, Environment, Service, SourceDefaults
 from statusboard.clock import Duration, duration_enc_hook
 from statusboard.errors import Problem
 from statusboard.model import Severity
+from statusboard.noticing.options import NoticesOptions
 from statusboard.palettes import Palette
 from statusboard.source import Source, SourceOptions, option
 from statusboard.yamlfile import Mark
@@ -71,7 +72,7 @@ class Config(Struct, frozen=True, kw_only=True):
     """A whole configuration, valid.
 
     ``path`` is the main file, ``files`` are all of them (absolute; to watch for changes), ``digest`` is that of their
-    contents.  ``warnings`` are problems that keep nothing from running (an environment variable that is not set).
+    contents.  ``secret_variables`` are the environment variables that references to secrets name; ``warnings`` are problems that keep nothing from running (an environment variable that is not set).
     """
 
     path: Path
@@ -88,6 +89,8 @@ class Config(Struct, frozen=True, kw_only=True):
     themes: tuple[Palette, ...] = ()
     glyphs: str = ""
     wall: WallOptions = WallOptions()
+    notices: NoticesOptions = NoticesOptions()
+    secret_variables: tuple[str, ...] = ()
     warnings: tuple[Problem, ...] = ()
 
     @property
