@@ -72,7 +72,8 @@ class Config(Struct, frozen=True, kw_only=True):
     """A whole configuration, valid.
 
     ``path`` is the main file, ``files`` are all of them (absolute; to watch for changes), ``digest`` is that of their
-    contents.  ``secret_variables`` are the environment variables that references to secrets name; ``warnings`` are problems that keep nothing from running (an environment variable that is not set).
+    contents.  ``secret_variables`` are the environment variables that references to secrets name.  ``warnings`` are
+    problems that keep nothing from running (an environment variable that is not set).
     """
 
     path: Path
