@@ -10,11 +10,11 @@ from hypothesis import strategies as st
 
 from statusboard.board import Board
 from statusboard.model import Fact
+from statusboard.notes import episode_of
 from statusboard.presenting import ASCII, UNICODE
+from statusboard.presenting.deployed import Telling, place_cell
 from statusboard.presenting.services import (
-    PLACE,
     health_cell,
-    place_cell,
     service_cells,
     service_columns,
     services_title,
@@ -22,7 +22,7 @@ from statusboard.presenting.services import (
 from statusboard.query import parse
 from statusboard.services import NO_SERVICE, Health, Service, ServiceMatrix, by_team
 from statusboard.text import cell_len
-from tests.boards import NOW, STEPS, ago, board_of, build, fold, health, incident, release, ticket
+from tests.boards import NOW, STEPS, ago, board_of, build, fold, health, incident, note, release, ticket
 from widgets.layout import Column, lay_out
 
 ENVIRONMENTS = ("production", "staging", "test")
@@ -54,7 +54,7 @@ def line(matrix: ServiceMatrix, name: str = "shop") -> Service:
 def words_of(service: Service, board: Board | None = None, **more: Any) -> dict[str, str]:
     if board is not None:
         more["state_of"] = board.state_of
-    return {name: text for name, (text, _) in service_cells(service, NOW, **more).cells.items()}
+    return {name: text for name, (text, _) in service_cells(service, Telling(NOW, **more)).cells.items()}
 
 
 def shop(make: Any, *args: Any, **more: Any) -> Any:
@@ -73,7 +73,7 @@ def state(matrix: ServiceMatrix) -> tuple[object, ...]:
         matrix.environments,
         matrix.unowned,
         matrix.left_out,
-        (matrix.blind, matrix.names_width, matrix.has_published, matrix.has_tickets),
+        (matrix.blind, matrix.names_width, matrix.teams_width, matrix.has_published, matrix.has_tickets),
     )
 
 
@@ -137,7 +137,7 @@ def test_failing_stands_first_by_the_worst_then_what_is_not_known_then_the_names
     )
     matrix = matrix_of(board, known={"empty": ""})
     assert matrix.keys == [
-        *("burning", "attended", "stuck", NO_SERVICE, "broken", "tried", "creaking"),
+        *("burning", "attended", "stuck", NO_SERVICE, "broken", "creaking", "tried"),
         *("murky", "ant", "zoo", "empty"),
     ]
 
@@ -226,12 +226,25 @@ def test_a_source_that_has_never_been_heard_of_is_not_read():
     assert words_of(shown)["why"] == "pager not read"
 
 
+def test_somebody_is_at_it_when_a_person_says_so():
+    down, broken = shop(incident, 1), shop(build, 2, "failed")
+    board = board_of(*READ, down, broken)
+    matrix = matrix_of(board)
+    said = [note(item, "", number=n, what="ack", episode=episode_of(item)) for n, item in enumerate((down, broken))]
+    change = matrix.update(board, fold(board, said[0]), NOW)
+    assert change.changed == {"shop"} and line(matrix).health == "failing"
+    matrix.update(board, fold(board, said[1]), NOW)
+    assert line(matrix).health == "acknowledged"
+    matrix.update(board, fold(board, said[1].key), NOW)
+    assert line(matrix).health == "failing"
+
+
 def test_what_was_failing_when_it_was_read_last_keeps_its_place_and_loses_its_colour():
     facts = [shop(build, 1, "failed"), shop(incident, 2, severity="critical")]
     stale = [health("ci", "stale"), health("am", "stale"), health("cd"), health("tr")]
     board = board_of(*stale, *facts)
     shown = line(matrix_of(board))
-    cells = service_cells(shown, NOW, state_of=board.state_of).cells
+    cells = service_cells(shown, Telling(NOW, state_of=board.state_of)).cells
     assert shown.rank == 0 and shown.was
     assert cells["health"] == ("? failing", "unknown")
     assert cells["incidents"] == ("? 1 critical", "stale")
@@ -302,15 +315,13 @@ def test_the_subject_is_what_is_most_wrong_else_the_last_release_where_people_ar
 # -- the cells
 
 
-def place(*facts: Fact, environment: str = "production", board: Board | None = None, **more: Any) -> tuple[str, str]:
+def place(*facts: Fact, environment: str = "production", board: Board | None = None) -> tuple[str, str]:
     board = board or board_of(*READ, *facts)
-    shown = line(matrix_of(board))
-    return place_cell(shown.places[environment], NOW, state_of=board.state_of, **more)
+    return place_cell(line(matrix_of(board)), environment, Telling(NOW, state_of=board.state_of))
 
 
 def test_what_runs_in_an_environment():
     assert place(release()) == ("  1.0         10m", "")
-    assert place(release(), same=True) == ("  1.0         10m", "muted")
     assert place(release(1, "failed", version="1.4.2")) == (f"{FAILED} 1.4.2       10m", "failed")
     assert place(release(1, "rolled_back")) == (f"{UNICODE.of('release', 'rolled_back')} 1.0         10m", "warning")
     assert place(release(1, "unknown"))[0].startswith("? 1.0")
@@ -327,16 +338,16 @@ def test_a_release_under_way_shows_what_comes():
     )
     failed = release(1, "failed", version="1.0", started_at=ago(600))
     assert (
-        place(failed, release(2, "running", version="1.1", started_at=ago(2)))[0] == f"{FAILED}{RUNNING}1.1          2m"
+        place(failed, release(2, "running", version="1.1", started_at=ago(2)))[0] == f"{FAILED}{RUNNING} 1.1         2m"
     )
-    assert place(release(1, "running", verdict="failed"))[0] == f"{FAILED}{RUNNING}1.0         10m"
+    assert place(release(1, "running", verdict="failed"))[0] == f"{FAILED}{RUNNING} 1.0        10m"
     assert place(release(1, "cancelled"))[0].startswith(UNICODE.of("release", "cancelled"))
 
 
 def test_an_incident_is_seen_in_its_environment():
     down = incident(9, severity="critical", environment="production", services=("shop",))
     assert place(release(), down) == (f"{OPEN} 1.0         10m", "high")
-    assert place(release(1, "failed"), down)[0] == f"{OPEN}{FAILED}1.0         10m"
+    assert place(release(1, "failed"), down)[0] == f"{OPEN}{FAILED} 1.0        10m"
     assert place(down) == (f"{OPEN} {NOTHING}", "high")
     low = incident(9, severity="low", environment="staging", services=("shop",))
     assert place(release(), low) == ("  1.0         10m", "")
@@ -361,7 +372,7 @@ def test_what_is_not_read_any_more_only_was():
     board = board_of(*stale, release(1, version="1.4.2"), down)
     assert place(board=board) == (f"{OPEN} was 1.4.2", "high")
     board = board_of(health("cd"), health("am", "stale"), release(), down)
-    assert place(board=board) == ("  1.0         10m", "")
+    assert place(board=board) == ("? 1.0         10m", "stale")
 
 
 def test_where_releases_are_not_read_nothing_is_said_to_run_nowhere():
@@ -378,7 +389,7 @@ def test_versions_that_differ_from_where_people_are_served_stand_out():
         release(2, version="1.0", environment="staging"),
         release(3, version="1.1", environment="test"),
     )
-    cells = service_cells(line(matrix_of(board)), NOW).cells
+    cells = service_cells(line(matrix_of(board)), Telling(NOW)).cells
     assert cells["at:production"][1] == "" and cells["at:staging"][1] == "muted" and cells["at:test"][1] == ""
 
 
@@ -393,7 +404,7 @@ def test_counts_of_incidents_builds_and_tickets():
         shop(ticket, 7, "done"),
     )
     words = words_of(shown)
-    assert words["incidents"] == "2 critical +1" and words["builds"] == f"{FAILED} 1" and words["tickets"] == "1"
+    assert words["incidents"] == "2 crit +1" and words["builds"] == f"{FAILED} 1" and words["tickets"] == "1"
     assert words_of(line_of(shop(build)))["builds"] == "✓"
     assert words_of(line_of(shop(build, 1, "running")))["builds"] == f"{RUNNING} 1"
     assert words_of(line_of(shop(build, 1, "unknown")))["builds"] == "? 1"
@@ -409,8 +420,9 @@ def test_a_silent_pager_is_not_peace():
 def test_why_tells_the_worst_in_words():
     shown = line_of(shop(build, 1, "failed", title="Fix [it]", reason="2 of 9 jobs", pipeline="ci"))
     assert words_of(shown)["why"] == f"ci: Fix [it] {UNICODE.dash} 2 of 9 jobs"
-    shown = line_of(shop(incident, 1, title="Down"))
-    assert words_of(shown)["why"] == "Down"
+    assert words_of(line_of(shop(incident, 1, title="Down")))["why"] == "Down"
+    failed = release(1, "failed", version="1.4.2", target="eu", reason="timed out")
+    assert words_of(line_of(failed))["why"] == f"1.4.2 failed in production eu {UNICODE.dash} timed out"
 
 
 @pytest.mark.parametrize("glyphs", [UNICODE, ASCII])
@@ -464,7 +476,7 @@ def test_deployments_without_an_environment_have_a_column():
 def test_a_cell_of_an_environment_has_always_the_same_width(version):
     board = board_of(*READ, release(1, version=version), release(2, target="eu", started_at=ago(90)))
     text, _ = place(board=board)
-    assert cell_len(text) == PLACE
+    assert cell_len(text) == 17
 
 
 def test_the_title_counts():

@@ -1,43 +1,36 @@
-"""The matrix of services as words: a line for each service, a column for each environment.
-
-A cell of an environment is a sign where something is not plain, the version that runs there, and the age of its
-release: ``✗ 1.4.2    3h``.  A version that is the same where people are served is muted: what stands out is what waits
-to be released.  What a source that is not read any more told loses its colour and says what it was: ``? was 1.4.2``.
-"""
+"""The matrix of services as words: a line for each service, a column for each environment, and what counts them."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
-from datetime import UTC, datetime, tzinfo
-from typing import Final
+from collections.abc import Mapping, Sequence
+from itertools import chain, repeat
+from typing import Final, Literal
 
-from statusboard import clock
-from statusboard.board import Row
-from statusboard.columns import ColumnSpec
+from msgspec.structs import replace
+
+from statusboard.columns import ColumnSpec, Times
 from statusboard.current import UNREAD, verdict_of
-from statusboard.model import Build, HealthState, Item, Release
-from statusboard.presenting.glyphs import STYLES, UNICODE, Cell, Glyphs
+from statusboard.model import Build, Incident, Release, Severity, Ticket
+from statusboard.presenting.deployed import AGE, SIGN, VERSION, Telling, place_cell, version_text
+from statusboard.presenting.glyphs import UNICODE, Cell, Glyphs, word_of
+from statusboard.presenting.lines import Line
 from statusboard.presenting.rows import RowText, cells
-from statusboard.services import NO_SERVICE, Deployed, Health, Service, ServiceMatrix, version_of
-from statusboard.services.entry import UNDER_WAY
-from statusboard.text import cell_len, clip, fit
+from statusboard.services import (
+    MOST_ENVIRONMENTS,
+    NO_SERVICE,
+    WRONG,
+    Health,
+    Service,
+    ServiceMatrix,
+    version_of,
+)
 
-SIGN: Final = 2
-VERSION: Final = 10
-AGE: Final = 4
-PLACE: Final = SIGN + VERSION + 1 + AGE
-"""Cells of an environment's column: sign, version, age."""
-NAME: Final = (12, 32)
-"""The least and the most cells for a service's name."""
+NAMES: Final = (12, 14, 24, 32)
+"""Cells for a service's name: the fewest, and how many it gets before further columns do."""
+TEAMS: Final = (7, 14)
+"""The fewest and the most cells for the name of a team."""
 WHY: Final = 24
-"""The least cells that are worth saying in what is wrong."""
-
-_HEALTH = ColumnSpec("health", "Health", 9, 9, 100)
-_INCIDENTS = ColumnSpec("incidents", "Incidents", 13, 10, 95)
-_BUILDS = ColumnSpec("builds", "Builds", 6, 6, 80)
-_TEAM = ColumnSpec("team", "Team", 12, 8, 40)
-_PUBLISHED = ColumnSpec("published", "Published", 15, 15, 20)
-_TICKETS = ColumnSpec("tickets", "Tickets", 7, 7, 10, "right")
+"""The fewest cells that are worth saying in what is wrong."""
 
 _WORDS: Final[Mapping[Health, str]] = {
     "failing": "failing",
@@ -48,6 +41,14 @@ _WORDS: Final[Mapping[Health, str]] = {
     "warning": "warning",
     "ok": "ok",
     "nothing": "no data",
+}
+_SHORT: Final[Mapping[Severity, str]] = {
+    "critical": "crit",
+    "high": "high",
+    "medium": "med",
+    "low": "low",
+    "info": "info",
+    "unknown": "unkn",
 }
 _STYLES: Final[Mapping[Health, str]] = {
     "failing": "failed",
@@ -61,60 +62,90 @@ _STYLES: Final[Mapping[Health, str]] = {
 }
 
 
-def service_columns(matrix: ServiceMatrix, width: int) -> list[ColumnSpec]:
+def service_columns(matrix: ServiceMatrix, width: int, *, times: Times = "ago") -> list[ColumnSpec]:
     """The columns that fit into ``width`` cells, from left to right; what changes often stands left.
 
-    Where there is room beyond all environments, the last column tells what is wrong.
+    Where people are served is shown before anything else, then builds, then the other environments as far as names
+    can still be told apart, whose it is, and what is wrong.
     """
-    least, most = NAME
-    named = max(least, min(most, matrix.names_width))
-    environments = [
-        ColumnSpec(f"at:{name}", " " * SIGN + (name or "no environment"), PLACE, PLACE, 78 - 2 * place if place else 94)
-        for place, name in enumerate(matrix.environments)
-    ]
-    fixed = [_HEALTH, _INCIDENTS, _BUILDS, *environments, _TEAM]
-    told = 1 + sum(column.min_width + 1 for column in fixed) + named + 1 + WHY <= width
+    dated = VERSION + 1 + AGE[times]
+    room = width - 1  # for the mark of the cursor
+    columns = {
+        "health": ColumnSpec("health", "Health", 9, 9),
+        "service": ColumnSpec("service", "Service", NAMES[0], NAMES[0]),
+    }
+    room -= sum(column.min_width for column in columns.values()) + 1
+
+    def add(id: str, title: str, cells: int, align: Literal["left", "right"] = "left") -> None:
+        nonlocal room
+        if cells + 1 <= room:
+            columns[id] = ColumnSpec(id, title, cells, cells, align=align)
+            room -= cells + 1
+
+    def widen(id: str, cells: int) -> None:
+        nonlocal room
+        if id in columns:
+            more = max(0, min(room, cells - columns[id].min_width))
+            columns[id] = replace(
+                columns[id], width=columns[id].min_width + more, min_width=columns[id].min_width + more
+            )
+            room -= more
+
+    def add_environment(name: str) -> None:
+        add(f"at:{name}", " " * SIGN + (name or "no environment"), SIGN + dated)
+
+    environments = matrix.environments
+    add("incidents", "Incidents", 10)
+    for name in environments[:1]:
+        add_environment(name)
+    add("builds", "Builds", 6)
+    for name, names in zip(environments[1:], chain(NAMES[1:2], repeat(NAMES[2])), strict=False):
+        widen("service", min(matrix.names_width, names))
+        add_environment(name)
+    widen("service", min(matrix.names_width, NAMES[2]))
+    add("team", "Team", max(TEAMS[0], min(matrix.teams_width, TEAMS[1])))
+    if told := room > WHY:
+        room -= WHY + 1
+    widen("service", min(matrix.names_width, NAMES[3]))
+    widen("incidents", 13)
+    if matrix.has_published:
+        add("published", "Published", dated)
+    if matrix.has_tickets:
+        add("tickets", "Tickets", 7, "right")
     if told:
-        service = ColumnSpec("service", "Service", named, least, 100)
-        rest = [ColumnSpec("why", "What is wrong", None, WHY, 100)]
+        columns["why"] = ColumnSpec("why", "What is wrong", None, WHY)
     else:
-        service = ColumnSpec("service", "Service", None, least, 100)
-        rest = []
-    more = [column for column, wanted in ((_PUBLISHED, matrix.has_published), (_TICKETS, matrix.has_tickets)) if wanted]
-    return [_HEALTH, service, _INCIDENTS, _BUILDS, *environments, *more, _TEAM, *rest]
+        columns["service"] = replace(columns["service"], width=None)
+    order = ["health", "service", "incidents", "builds", *(f"at:{name}" for name in matrix.environments)]
+    return [columns[id] for id in (*order, "published", "tickets", "team", "why") if id in columns]
 
 
-def service_cells(
-    service: Service,
-    now: datetime,
-    *,
-    first: str = "production",
-    glyphs: Glyphs = UNICODE,
-    state_of: Callable[[str], HealthState] = lambda source: "fresh",
-    zone: tzinfo = UTC,
-) -> RowText:
-    """What a service's line says.  ``first`` is the environment that the versions in the others are compared with."""
+def service_cells(service: Service, telling: Telling) -> RowText:
+    """What a service's line says, by column."""
+    glyphs = telling.glyphs
     found: dict[str, Cell] = {
         "health": health_cell(service, glyphs),
-        "service": (service.name, "") if service.name != NO_SERVICE else ("(no service)", "unknown"),
+        "service": _named(service),
         "incidents": _incidents(service, glyphs),
         "builds": _builds(service, glyphs),
         "team": _team(service, glyphs),
-        "why": _why(service, now, glyphs, state_of, zone),
+        "why": _why(service, telling),
         "tickets": (str(service.tickets or ""), ""),
     }
-    if service.published is not None:
-        text = f"{fit(version_of(service.published), VERSION)} {_age(service.published, now, glyphs):>{AGE}}"
-        found["published"] = (text, "stale" if state_of(service.published.fact.source) in UNREAD else "muted")
+    if (row := service.published) is not None:
+        unread = telling.state_of(row.fact.source) in UNREAD
+        found["published"] = (version_text(row, telling), "stale" if unread else "muted")
     if not service.places and service.releases_unread:
-        found[f"at:{first}"] = (" " * SIGN + "?", "unknown")
-    serving = service.places.get(first)
-    for environment, place in service.places.items():
-        same = environment != first and _runs(place) == _runs(serving) != ""
-        found[f"at:{environment}"] = place_cell(place, now, glyphs, state_of, same=same)
+        found[f"at:{telling.first}"] = ("?", "unknown")
+    for environment in service.places:
+        found[f"at:{environment}"] = place_cell(service, environment, telling)
     return RowText(
         {name: cell for name, cell in found.items() if cell[0]}, "muted" if service.health == "nothing" else ""
     )
+
+
+def _named(service: Service) -> Cell:
+    return (service.name, "") if service.name != NO_SERVICE else ("(no service)", "unknown")
 
 
 def health_cell(service: Service, glyphs: Glyphs = UNICODE) -> Cell:
@@ -145,12 +176,12 @@ def _sign(health: Health, glyphs: Glyphs) -> str:
 
 
 def _incidents(service: Service, glyphs: Glyphs) -> Cell:
-    """``2 critical +5``: the worst by number, then how many more."""
+    """``2 critical``, ``2 crit +5``: the worst by number, then how many more."""
     if not service.severities:
         return ("?", "unknown") if service.incidents_unread else ("", "")
     severity, count = service.severities[0]
     more = sum(number for _, number in service.severities[1:])
-    text = f"{count} {severity}" + (f" +{more}" if more else "")
+    text = f"{count} {_SHORT[severity]} +{more}" if more else f"{count} {severity}"
     if service.incidents_were:
         return (f"? {text}", "stale")
     return (text, "high" if severity == "critical" else severity)
@@ -178,106 +209,93 @@ def _team(service: Service, glyphs: Glyphs) -> Cell:
     return ("unowned", "unknown" if service.health in ("failing", "acknowledged") else "muted")
 
 
-def _runs(place: Deployed | None) -> str:
-    """The version that runs there, as far as it is known."""
-    return version_of(place.row) if place is not None and place.row is not None else ""
-
-
-def place_cell(
-    place: Deployed,
-    now: datetime,
-    glyphs: Glyphs = UNICODE,
-    state_of: Callable[[str], HealthState] = lambda source: "fresh",
-    *,
-    same: bool = False,
-) -> Cell:
-    """A service in an environment.  ``same``: the version is that of where people are served."""
-    row = place.coming or place.row
-    alarm = place.severity if not place.was else ""
-    if row is None:
-        sign = glyphs.of("incident", "open") if alarm else "?"
-        return (f"{sign} {glyphs.nothing}", _alarm(alarm) if alarm else "stale")
-    fact = row.fact
-    assert isinstance(fact, Release)
-    version = version_of(row) or glyphs.nothing
-    if state_of(fact.source) in UNREAD:
-        sign = glyphs.of("incident", "open") if alarm else "?"
-        return (f"{sign} was {version}", _alarm(alarm) if alarm else "stale")
-    if place.coming is None and place.same < place.targets:
-        told = f" {place.same}/{place.targets}"
-        version = clip(version, VERSION - cell_len(told)) + told
-    lead, motion, style = _signs(place, fact, row, glyphs)
-    if alarm:
-        sign, style = f"{glyphs.of('incident', 'open')}{(lead or motion or ' ')}", _alarm(alarm)
-    else:
-        sign = f"{lead or motion or ' '}{motion if lead and motion else ' '}"
-    text = f"{sign}{fit(version, VERSION)} {_age(row, now, glyphs):>{AGE}}"
-    return (text, style or ("muted" if same else ""))
-
-
-def _signs(place: Deployed, fact: Release, row: Row, glyphs: Glyphs) -> tuple[str, str, str]:
-    """What is wrong there and what moves, as signs, and the style of both."""
-    told = place.row if place.row is not None else row
-    verdict = verdict_of(told.fact) if isinstance(told.fact, Release) else ""
-    motion = glyphs.of("release", fact.state) if fact.state in UNDER_WAY else ""
-    if told.failing:
-        return glyphs.of("release", "failed"), motion, "failed"
-    if verdict in ("", "success", "inactive"):
-        if motion:
-            return "", motion, STYLES.get(fact.state, "plain")
-        # Nothing has said how it went, and nothing is under way: it was called off.
-        return ("", "", "") if verdict else (glyphs.of("release", fact.state), "", "muted")
-    return glyphs.of("release", verdict), motion, STYLES.get(verdict, "")
-
-
-def _alarm(severity: str) -> str:
-    return "high" if severity == "critical" else severity
-
-
-def _age(row: Row, now: datetime, glyphs: Glyphs) -> str:
-    """How long ago it was released."""
-    fact = row.fact
-    assert isinstance(fact, Release)
-    began = fact.started_at or fact.updated_at
-    if began is None:
-        return glyphs.nothing
-    return ("~" if fact.approximate else "") + clock.age(now, began)
-
-
-def _why(service: Service, now: datetime, glyphs: Glyphs, state_of: Callable[[str], HealthState], zone: tzinfo) -> Cell:
+def _why(service: Service, telling: Telling) -> Cell:
     """What is most wrong, in words."""
     if service.worst is not None and service.health not in ("hidden", "unread"):
-        row = service.worst
-        state = state_of(row.fact.source)
-        title = cells(row, now, glyphs=glyphs, source_state=state, zone=zone).cells.get("title", ("", ""))[0]
-        return (_where(row.fact, title), "stale" if state in UNREAD else "")  # type: ignore[arg-type]
+        unread = telling.state_of(service.worst.fact.source) in UNREAD
+        return (_told(service, telling), "stale" if unread else "")
     if service.hidden:
         return (f"{service.hidden} failing hidden by the filter", "failed")
     if service.health == "unread":
-        return (f"{', '.join(service.blind[:2])} not read", "unknown")
+        more = f" and {len(service.blind) - 2} more" if len(service.blind) > 2 else ""
+        return (f"{', '.join(service.blind[:2])}{more} not read", "unknown")
     return ("", "")
 
 
-def _where(fact: Item, title: str) -> str:
-    """The title, after the pipeline of a build or the environment of a release."""
-    where = fact.pipeline if isinstance(fact, Build) else fact.environment if isinstance(fact, Release) else ""
-    return f"{where}: {title}" if where and title and where not in title else title or where
+def _told(service: Service, telling: Telling) -> str:
+    """The worst item: an incident's title, ``CI: Fix it`` of a build, ``1.4.2 failed in production`` of a release."""
+    row = service.worst
+    assert row is not None
+    fact = row.fact
+    assert isinstance(fact, Build | Incident | Release | Ticket)
+    if isinstance(fact, Release):
+        told = f"{version_of(row) or 'a release'} {word_of(verdict_of(fact))}"
+        where = " ".join(filter(None, (fact.environment, fact.target)))
+        return " ".join(
+            filter(None, (told, where and f"in {where}", fact.reason and f"{telling.glyphs.dash} {fact.reason}"))
+        )
+    text = cells(
+        row,
+        telling.now,
+        glyphs=telling.glyphs,
+        source_state=telling.state_of(fact.source),
+        zone=telling.zone,
+        said=telling.said_of(row.key),
+    )
+    title = text.cells.get("title", ("", ""))[0]
+    if isinstance(fact, Build) and fact.pipeline and fact.pipeline not in title:
+        return f"{fact.pipeline}: {title}"
+    return title
 
 
-def services_title(matrix: ServiceMatrix, glyphs: Glyphs = UNICODE, *, unread: Sequence[Cell] = ()) -> list[Cell]:
-    """How many services are how; ``unread`` tells of sources."""
-    counts = matrix.counts
-    total = sum(counts.values())
-    words: list[Cell] = [("Services ", "strong"), (f" {total}", "")]
+def service_lines(service: Service, environments: Sequence[str], telling: Telling) -> list[Line]:
+    """What is known of a service, for the details: how it is, whose it is, what is open, and what runs where."""
+    builds = service.builds
+    counted = (
+        (builds.failing, "failing"),
+        (builds.unknown, "unknown"),
+        (builds.running, "running"),
+        (builds.known - builds.failing - builds.unknown - builds.running, "fine"),
+    )
+    incidents = ", ".join(f"{count} {severity}" for severity, count in service.severities)
+    lines: list[Line] = [
+        ("service", _named(service)[0], ""),
+        ("health", *health_cell(service, telling.glyphs)),
+        ("why", *_why(service, telling)),
+        ("team", service.team or ("" if service.owned else "unowned"), "" if service.team else "unknown"),
+        ("incidents", incidents or _incidents(service, telling.glyphs)[0], ""),
+        ("builds", ", ".join(f"{count} {word}" for count, word in counted if count), ""),
+        ("tickets", f"{service.tickets} open" if service.tickets else "", ""),
+    ]
+    for environment in dict.fromkeys((*environments, *service.places)):
+        if environment in service.places:
+            text, style = place_cell(service, environment, telling)
+            lines.append((environment or "no environment", " ".join(text.split()), style))
+    if service.published is not None:
+        lines.append(("published", " ".join(version_text(service.published, telling).split()), ""))
+    lines.append(("not read", ", ".join(service.blind), "unknown"))
+    return [line for line in lines if line[1]]
+
+
+def services_title(
+    matrix: ServiceMatrix, glyphs: Glyphs = UNICODE, *, shown: int = MOST_ENVIRONMENTS, unread: Sequence[Cell] = ()
+) -> list[Cell]:
+    """How many services are how; ``shown`` environments have columns, and ``unread`` tells of sources."""
+    counts, rest = matrix.counts, matrix.service(NO_SERVICE)
+    if rest is not None:
+        counts[rest.health] -= 1
+    words: list[Cell] = [("Services ", "strong"), (f" {sum(counts.values())}", "")]
     for health, word in _WORDS.items():
         if (count := counts[health]) and health != "hidden":
             words.append((f"  {_sign(health, glyphs)} {count} {word}", _STYLES[health]))
+    if rest is not None and rest.health in WRONG:
+        words.append((f"  {_sign(rest.health, glyphs)} {_WORDS[rest.health]} without a service", _STYLES[rest.health]))
     if matrix.unowned:
         words.append((f"  {matrix.unowned} unowned", "muted"))
     if matrix.left_out:
         words.append((f"  {matrix.left_out} hidden", "muted"))
     if matrix.hidden_faults:
         words.append((f"  {matrix.hidden_faults} failing hidden", "failed"))
-    if matrix.more_environments:
-        words.append((f"  {matrix.more_environments} more environments", "muted"))
+    if more := max(0, len(matrix.environments) - shown) + matrix.more_environments:
+        words.append((f"  {more} more environment{'s' if more > 1 else ''}", "muted"))
     return [*words, *unread]

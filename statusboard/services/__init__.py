@@ -8,9 +8,9 @@ only items that the filter leaves out are, ``unknown`` where a state could not b
 may know better is blind: one that told of this service, or a required one that reads incidents, whose silence would
 else look like peace.  Then ``warning`` and ``ok``; ``nothing`` where nothing is known at all.
 
-**Order.**  Failing first, by the worst of what is wrong (a failed release beside a high incident where people are
-served, else beside a medium one, as a failed build is), then what is hidden, unknown and unread, the rest by name,
-and last what nothing is known about.  It never depends on the time of day.
+**Order.**  Failing first, by the worst of what is wrong (a failed release ranks with high incidents where people are
+served, elsewhere with low ones; a failed build with medium ones), then what is hidden, unknown and unread, the rest by
+name, and last what nothing is known about.  It never depends on the time of day.
 """
 
 from __future__ import annotations

@@ -11,6 +11,7 @@ from msgspec import Struct
 from statusboard.board import Board, Row
 from statusboard.current import UNREAD, moment_of, verdict_of
 from statusboard.model import SEVERITIES, Build, Incident, ItemKind, Release, Severity, Ticket
+from statusboard.notes import acknowledgement
 from statusboard.services.entry import UNDER_WAY, Entry, rows_of
 
 Health: TypeAlias = Literal["failing", "acknowledged", "hidden", "unknown", "unread", "warning", "ok", "nothing"]
@@ -164,7 +165,7 @@ def fold(name: str, entry: Entry, board: Board, sight: Sight) -> Service:
     if failing:
         ranks = {row.key: _fault_rank(row, sight.first) for row in failing}
         worst = min(failing, key=lambda row: (ranks[row.key], -time_of(row), row.key))
-        at_it = all(isinstance(row.fact, Incident) and row.fact.state == "acknowledged" for row in failing)
+        at_it = all(_attended(row, board) for row in failing)
         health = "acknowledged" if at_it else "failing"
         rank = 2 * ranks[worst.key] + at_it
     else:
@@ -214,7 +215,18 @@ def _fault_rank(row: Row, first: str) -> int:
     fact = row.fact
     if isinstance(fact, Incident):
         return _SEVERITY_RANK[fact.severity]
-    return 1 if isinstance(fact, Release) and fact.environment == first else 2
+    if isinstance(fact, Release):
+        return 1 if fact.environment == first else 3
+    return 2
+
+
+def _attended(row: Row, board: Board) -> bool:
+    """Whether somebody is at it, as its source says or a person said here."""
+    fact = row.fact
+    if isinstance(fact, Incident) and fact.state == "acknowledged":
+        return True
+    said = board.annotations(row.key)
+    return isinstance(fact, Build | Incident | Release) and acknowledgement(said, fact) is not None
 
 
 def _warns(row: Row) -> bool:

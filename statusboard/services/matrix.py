@@ -55,6 +55,7 @@ class ServiceMatrix:
         self.faults_only = faults_only
         self.keys: list[str] = []
         self.names_width = 0
+        """Cells of the longest name."""
         self._built = False
         self._known = known or {}
         self._place = {name: place for place, name in enumerate(environments)}
@@ -68,6 +69,7 @@ class ServiceMatrix:
         self._faults: set[str] = set()
         self._hidden_faults: set[str] = set()
         self._environments: Counter[str] = Counter()  # how many services are in each
+        self._teams: Counter[str] = Counter()
         self._published = 0
         self._ticketed = 0
         self._columns: object = None
@@ -77,6 +79,11 @@ class ServiceMatrix:
     def service(self, key: str) -> Service | None:
         """The line of this key; None where it has gone since."""
         return self._services.get(key)
+
+    @property
+    def first(self) -> str:
+        """The environment where people are served."""
+        return self._sight.first
 
     @property
     def services(self) -> list[Service]:
@@ -127,6 +134,11 @@ class ServiceMatrix:
     def more_environments(self) -> int:
         """How many there are beside those."""
         return max(0, len(self._environments) - MOST_ENVIRONMENTS)
+
+    @property
+    def teams_width(self) -> int:
+        """Cells of the longest name of a team."""
+        return max(map(cell_len, self._teams), default=0)
 
     @property
     def has_published(self) -> bool:
@@ -311,10 +323,11 @@ class ServiceMatrix:
         """Count a line for the columns that some service must have something for."""
         if service is None:
             return
-        for environment in service.places:
-            self._environments[environment] += sign
-            if not self._environments[environment]:
-                del self._environments[environment]
+        for counted, names in ((self._environments, service.places), (self._teams, (service.team,))):
+            for name in names:
+                counted[name] += sign
+                if not counted[name]:
+                    del counted[name]
         self._published += sign * (service.published is not None)
         self._ticketed += sign * (service.tickets > 0)
 
@@ -326,6 +339,6 @@ class ServiceMatrix:
 
     def _note_columns(self) -> bool:
         """Whether other columns may be wanted than when this was asked last."""
-        columns = (self.environments, self.has_published, self.has_tickets, self.names_width)
+        columns = (self.environments, self.has_published, self.has_tickets, self.names_width, self.teams_width)
         changed, self._columns = columns != self._columns, columns
         return changed

@@ -1,0 +1,243 @@
+"""The matrix of services by environments: how we are, in one look."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Collection, Sequence
+from datetime import UTC
+from typing import Final
+
+from textual import on
+from textual.app import ComposeResult
+from textual.content import Content
+from textual.widget import Widget
+
+from statusboard.board import BLIND, Delta
+from statusboard.presenting.deployed import Telling
+from statusboard.presenting.services import service_cells, service_columns, service_lines, services_title
+from statusboard.query import Query, parse
+from statusboard.query.language import quote
+from statusboard.screens.faces import Face
+from statusboard.screens.lanes import GONE, told
+from statusboard.screens.live import Live
+from statusboard.services import WRONG, ServiceMatrix
+from statusboard.view import ViewSpec
+from widgets.details import Section
+from widgets.lanes import LanePanel, Lanes
+from widgets.table import BoardTable, Column, RowCells
+from widgets.words import Word
+
+_KEPT_ROWS: Final = 2_000
+
+
+class ServicesFace(Face):
+    """One row a service, a column for each environment."""
+
+    def __init__(self, live: Live) -> None:
+        super().__init__(live, id="services")
+        self._area = Lanes()
+        self._panel = LanePanel((), ascii_only=live.ascii_only, name="services")
+        self._query = parse("")
+        self._faults_only = False
+        self._matrix = self._new()
+        self._coming: ServiceMatrix | None = None
+        #: What the matrix that is shown was built for; what is asked for is something else while it is rebuilt.
+        self._built: tuple[object, ...] = ()
+        self._subject: str | None = None
+        self._made: dict[str, RowCells] = {}
+
+    def compose(self) -> ComposeResult:
+        with self._area:
+            yield self._panel
+
+    def on_mount(self) -> None:
+        """The cells are made when they come into sight."""
+        self._table.set_source(self._cells)
+        self._fit()
+
+    @property
+    def _table(self) -> BoardTable:
+        return self._panel.table
+
+    # -- what is shown
+
+    def ask(self, view: ViewSpec, query: Query, *, faults_only: bool) -> None:
+        """The services that this filter lets through."""
+        self._query, self._faults_only = query, faults_only
+
+    @property
+    def _asked(self) -> tuple[object, ...]:
+        return (self._query.text, self._faults_only)
+
+    def _new(self) -> ServiceMatrix:
+        settings = self.live.settings
+        return ServiceMatrix(
+            settings.services, settings.environments, settings.reads, self._query, faults_only=self._faults_only
+        )
+
+    def forget(self) -> None:
+        """The next rebuild looks at everything again."""
+        self._built = ()
+
+    async def rebuild(self) -> None:
+        """Another matrix in the place of this one when it is ready; what comes meanwhile reaches both."""
+        if self._built != self._asked:
+            asked, coming = self._asked, self._new()
+            self._coming = coming
+            for _ in coming.build_steps(self.live.cells.board, self.live.now):
+                await asyncio.sleep(0)
+                if self._coming is not coming:
+                    return
+            self._matrix, self._coming, self._built = coming, None, asked
+        self._fit()
+        self._show(self._matrix.keys)
+
+    def follow(self, delta: Delta) -> None:
+        """Services that look different now, or stand elsewhere."""
+        board, now = self.live.cells.board, self.live.now
+        if self._coming is not None:
+            self._coming.update(board, delta, now)
+        if not self._built:
+            return
+        change = self._matrix.update(board, delta, now)
+        if not change or not self.display:
+            return
+        if change.columns_changed:
+            self._fit()
+        self._show(change.changed)
+
+    def age(self) -> None:
+        """Ages move on."""
+        self._fit()
+        self._show(self._matrix.keys)
+
+    def tell(self) -> None:
+        """The title: how many services are how, and which sources are not read."""
+        live, board = self.live, self.live.cells.board
+        if not self._built:
+            self._panel.tell([("Services", "strong")])
+            return
+        names = sorted({*board.health, *live.settings.reads})
+        unread = [(name, state) for name in names if (state := board.state_of(name)) in BLIND or state == "aging"]
+        style = "unknown" if any(state in BLIND for _, state in unread) else "warning"
+        words: list[Word] = [(f"  {told(unread)}", style)] if unread else []
+        if not any("incident" in kinds for kinds in live.settings.reads.values()):
+            words.append(("  no source reads incidents", "muted"))
+        shown = sum(column.startswith("at:") for column in self._table.shown_columns)
+        self._panel.tell(services_title(self._matrix, live.glyphs, shown=shown, unread=words))
+
+    def repaint(self) -> None:
+        """The title in other colours."""
+        self._panel.repaint_title()
+
+    def resized(self) -> None:
+        """Other columns fit."""
+        self._fit()
+        self._area.divide()
+
+    def on_resize(self) -> None:
+        """At once, so that nothing is drawn with the columns of the old size."""
+        self._fit()
+
+    def _fit(self) -> None:
+        """The columns that there is room for."""
+        width = self.size.width - self._table.styles.scrollbar_size_vertical
+        specs = service_columns(self._matrix, width, times=self.live.cells.times) if width > 0 else ()
+        self._table.set_columns([Column(c.id, c.title, c.width, c.min_width, c.priority, c.align) for c in specs])
+
+    def _show(self, changed: Collection[str]) -> None:
+        keys = self._matrix.keys
+        self._table.set_empty(Content("" if keys else " no service passes the filter" if self._matrix.left_out else ""))
+        self._table.set_rows(keys, changed)
+        self._panel.want(len(keys))
+        self._area.divide()
+        subject = self.subject
+        if subject != self._subject:
+            self._subject = subject
+            self.post_message(self.Moved())
+
+    @property
+    def _telling(self) -> Telling:
+        cells, board = self.live.cells, self.live.cells.board
+        zone = UTC if cells.times == "utc" else cells.zone
+        return Telling(
+            self.live.now, self._matrix.first, self.live.glyphs, board.state_of, board.annotations, zone, cells.times
+        )
+
+    def _cells(self, key: str) -> RowCells:
+        """The cells of a service; of one that has gone since, what it said last."""
+        service = self._matrix.service(key)
+        if service is None:
+            return self._made.get(key, GONE)
+        text = service_cells(service, self._telling)
+        made = RowCells(text.cells, text.style)
+        if len(self._made) >= _KEPT_ROWS:
+            self._made.clear()
+        self._made[key] = made
+        return made
+
+    # -- what it says of itself
+
+    @property
+    def settled(self) -> bool:
+        """Whether the services that were asked for are shown."""
+        return self._coming is None and self._built == self._asked
+
+    @property
+    def faults(self) -> int:
+        """How many failing items are counted."""
+        return self._matrix.faults
+
+    # -- places and the cursor
+
+    @property
+    def places(self) -> Sequence[Widget]:
+        """The table, where it has rows."""
+        return [self._table] if self._table.row_count else []
+
+    def focus_something(self) -> None:
+        """The table, rows or none."""
+        self._table.focus()
+
+    @property
+    def subject(self) -> str | None:
+        """The key of the item that the service under the cursor stands for: what is worst, else what is newest."""
+        key = self._table.cursor_key
+        return self._matrix.subject(key, self.live.cells.board) if key is not None else None
+
+    def matches(self) -> list[tuple[BoardTable, str]]:
+        """All services."""
+        return [(self._table, key) for key in self._matrix.keys]
+
+    def faulty(self) -> list[tuple[BoardTable, str]]:
+        """The services that are failing, or may be."""
+        return [(self._table, service.name) for service in self._matrix.services if service.health in WRONG]
+
+    def fold(self) -> bool:
+        """Show the items behind the service under the cursor."""
+        key = self._table.cursor_key
+        if key is None:
+            return False
+        self.post_message(self.ItemsAsked(f"service:{quote(key)}"))
+        return True
+
+    def sections(self) -> list[Section]:
+        """What is known of the service itself."""
+        key = self._table.cursor_key
+        service = self._matrix.service(key) if key is not None else None
+        if service is None:
+            return []
+        lines = service_lines(service, self._matrix.environments, self._telling)
+        return [("Service", lines)]
+
+    @on(BoardTable.Highlighted)
+    def _moved(self, event: BoardTable.Highlighted) -> None:
+        event.stop()
+        self._subject = self.subject
+        if event.table is self.screen.focused:
+            self.post_message(self.Moved())
+
+    @on(BoardTable.Selected)
+    def _selected(self, event: BoardTable.Selected) -> None:
+        event.stop()
+        self.post_message(self.Opened())
