@@ -100,6 +100,8 @@ class BoardScreen(Screen[None]):
         self._faces: dict[Layout, Face] = {live.settings.views[0].layout: self.face}
         self._view = 0
         self._before = 0
+        #: The view and filter that a person left for the items behind a line, and the filter that shows those.
+        self._behind: tuple[int, str, str] | None = None
         self._typed = ""
         self._altered: dict[str, ViewSpec] = {}
         self._values: Mapping[str, Iterable[str]] = {}
@@ -516,6 +518,18 @@ class BoardScreen(Screen[None]):
         self._typed = text.strip()
         self._ask()
 
+    @on(Face.ItemsAsked)
+    def _items_asked(self, event: Face.ItemsAsked) -> None:
+        """Show the items in lanes; one step back leads here again."""
+        event.stop()
+        lanes = next((index for index, view in enumerate(self._views) if view.layout == "lanes"), None)
+        if lanes is None or check(event.text) is not None:
+            return
+        self._behind = (self._view, self._typed, event.text)
+        self._typed = event.text
+        self._rest()
+        self.choose_view(lanes)
+
     @on(FilterBar.Kept)
     def _keep(self, event: FilterBar.Kept) -> None:
         event.stop()
@@ -589,6 +603,11 @@ class BoardScreen(Screen[None]):
         """One step back: out of the details, then out of the filter."""
         if self._details.display:
             self.action_details()
+        elif self._behind is not None and self._typed == self._behind[2]:
+            view, self._typed, _ = self._behind
+            self._behind = None
+            self._rest()
+            self.choose_view(view)
         elif self.filtered:
             self.clear_filter()
 

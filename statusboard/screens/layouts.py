@@ -14,5 +14,9 @@ def make_face(layout: Layout, live: Live) -> Face:
         from statusboard.screens.timeline import TimelineFace
 
         return TimelineFace(live)
+    if layout == "services":
+        from statusboard.screens.services import ServicesFace
+
+        return ServicesFace(live)
     assert layout == "lanes", layout
     return LanesFace(live)
