@@ -26,7 +26,6 @@ from statusboard.screens import first
 from statusboard.screens.first import First
 from statusboard.screens.guarded import Guarded
 from statusboard.screens.terminal import TerminalApp
-from statusboard.screens.ticking import Ticking
 from statusboard.text import clean
 from statusboard.themes import Look, look_of
 from widgets.glance import Glance
@@ -206,8 +205,6 @@ class BoardApp(TerminalApp[None]):
         if self._board is None or not self._board.is_attached:
             return
         self._board.tick()
-        if isinstance(self.screen, Ticking):
-            self.screen.tick()
         now = asyncio.get_running_loop().time()
         if now - self._first_kept >= FIRST_EVERY:
             self._first_kept = now
@@ -279,11 +276,9 @@ class BoardApp(TerminalApp[None]):
             self.push_screen(BoardPalette())
 
     def action_sources(self) -> None:
-        """The screen of sources."""
-        from statusboard.screens.sources import SourcesScreen
-
-        if self.live is not None and not isinstance(self.screen, SourcesScreen):
-            self.push_screen(SourcesScreen(self.live))
+        """The view of the sources, or back from there."""
+        if self._board is not None:
+            self._board.show_layout("sources")
 
     def action_keys(self) -> None:
         """The keys of the current screen."""

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 from textual import on
 from textual.command import CommandPalette, DiscoveryHit, Hit, Hits, Provider
@@ -13,9 +13,18 @@ from textual.content import Content
 from textual.widgets import OptionList
 
 from statusboard.screens.board import BoardScreen
+from statusboard.view import Layout
 
 if TYPE_CHECKING:
     from statusboard.app import BoardApp
+
+
+LAYOUTS: Final[Mapping[Layout, str]] = {
+    "services": "services by environments",
+    "timeline": "everything that changed, newest first",
+    "sources": "how well each is read",
+}
+"""What views without lanes show."""
 
 
 class Command(NamedTuple):
@@ -108,7 +117,7 @@ def commands(app: BoardApp) -> Iterator[Command]:
         return
     settings = board.live.settings
     for number, view in enumerate(settings.views):
-        told = view.filter or ", ".join(f"{lane}s" for lane in view.lanes)
+        told = view.filter or LAYOUTS.get(view.layout) or ", ".join(f"{lane}s" for lane in view.lanes)
         yield Command(f"View: {view.name}", told, partial(board.choose_view, number))
     yield Command("Filter", "show only what matches", board.action_filter)
     yield Command("Faults only", "on or off", board.action_faults_only)
@@ -126,7 +135,6 @@ def commands(app: BoardApp) -> Iterator[Command]:
         yield Command(f"Forget view: {view.name}", "take a saved view away", partial(board.forget_view, view.name))
     yield Command("Read this lane's sources now", "", board.action_refresh_lane)
     yield Command("Read all sources now", "", board.action_refresh_all)
-    yield Command("Sources", "how well each is read", app.action_sources)
     for name in sorted(settings.reads):
         yield Command(f"Read {name} now", "one source", partial(app.refresh_sources, [name]))
     yield Command("Themes", f"now {app.theme}; each is tried on as you go", partial(_themes, app))

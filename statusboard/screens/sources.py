@@ -2,35 +2,38 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Sequence
 from datetime import datetime
-from pathlib import Path
-from typing import TYPE_CHECKING, ClassVar
+from typing import TYPE_CHECKING, ClassVar, Final
 
 from textual import on
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
-from textual.content import Content
-from textual.screen import Screen
+from textual.widget import Widget
 from textual.widgets import Static
 
 from statusboard import presenting
+from statusboard.board import Delta
 from statusboard.clock import Duration, age
-from statusboard.model import HealthState, SourceHealth, Status
+from statusboard.model import HealthState, SourceHealth, Status, health_key
 from statusboard.presenting import Glyphs
+from statusboard.query import Query, parse
+from statusboard.screens.faces import Face
 from statusboard.screens.live import Live
-from statusboard.screens.ticking import Ticking
-from widgets.details import DetailsPane, Section
+from statusboard.view import ViewSpec
+from widgets.details import Section
+from widgets.lanes import LanePanel, Lanes
 from widgets.table import BoardTable, Column, RowCells
-from widgets.words import Word, styled
+from widgets.words import Word
 
 if TYPE_CHECKING:
     from statusboard.app import BoardApp
 
-HINT = "space pause/resume   r read now   R read all   esc back"
-COLUMNS = (
+HINT: Final = "space pause or resume   r read now   R read all   y copy what is wrong   enter details"
+COLUMNS: Final = (
     Column("read", "Read", 7, 5, 90, "right"),
-    Column("next", "Next", 7, 5, 60, "right"),
+    Column("next", "Next", 5, 5, 60, "right"),
     Column("state", "State", 10, 10, 100),
     Column("name", "Source", 18, 10, 100),
     Column("type", "Type", 13, 12, 50),
@@ -42,66 +45,109 @@ COLUMNS = (
 )
 
 
-class SourcesScreen(Screen[None], Ticking):
-    """One row a source; the pane below tells everything of the one under the cursor."""
+class SourcesFace(Face):
+    """One row a source."""
 
-    CSS_PATH = Path(__file__).with_name("sources.tcss")
+    DEFAULT_CSS = """
+    SourcesFace {
+        layout: vertical;
+        & > #sources-hint { height: 1; padding: 0 1; color: $text-muted; text-wrap: nowrap; text-overflow: ellipsis; }
+    }
+    """
     app: BoardApp
 
     BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("escape,S", "leave", "Back to the board", show=False, id="leave_sources"),
         Binding("space", "pause", "Pause or resume the source", show=False, id="pause"),
-        Binding("r", "refresh", "Read this source now", show=False, id="refresh"),
-        Binding("R", "refresh_all", "Read all sources now", show=False, id="refresh_all"),
-        Binding("y", "copy", "Copy what is wrong", show=False, id="copy_url"),
-        Binding("tab,shift+tab", "other", "Table or details", show=False, id="next_lane"),
+        Binding("y", "copy_error", "Copy what is wrong", show=False, id="copy_url"),
     ]
 
     def __init__(self, live: Live) -> None:
-        super().__init__()
-        self.live = live
-        empty = Content("No source has been read yet.")
-        self._title = Static(id="sources-title", markup=False)
-        self._table = BoardTable(COLUMNS, empty=empty, ascii_only=live.ascii_only, id="sources")
-        self._pane = DetailsPane(id="source-details")
+        super().__init__(live, id="sources")
+        self._area = Lanes()
+        self._panel = LanePanel(COLUMNS, ascii_only=live.ascii_only, name="sources")
         self._hint = Static(HINT, id="sources-hint", markup=False)
+        self._query = parse("")
+        self._faults_only = False
+        self._names: list[str] = []
+        self._items: Counter[str] = Counter()
+        self._counted: tuple[str, int] = ("", -1)
 
     def compose(self) -> ComposeResult:
-        yield self._title
-        yield self._table
-        yield self._pane
+        with self._area:
+            yield self._panel
         yield self._hint
 
     def on_mount(self) -> None:
-        """Show what is known."""
+        """The cells are made when they come into sight."""
         self._table.set_source(self._cells)
-        self._table.focus()
-        self.tick()
 
-    def tick(self) -> None:
-        """Times go on; cells that are equal cost nothing."""
-        names = self._names()
-        self._table.styles.height = min(len(names) + 1, max(4, self.size.height // 2)) if names else 3
-        self._table.set_rows(names, names)
-        self._title.update(styled(self._headline(names), ansi=self.app.native_ansi_color), layout=False)
-        self._tell()
+    @property
+    def _table(self) -> BoardTable:
+        return self._panel.table
 
-    def _names(self) -> list[str]:
+    # -- what is shown
+
+    def ask(self, view: ViewSpec, query: Query, *, faults_only: bool) -> None:
+        """The sources that pass this filter; with faults only, those that are not read well."""
+        self._query, self._faults_only = query, faults_only
+
+    async def rebuild(self) -> None:
+        """All rows; there are few."""
+        self._show()
+
+    def follow(self, delta: Delta) -> None:
+        """Another state, another number of items."""
+        if self.display:
+            self._show()
+
+    def age(self) -> None:
+        """Ages move on."""
+        self._show()
+
+    def tell(self) -> None:
+        """Times and budgets move with each poll, and the title with the states; what is equal costs nothing."""
+        self._show()
+
+    def repaint(self) -> None:
+        """The title in other colours."""
+        self._panel.repaint_title()
+
+    def resized(self) -> None:
+        """Another number of rows fits."""
+        self._area.divide()
+
+    def _show(self) -> None:
         board = self.live.cells.board
-        return sorted({*board.health, *self.live.settings.reads})
+        if self._counted != (board.store_id, board.seq):
+            self._counted = (board.store_id, board.seq)
+            self._items = Counter(row.fact.source for row in board.items())
+        everything = sorted({*board.health, *self.live.settings.reads})
+        self._names = [name for name in everything if self._passes(name)]
+        self._table.set_rows(self._names, self._names)
+        self._panel.want(len(self._names))
+        self._panel.tell(self._title(len(everything)))
+        self._area.divide()
 
-    def _headline(self, names: Sequence[str]) -> list[Word]:
+    def _passes(self, name: str) -> bool:
         board = self.live.cells.board
-        summary = board.summary()
-        role = self.live.engine.role
-        return [
-            ("Sources", "strong"),
-            (
-                f"  {summary.fresh} of {summary.sources} fresh",
-                "success" if summary.fresh == summary.sources else "warning",
-            ),
-            (f"  this board is {role}" if names else "", "muted"),
-        ]
+        state = board.state_of(name)
+        if self._faults_only and state in ("fresh", "paused"):
+            return False
+        if self._query.matches_all:
+            return True
+        fact = board.health.get(name) or SourceHealth(key=health_key(name), source=name, title=name, state=state)
+        return self._query.matches(fact, current=True, failing=board.is_blind(name), now=self.live.now, health=state)
+
+    def _title(self, everything: int) -> list[Word]:
+        summary = self.live.cells.board.summary()
+        words: list[Word] = [("Sources ", "strong")]
+        if not everything:
+            return [*words, (" none has been read yet", "muted")]
+        all_fresh = summary.fresh == summary.sources
+        words.append((f" {summary.fresh} of {summary.sources} fresh", "success" if all_fresh else "warning"))
+        if everything > len(self._names):
+            words.append((f"  {everything - len(self._names)} hidden", "muted"))
+        return [*words, (f"  this board is {self.live.engine.role}", "muted")]
 
     def _cells(self, name: str) -> RowCells:
         board = self.live.cells.board
@@ -110,54 +156,75 @@ class SourcesScreen(Screen[None], Ticking):
             board.state_of(name),
             board.health.get(name),
             self.live.status(name),
-            sum(1 for row in board.items() if row.fact.source == name),
+            self._items[name],
             self.live.now,
             self.live.glyphs,
         )
+
+    # -- what it says of itself
+
+    @property
+    def sources(self) -> list[str]:
+        """The one under the cursor."""
+        return [name] if (name := self._chosen) is not None else []
+
+    @property
+    def places(self) -> Sequence[Widget]:
+        """The table, where it has rows."""
+        return [self._table] if self._names else []
+
+    def focus_something(self) -> None:
+        """The table, rows or none."""
+        self._table.focus()
 
     @property
     def _chosen(self) -> str | None:
         return self._table.cursor_key
 
-    @on(BoardTable.Highlighted)
-    def _moved(self, event: BoardTable.Highlighted) -> None:
-        event.stop()
-        self._tell()
+    @property
+    def subject(self) -> str | None:
+        """The key of the source's health."""
+        return health_key(name) if (name := self._chosen) is not None else None
 
-    @on(BoardTable.Selected)
-    def _selected(self, event: BoardTable.Selected) -> None:
-        event.stop()
-        self._pane.focus()
+    def matches(self) -> list[tuple[BoardTable, str]]:
+        """All sources that are listed."""
+        return [(self._table, name) for name in self._names]
 
-    def _tell(self) -> None:
+    def faulty(self) -> list[tuple[BoardTable, str]]:
+        """Those whose silence proves nothing."""
+        blind = self.live.cells.board.is_blind
+        return [match for match in self.matches() if blind(match[1])]
+
+    def sections(self) -> list[Section]:
+        """Everything that is known of the source."""
         name = self._chosen
         if name is None:
-            self._pane.show("", [("Sources", [])])
-            return
+            return []
         board, status, now = self.live.cells.board, self.live.status(name), self.live.now
         lines = presenting.source_lines(
             name, board.state_of(name), board.health.get(name), status, now, glyphs=self.live.glyphs
         )
-        sections: list[Section] = [("Source", lines)]
+        sections: list[Section] = [("Source", [line for line in lines if line[1]])]
         if status is not None:
-            sections.append(("Volume", status_lines(status, now)))
-        self._pane.show(
-            name, [(heading, kept) for heading, all_ in sections if (kept := [line for line in all_ if line[1]])]
-        )
+            sections.append(("Volume", [line for line in status_lines(status, now) if line[1]]))
+        return sections
 
-    def action_leave(self) -> None:
-        """Back to the board."""
-        if self.focused is self._pane:
-            self._table.focus()
-        else:
-            self.dismiss()
+    @on(BoardTable.Highlighted)
+    def _moved(self, event: BoardTable.Highlighted) -> None:
+        event.stop()
+        if event.table is self.screen.focused:
+            self.post_message(self.Moved())
 
-    def action_other(self) -> None:
-        """Between the table and the pane."""
-        (self._table if self.focused is self._pane else self._pane).focus()
+    @on(BoardTable.Selected)
+    def _selected(self, event: BoardTable.Selected) -> None:
+        event.stop()
+        self.post_message(self.Opened())
+
+    # -- what can be done with a source
 
     async def action_pause(self) -> None:
         """Stop reading the source, or go on."""
+        self.hold()
         name = self._chosen
         if name is None:
             return
@@ -167,17 +234,9 @@ class SourcesScreen(Screen[None], Ticking):
         else:
             self.app.say("another board polls: pause it there", severity="warning")
 
-    async def action_refresh(self) -> None:
-        """Read the source now."""
-        if self._chosen is not None:
-            await self.app.refresh_sources([self._chosen])
-
-    async def action_refresh_all(self) -> None:
-        """Read all sources now."""
-        await self.app.refresh_sources(None)
-
-    def action_copy(self) -> None:
-        """Copy the error of the source."""
+    def action_copy_error(self) -> None:
+        """Copy what is wrong with the source."""
+        self.hold()
         health = self.live.cells.board.health.get(self._chosen or "")
         told = told_of(health) if health is not None else ""
         if told:
@@ -240,8 +299,8 @@ def status_lines(status: Status, now: datetime) -> list[tuple[str, str, str]]:
 
 
 def _ahead(moment: datetime, now: datetime) -> str:
-    seconds = (moment - now).total_seconds()
-    return str(Duration(round(seconds))) if seconds >= 1 else "now"
+    """In how long: no closer than a minute, so that a board at rest does not count seconds down."""
+    return age(moment, now) if moment > now else "<1m"
 
 
 def _budget(status: Status, now: datetime | None = None) -> str:
@@ -251,7 +310,7 @@ def _budget(status: Status, now: datetime | None = None) -> str:
     text = f"{status.budget_left}/{status.budget_limit}" if status.budget_limit else str(status.budget_left)
     if now is None or status.budget_reset is None or status.budget_reset <= now:
         return text
-    return f"{text} requests left, whole again in {_ahead(status.budget_reset, now)}"
+    return f"{text} requests left, whole again in {age(status.budget_reset, now)}"
 
 
 def _budget_style(status: Status) -> str:

@@ -27,6 +27,8 @@ BUILT_IN: Final = (
     ViewSpec("Builds", lanes=("build",)),
     ViewSpec("Releases", lanes=("release",)),
     ViewSpec("Tickets", lanes=("ticket",)),
+    ViewSpec("Timeline", layout="timeline"),
+    ViewSpec("Sources", layout="sources"),
 )
 """Views that every board has, before those of its config."""
 

@@ -33,7 +33,7 @@ def ours() -> Iterator[type[DOMNode]]:
 PLACES = {
     "BoardApp": "app",
     "BoardScreen": "board",
-    "SourcesScreen": "sources",
+    "SourcesFace": "sources",
     "HelpScreen": "help",
     "WallScreen": "wall",
     "AskScreen": "asking",
@@ -75,10 +75,10 @@ def test_the_places_that_are_heard_together_are_all_there() -> None:
         ({"refresh": ["?"]}, [("question_mark", "refresh", "help", False)]),
         ({"open": ["p"], "details": ["o"]}, []),  # swapped
         ({"open": ["o", "x"]}, []),  # its own key, and one more
-        ({"sources": ["x"], "leave_sources": ["x"]}, []),  # never at the same time
+        ({"open": ["x"], "close_help": ["x"]}, []),  # never at the same time
         ({"table.down": ["x"], "details.down": ["x"]}, []),
         ({"quit": ["x"], "close_help": ["x"]}, []),  # as by default
-        ({"pause": ["o"]}, []),  # `open` is not heard on that screen
+        ({"pause": ["o"]}, [("o", "pause", "open", False)]),
         ({"quit": ["space"]}, [("space", "quit", "fold", False), ("space", "quit", "pause", False)]),
     ],
 )

@@ -14,73 +14,15 @@ from textual.widget import Widget
 from statusboard.app import BoardApp
 from statusboard.commands import BoardPalette, commands
 from statusboard.engine import Engine
-from statusboard.errors import ConfigError, NotFound
+from statusboard.errors import ConfigError
 from statusboard.screens.help import HelpScreen, key_name
 from statusboard.screens.settings import Settings
-from statusboard.screens.sources import SourcesScreen
 from statusboard.themes import Look
 from statusboard.view import ViewSpec
-from tests.app.stage import Told, board, line_with, poll, settled, text_of, until
+from tests.app.stage import Told, board, line_with, poll, screen_of, text_of, until
 from tests.scripted import alert, build
 
 TOKEN = "ghp_0123456789abcdef0123456789abcdef0123"
-
-# -- sources
-
-
-async def test_the_sources_and_what_is_wrong_with_them():
-    ci = Told("ci", "build", [build(1)])
-    async with board(ci, Told("am", "incident", NotFound("404 no such thing"))) as (app, pilot):
-        await pilot.press("S")
-        await until(pilot, lambda: isinstance(app.screen, SourcesScreen))
-        await pilot.pause()
-        assert "✗ down" in line_with(app, " am ") and "404 no such thing" in line_with(app, " am ")
-        assert "✓ fresh" in line_with(app, " ci ")
-        assert "1 of 2 fresh" in text_of(app)
-        assert "this board is polling" in text_of(app)
-        await pilot.press("escape")
-        await until(pilot, lambda: not isinstance(app.screen, SourcesScreen))
-
-
-async def test_a_source_is_paused_and_never_counts_as_read_then():
-    async with board(Told("ci", "build", [build(1)])) as (app, pilot):
-        assert "ALL OK" in text_of(app)
-        await pilot.press("S")
-        await until(pilot, lambda: isinstance(app.screen, SourcesScreen))
-        await pilot.press("space")
-        assert app.live is not None
-        live = app.live
-        await until(pilot, lambda: live.cells.board.state_of("ci") == "paused")
-        app.screen.tick()  # type: ignore[attr-defined]
-        await pilot.pause()
-        assert "❚ paused" in line_with(app, " ci ")
-        await pilot.press("escape")
-        await settled(app, pilot)
-        await until(pilot, lambda: "BLIND" in text_of(app))
-        assert "1 paused: ci" in text_of(app) and "ALL OK" not in text_of(app)
-        await pilot.press("S", "space")
-        await until(pilot, lambda: live.cells.board.state_of("ci") == "fresh")
-
-
-async def test_one_source_is_read_now():
-    ci = Told("ci", "build", [build(1)])
-    async with board(ci) as (app, pilot):
-        await pilot.press("S")
-        ci.items = [build(1), build(2)]
-        await pilot.press("r")
-        assert app.live is not None
-        live = app.live
-        await until(pilot, lambda: "ci:build:2" in live.cells.board.rows)
-
-
-@pytest.mark.parametrize("size", [(60, 20), (200, 60), (20, 5)])
-async def test_sources_at_any_size(size):
-    async with board(Told("ci", "build", [build(1)]), size=size) as (app, pilot):
-        await pilot.press("S")
-        await until(pilot, lambda: isinstance(app.screen, SourcesScreen))
-        await pilot.pause()
-        assert "Sources" in text_of(app)
-
 
 # -- help
 
@@ -99,7 +41,6 @@ async def test_help_tells_the_keys_of_this_screen():
         await until(pilot, lambda: not isinstance(app.screen, HelpScreen))
         await pilot.press("S", "question_mark")
         await until(pilot, lambda: "Pause or resume" in text_of(app))
-        assert "Faults only" not in text_of(app)
 
 
 def test_keys_are_written_as_people_know_them():
@@ -117,7 +58,7 @@ async def test_the_palette_runs_a_command(key):
         await pilot.press(*"sources")
         await until(pilot, lambda: "how well each is read" in text_of(app))
         await pilot.press("enter")
-        await until(pilot, lambda: isinstance(app.screen, SourcesScreen))
+        await until(pilot, lambda: screen_of(app).view.name == "Sources")
 
 
 async def test_commands_are_text_never_markup():
