@@ -54,11 +54,7 @@ DEFAULTS: Mapping[str, Mapping[str, str]] = {
         "wall": "f",
     },
     "sources": {
-        "leave_sources": "escape,S",
         "pause": "space",
-        "next_lane": "tab,shift+tab",
-        "refresh": "r",
-        "refresh_all": "R",
         "copy_url": "y",
     },
     "asking": {"ask.close": "escape"},
@@ -89,8 +85,7 @@ DEFAULTS: Mapping[str, Mapping[str, str]] = {
 TOGETHER: Sequence[tuple[str, ...]] = (
     ("app", "board", "table"),
     ("app", "board", "details"),
-    ("app", "sources", "table"),
-    ("app", "sources", "details"),
+    ("app", "board", "sources", "table"),
     ("app", "help"),
     ("wall",),
     ("app", "asking"),

@@ -600,7 +600,7 @@ class BoardScreen(Screen[None]):
         return self._subject, row, self.face.sections()
 
     def action_back(self) -> None:
-        """One step back: out of the details, then out of the filter."""
+        """One step back: out of the details, then out of the filter, then out of the sources."""
         if self._details.display:
             self.action_details()
         elif self._behind is not None and self._typed == self._behind[2]:
@@ -610,6 +610,8 @@ class BoardScreen(Screen[None]):
             self.choose_view(view)
         elif self.filtered:
             self.clear_filter()
+        elif self.view.layout == "sources":
+            self.show_layout("sources")
 
     # -- what can be done with a row
 

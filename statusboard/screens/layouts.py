@@ -18,5 +18,9 @@ def make_face(layout: Layout, live: Live) -> Face:
         from statusboard.screens.services import ServicesFace
 
         return ServicesFace(live)
+    if layout == "sources":
+        from statusboard.screens.sources import SourcesFace
+
+        return SourcesFace(live)
     assert layout == "lanes", layout
     return LanesFace(live)
