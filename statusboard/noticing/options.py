@@ -42,8 +42,6 @@ class RuleOptions(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True)
             raise ValueError("`by` names command, and there is none; write `command: [PROGRAM, ARGUMENT]`")
         if len(self.command) == 1 and " " in self.command[0]:
             raise ValueError("`command` is split by no shell; write it as a list: [program, argument]")
-        if any("\0" in word for word in self.command):
-            raise ValueError("`command` holds a NUL character, which no argument can")
         if self.command and _PLACEHOLDER.search(self.command[0]):
             raise ValueError("`command` must name its program itself, without {…}")
         for word in self.command:
