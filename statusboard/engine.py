@@ -586,6 +586,7 @@ class Engine:
                 leaving = self.board.leaving(self.clock.now(), self._keep)
                 rows = [self.board.rows[key] for key in leaving]
                 await ingest.expire((row.fact.source, row.key, row.seq) for row in rows)
+                await ingest.unsay(self.board.unattached(self.clock.now(), self._keep))
                 if self.clock.monotonic() - retained >= RETAIN_EVERY:
                     retained = self.clock.monotonic()
                     await store.retain(self.clock.now())

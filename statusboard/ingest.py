@@ -300,6 +300,11 @@ class Ingest:
         batch = Batch(observed_at=self.clock.now(), drafts=(draft(None, text, origin="person"),))
         return await self.store.append(batch, None)
 
+    async def unsay(self, annotations: Iterable[Annotation]) -> list[Change]:
+        """Take what people said off the board, once what they said it of has left."""
+        drafts = [removal(said, "expired") for said in annotations]
+        return await self._append(drafts) if drafts else []
+
     def status(self, status: Status) -> None:
         """Note what moves at every poll; written with the next change, or by `flush`."""
         self._statuses[status.source] = status

@@ -20,6 +20,7 @@ from statusboard.engine import LEASE, Engine
 from statusboard.errors import ConfigError, NewerSchema, ServerError, StoreError, StoreUnusable
 from statusboard.ingest import Resolver
 from statusboard.model import Annotation, Incident, Part
+from statusboard.notes import acknowledge
 from statusboard.poller import Budgeted
 from statusboard.registry import Registry
 from statusboard.source import Context, Http, Scope, Source, SourceOptions
@@ -318,6 +319,23 @@ async def test_what_a_person_says_reaches_every_board(boards: Boards, tmp_path: 
     await second.annotate(note)
     said = second.board.annotations
     assert await boards.run(5, until=lambda: [a.text for a in said("am:incident:1")] == ["on it"])
+
+
+async def test_what_was_said_of_what_has_left_leaves_too(boards: Boards) -> None:
+    script: dict[str, Any] = {"alerts": [alert(1)]}
+    engine = await boards.start(OneSource("am", script), keep=timedelta(hours=1))
+    assert await boards.run(3, until=lambda: bool(states(engine)))
+    row = engine.board.rows["am:incident:1"]
+    assert isinstance(row.fact, Incident)
+    said = acknowledge(row.fact, "ann", boards.clock.now())
+    await engine.annotate(said)
+    assert await boards.run(3, until=lambda: bool(engine.board.annotations("am:incident:1")))
+    script["alerts"] = []
+    assert await boards.run(30, until=lambda: states(engine) == {"am:incident:1": "resolved"})
+    boards.clock.advance(3700)
+    assert await boards.run(150, until=lambda: not states(engine) and said.key not in engine.board.rows)
+    (change, *_) = await engine.store.history(said.key)
+    assert change.body is None and change.type == "annotation.expired"
 
 
 # --- when the store fails -------------------------------------------------------------------------------------------

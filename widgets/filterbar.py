@@ -13,7 +13,8 @@ from textual.message import Message
 from textual.widget import Widget
 from textual.widgets import Input, Static
 
-from statusboard.text import cell_len, clean, clip, fit
+from statusboard.text import cell_len, clip, fit
+from widgets.cleanline import CleanLine
 from widgets.words import Word, styled
 
 
@@ -48,17 +49,13 @@ def point_at(text: str, mistake: Mistake, width: int) -> list[Word]:
     return [(clip(mistake.message, width), "warning")]
 
 
-class FilterLine(Input):
-    """The input itself. What is pasted is foreign text, too."""
+class FilterLine(CleanLine):
+    """The input itself."""
 
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("tab", "complete", "Take the suggestion", show=False),
         Binding("escape", "clear", "Clear", show=False),
     ]
-
-    def insert(self, text: str, index: int) -> None:
-        """As Textual's, but only what may be shown."""
-        super().insert(text if text == " " else clean(text, 2_000), index)
 
     def action_complete(self) -> None:
         """Take the first suggestion."""

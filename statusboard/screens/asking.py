@@ -14,6 +14,7 @@ from textual.screen import ModalScreen
 from textual.widgets import Input, Static
 
 from statusboard.text import clean
+from widgets.cleanline import CleanLine
 
 if TYPE_CHECKING:
     from statusboard.app import BoardApp
@@ -22,7 +23,10 @@ LONGEST = 200
 
 
 class AskScreen(ModalScreen[str | None]):
-    """``wrong`` says what is wrong with an answer (``""``: nothing); esc is no answer."""
+    """``wrong`` says what is wrong with an answer (``""``: nothing); esc is no answer.
+
+    An empty answer is one only where it is ``optional``.
+    """
 
     DEFAULT_CSS = Path(__file__).with_suffix(".tcss").read_text(encoding="utf-8")
     app: BoardApp
@@ -32,14 +36,21 @@ class AskScreen(ModalScreen[str | None]):
     ]
 
     def __init__(
-        self, question: str, value: str = "", *, told: str = "", wrong: Callable[[str], str] | None = None
+        self,
+        question: str,
+        value: str = "",
+        *,
+        told: str = "",
+        wrong: Callable[[str], str] | None = None,
+        optional: bool = False,
     ) -> None:
         super().__init__()
         self._question = Static(clean(question, LONGEST), id="ask-question", markup=False)
-        self._input = Input(value, max_length=LONGEST, id="ask-input")
+        self._input = CleanLine(value, max_length=LONGEST, select_on_focus=False, id="ask-input")
         self._told = Static(clean(told, LONGEST), id="ask-told", markup=False)
         self._usual = clean(told, LONGEST)
         self._wrong = wrong or (lambda answer: "")
+        self._missing = "" if optional else "type something, or leave with esc"
 
     def compose(self) -> ComposeResult:
         with Vertical(id="ask"):
@@ -62,7 +73,7 @@ class AskScreen(ModalScreen[str | None]):
     def _answered(self, event: Input.Submitted) -> None:
         event.stop()
         answer = clean(event.value, LONGEST)
-        problem = self._wrong(answer) if answer else "type something, or leave with esc"
+        problem = self._wrong(answer) if answer else self._missing
         if problem:
             self._told.update(problem)
         else:

@@ -3,73 +3,17 @@
 from __future__ import annotations
 
 import os
-from pathlib import Path
-from typing import TYPE_CHECKING, ClassVar
-
-from textual.app import ComposeResult
-from textual.binding import Binding, BindingType
-from textual.screen import ModalScreen
-from textual.widgets import Input, Static
+from typing import TYPE_CHECKING
 
 from statusboard import notes
 from statusboard.errors import StatusboardError
 from statusboard.model import Annotation, Item
-from statusboard.text import clean, clip
-from widgets.words import Word, styled
+from statusboard.screens.asking import AskScreen
 
 if TYPE_CHECKING:
     from statusboard.app import BoardApp
 
 READ_ONLY = "this board only follows: nothing can be said here"
-
-
-class NoteLine(Input):
-    """Where a note is typed."""
-
-    ALLOW_SELECT: ClassVar[bool] = False
-    BINDINGS: ClassVar[list[BindingType]] = []
-
-    def insert(self, text: str, index: int) -> None:
-        """As Textual's, but only what may be shown."""
-        super().insert(text if text == " " else clean(text, notes.MOST_TEXT), index)
-
-
-class NoteScreen(ModalScreen[str | None]):
-    """A line at the foot of the board; gives the note, or None where it is left as it is."""
-
-    DEFAULT_CSS = Path(__file__).with_suffix(".tcss").read_text(encoding="utf-8")
-    app: BoardApp
-
-    BINDINGS: ClassVar[list[BindingType]] = [Binding("escape", "leave", "Leave it as it is", show=False)]
-
-    def __init__(self, title: str, author: str, text: str) -> None:
-        """``text`` is the note of ``author`` as it stands, ``""`` where there is none."""
-        super().__init__()
-        self._told: list[Word] = [(f"Note of {author} ", "strong"), (f"on {title}", "")]
-        self._before = text
-
-    def compose(self) -> ComposeResult:
-        hint = "Enter keeps, Esc leaves it as it is" + (", an empty one is taken back" if self._before else "")
-        yield Static(id="note-about", markup=False)
-        line = NoteLine(self._before, max_length=notes.MOST_TEXT, compact=True, select_on_focus=False, id="note-line")
-        line.cursor_blink = False
-        yield line
-        yield Static(styled([(hint, "muted")]), id="note-hint", markup=False)
-
-    def on_mount(self) -> None:
-        """The line is ready to be typed in."""
-        room = max(10, self.app.size.width - 2)
-        told = [(clip(text, room), style) for text, style in self._told]
-        self.query_one("#note-about", Static).update(styled(told, ansi=self.app.native_ansi_color))
-
-    def on_input_submitted(self, event: Input.Submitted) -> None:
-        """Enter."""
-        event.stop()
-        self.dismiss(event.value)
-
-    def action_leave(self) -> None:
-        """Escape."""
-        self.dismiss(None)
 
 
 async def acknowledge(app: BoardApp, item: Item) -> None:
@@ -104,7 +48,11 @@ def note(app: BoardApp, item: Item) -> None:
         elif before is not None:
             await _say(app, notes.withdraw(before, author, app.live.now), "the note is taken back")
 
-    app.push_screen(NoteScreen(item.title or item.key, author, before.text if before is not None else ""), keep)
+    told = f"Every board of this store sees it, as said by {author}." + (
+        " An empty one is taken back." if before else ""
+    )
+    about = f"Note on {item.title or item.key}"
+    app.push_screen(AskScreen(about, before.text if before is not None else "", told=told, optional=True), keep)
 
 
 def _said_of(app: BoardApp, item: Item) -> list[Annotation] | None:
