@@ -98,7 +98,7 @@ def _struct(cls: type[Struct]) -> dict[str, Any]:
         if field.required:
             required.append(field.encode_name)
         elif field.default not in (NODEFAULT, None, "", ()) and not isinstance(field.default, Struct):
-            default = msgspec.to_builtins(field.default, enc_hook=duration_enc_hook)
+            default = msgspec.json.decode(msgspec.json.encode(field.default, enc_hook=duration_enc_hook))
             properties[field.encode_name]["default"] = default
     return {"type": "object", "properties": properties, "required": required, "additionalProperties": False}
 
