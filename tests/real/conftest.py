@@ -11,6 +11,9 @@ from types import FrameType
 
 import pytest
 
+from tests.real.icinga2 import Icinga2
+from tests.real.nagios import Nagios
+from tests.real.redmine import Redmine
 from tests.real.servers import Alertmanager, Buildbot, Prometheus, Roundup
 from tests.real.tmux import Tmux
 
@@ -89,6 +92,24 @@ def booted_roundup(open_folder: Path) -> Iterator[Roundup]:
 @pytest.fixture
 def roundup(booted_roundup: Roundup) -> Roundup:
     return booted_roundup.sound()
+
+
+@pytest.fixture(scope="session")
+def booted_redmine(open_folder: Path) -> Iterator[Redmine]:
+    with Redmine(open_folder / "redmine") as server:
+        yield server
+
+
+@pytest.fixture(scope="session")
+def booted_nagios(open_folder: Path) -> Iterator[Nagios]:
+    with Nagios(open_folder / "nagios") as server:
+        yield server
+
+
+@pytest.fixture(scope="session")
+def booted_icinga2(open_folder: Path) -> Iterator[Icinga2]:
+    with Icinga2(open_folder / "icinga2") as server:
+        yield server
 
 
 @pytest.fixture

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from contextlib import AbstractContextManager
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -14,15 +13,9 @@ from tests.real.board import Bench, bench
 from tests.real.icinga2 import Icinga2
 
 
-@pytest.fixture(scope="module")
-def booted(open_folder: Path) -> Iterator[Icinga2]:
-    with Icinga2(open_folder / "icinga2") as server:
-        yield server
-
-
 @pytest.fixture
-def icinga(booted: Icinga2) -> Icinga2:
-    server = booted.sound()
+def icinga(booted_icinga2: Icinga2) -> Icinga2:
+    server = booted_icinga2.sound()
     server.all_well()
     return server
 

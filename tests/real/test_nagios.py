@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import time
-from collections.abc import Iterator
 from contextlib import AbstractContextManager
 from datetime import datetime
 from pathlib import Path
@@ -16,15 +15,9 @@ from tests.real.board import Bench, bench
 from tests.real.nagios import Nagios
 
 
-@pytest.fixture(scope="module")
-def booted(open_folder: Path) -> Iterator[Nagios]:
-    with Nagios(open_folder / "nagios") as server:
-        yield server
-
-
 @pytest.fixture
-def nagios(booted: Nagios) -> Nagios:
-    server = booted.sound()
+def nagios(booted_nagios: Nagios) -> Nagios:
+    server = booted_nagios.sound()
     server.all_well()
     return server
 

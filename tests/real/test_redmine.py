@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import Any
@@ -13,15 +12,9 @@ from tests.real.board import Bench, bench
 from tests.real.redmine import Redmine
 
 
-@pytest.fixture(scope="module")
-def booted(open_folder: Path) -> Iterator[Redmine]:
-    with Redmine(open_folder / "redmine") as server:
-        yield server
-
-
 @pytest.fixture
-def redmine(booted: Redmine) -> Redmine:
-    return booted.sound()
+def redmine(booted_redmine: Redmine) -> Redmine:
+    return booted_redmine.sound()
 
 
 def board_of(folder: Path, redmine: Redmine, key: str, **options: object) -> AbstractContextManager[Bench]:
