@@ -38,8 +38,8 @@ class FormScreen(Screen[None]):
         Binding("escape", "back", "Back, or stop the trial", show=False),
         Binding("ctrl+t", "try", "Try it", show=False, priority=True),
         Binding("ctrl+s", "save", "Save", show=False, priority=True),
-        Binding("down", "app.focus_next", "Next field", show=False),
-        Binding("up", "app.focus_previous", "Field before", show=False),
+        Binding("down", "app.focus_next", "Next field", show=False, priority=True),
+        Binding("up", "app.focus_previous", "Field before", show=False, priority=True),
         Binding("pagedown", "page(1)", "A page down", show=False, priority=True),
         Binding("pageup", "page(-1)", "A page up", show=False, priority=True),
     ]
@@ -97,8 +97,9 @@ class FormScreen(Screen[None]):
         getattr(self, f"action_{event.button.id}")()
 
     def action_page(self, step: int) -> None:
-        """Scroll, whatever has the focus."""
-        area = self.query_one("#fields", VerticalScroll)
+        """Scroll, whatever has the focus: an outcome that is longer than its place, else the fields."""
+        outcome = self.query_one("#outcome", VerticalScroll)
+        area = outcome if outcome.max_scroll_y else self.query_one("#fields", VerticalScroll)
         area.scroll_relative(y=step * max(1, area.size.height - 1), animate=False)
 
     def action_back(self) -> None:
@@ -211,8 +212,10 @@ class FormScreen(Screen[None]):
             return
         found = await check(config, timeout=PATIENCE, keychain=self.app.beginning.keychain())
         finding = found.sources[0]
-        self._tried = draft if finding.verdict == "ok" else None
         self._tell(told(finding))
+        self._tried = draft if finding.verdict == "ok" else None
+        if self._tried is not None:
+            self.query_one("#save").focus()
 
     async def _save(self) -> None:
         from statusboard.screens.welcome_save import SaveScreen

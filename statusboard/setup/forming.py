@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Collection, Iterable, Mapping
 from pathlib import Path
 from typing import Any
@@ -169,7 +170,7 @@ class Form:
             return [self._from_here(one) for one in value]
         if not isinstance(value, str) or value.startswith("~"):
             return value
-        return str(self._folder / value)
+        return os.path.abspath(self._folder / value)
 
 
 def is_hidden(answer: str) -> bool:

@@ -84,7 +84,7 @@ async def board(
         await app.close()
 
 
-async def until(pilot: Pilot[None], condition: Callable[[], object]) -> None:
+async def until(pilot: Pilot[Any], condition: Callable[[], object]) -> None:
     """Let the app run until this holds; AssertionError after some seconds."""
     for _ in range(500):
         if condition():
@@ -97,6 +97,13 @@ async def settled(app: BoardApp, pilot: Pilot[None]) -> None:
     """Until what the engine said is on the screen."""
     await until(pilot, lambda: screen_of(app).settled and not app._changed and not app._due)
     await pilot.pause()
+
+
+async def show(app: BoardApp, pilot: Pilot[None], name: str) -> None:
+    """Show the view of this name, whatever its number is."""
+    assert app.live is not None
+    screen_of(app).choose_view([view.name for view in app.live.settings.views].index(name))
+    await settled(app, pilot)
 
 
 async def poll(app: BoardApp, pilot: Pilot[None]) -> None:

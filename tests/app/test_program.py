@@ -26,12 +26,18 @@ def home(folder: Path, **more: str) -> dict[str, str]:
     return {**places, **ours, **log, "PYTHONPATH": os.getcwd(), **more}
 
 
-def test_without_a_configuration_it_names_the_two_ways_on(tmp_path):
+def test_without_a_configuration_it_welcomes_and_leaves_nothing_behind(tmp_path):
     with PtyProgram(PROGRAM, env=home(tmp_path), cwd=tmp_path) as program:
-        assert program.wait() == 2
-        said = program.output.decode()
-    assert "`statusboard init`" in said and "`statusboard demo`" in said
-    assert "\x1b[?1049h" not in said, "the terminal was not touched"
+        program.wait_for("See the demo", timeout=30)
+        program.settle()
+        before = program.bytes_written
+        program.send("q")
+        assert program.wait() == 0
+        after = program.output[before:]
+    for sequence in RESTORED:
+        assert sequence in after
+    left = {path.name for path in tmp_path.rglob("*") if path.is_file()}
+    assert left <= {"statusboard.log"}, "nothing but the log"
 
 
 def test_a_configuration_with_a_mistake_is_told_before_the_terminal_is_touched(tmp_path):
