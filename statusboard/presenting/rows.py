@@ -32,10 +32,12 @@ def cells(
     zone: tzinfo = UTC,
     absolute: bool = False,
     said: Sequence[Annotation] = (),
+    flips: int = 0,
 ) -> RowText:
     """The cells of a row of any lane.  Times of day are told in ``zone``; ages are coarse and change rarely.
 
-    With ``absolute`` the time itself stands where the age does.  ``said`` is what people said of the item.
+    With ``absolute`` the time itself stands where the age does.  ``said`` is what people said of the item, ``flips``
+    how often it began and ceased to fail in the last half hour, where that is too often.
     """
     fact = row.fact
     assert isinstance(fact, Build | Incident | Release | Ticket)
@@ -49,7 +51,7 @@ def cells(
         "environment": (fact.environment, ""),
         "team": (fact.team, ""),
         "actor": (fact.actor, ""),
-        "title": (_title(row, fact, now, glyphs, zone, said), ""),
+        "title": (_title(row, fact, glyphs, _notes(fact, now, zone, said, flips)), ""),
         "source": (fact.source, ""),
         "repository": (fact.repository, ""),
         "target": (fact.target, ""),
@@ -105,7 +107,7 @@ def status_cell(row: Row, fact: Item, glyphs: Glyphs, unread: bool) -> Cell:
     return (f"{glyphs.of(fact.kind, telling)} {word_of(fact.state)}", style)
 
 
-def _title(row: Row, fact: Item, now: datetime, glyphs: Glyphs, zone: tzinfo, said: Sequence[Annotation] = ()) -> str:
+def _title(row: Row, fact: Item, glyphs: Glyphs, notes: Sequence[str]) -> str:
     """Notes, title and, of what is failing, the reason; of what is suppressed, by whom or what."""
     title = fact.title or fact.description or (fact.pipeline if isinstance(fact, Build) else "")
     if fact.reason and not title:
@@ -114,12 +116,12 @@ def _title(row: Row, fact: Item, now: datetime, glyphs: Glyphs, zone: tzinfo, sa
         title = f"{title} {glyphs.dash} {fact.reason}"
     elif isinstance(fact, Incident) and fact.state == "suppressed" and fact.suppressed_by:
         title = f"{title} {glyphs.dash} {fact.suppressed_by}"
-    return " ".join(filter(None, (*_notes(fact, now, zone, said), title)))
+    return " ".join(filter(None, (*notes, title)))
 
 
-def _notes(fact: Item, now: datetime, zone: tzinfo, said: Sequence[Annotation]) -> list[str]:
+def _notes(fact: Item, now: datetime, zone: tzinfo, said: Sequence[Annotation], flips: int) -> list[str]:
     """What stands before the title, since it must be seen where there is little room."""
-    notes: list[str] = []
+    notes: list[str] = [f"(flips, {flips} times)"] if flips else []
     former = _former(fact)
     if former not in ("", "success", "inactive"):
         notes.append(f"(was {word_of(former)})")

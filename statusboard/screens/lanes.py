@@ -8,6 +8,7 @@ from typing import Final
 
 from statusboard import presenting
 from statusboard.board import BLIND, Board, Row
+from statusboard.chatter import FLOOD_WITHIN, Chatter, Flood
 from statusboard.clock import Clock
 from statusboard.columns import Times, columns
 from statusboard.model import ItemKind
@@ -24,6 +25,8 @@ NAMES: Final[Mapping[ItemKind, str]] = {
     "ticket": "Tickets",
 }
 GONE: Final = RowCells({"title": ("gone", "muted")})
+FLOOD_BY: Final = "service"
+"""What incidents are gathered by while they flood the board."""
 _KEPT_CELLS = 2_000
 
 
@@ -46,8 +49,9 @@ def combined(view: str, typed: str) -> Query:
 class Cells:
     """What the rows of a board say."""
 
-    def __init__(self, board: Board, clock: Clock, glyphs: Glyphs, zone: tzinfo) -> None:
+    def __init__(self, board: Board, clock: Clock, glyphs: Glyphs, zone: tzinfo, chatter: Chatter) -> None:
         self.board = board
+        self.chatter = chatter
         self.clock = clock
         self.glyphs = glyphs
         self.zone = zone
@@ -73,6 +77,7 @@ class Cells:
             zone=zone,
             absolute=self.times != "ago",
             said=self.board.annotations(key),
+            flips=self.chatter.flips(row.slot),
         )
         made = RowCells(text.cells, text.style)
         if len(self._made) >= _KEPT_CELLS:
@@ -92,6 +97,7 @@ def title_of(
     board: Board,
     reads: Mapping[str, Sequence[ItemKind]],
     glyphs: Glyphs,
+    flood: Flood | None = None,
 ) -> list[Word]:
     """What a live lane's title says.  It is calm only where everything that feeds the lane was read."""
     name = NAMES[kind]
@@ -102,6 +108,9 @@ def title_of(
     words: list[Word] = [(f"{name} ", "strong")]
     if shown:
         words.append((f" {shown}", ""))
+        if flood is not None:
+            minutes = int(FLOOD_WITHIN.total_seconds() // 60)
+            words.append((f"  FLOOD: {flood.count} new in {minutes} min, grouped by {FLOOD_BY} ", "critical"))
         if lane.faults:
             words.append((f"  {glyphs.of('build', 'failed')} {lane.faults} failing", "failed"))
     elif not lane.total:

@@ -37,6 +37,9 @@ class LaneSet:
         self.lanes: dict[ItemKind, Lane] = {kind: Lane(kind, self.query, sort=view.sort) for kind in view.lanes}
         self.folded: set[tuple[ItemKind, str]] = set()
         self.groups: dict[ItemKind, dict[str, Group]] = {}
+        #: What a lane is gathered by although its view asks for none, with all its groups folded at first.
+        self.gathered: dict[ItemKind, str] = {}
+        self._opened: set[tuple[ItemKind, str]] = set()
         self._coming: dict[ItemKind, Lane] = {}
         self._built: dict[Asked, Lane] = {}
         self._kept: OrderedDict[Asked, Lane] = OrderedDict()
@@ -122,7 +125,7 @@ class LaneSet:
     def lines(self, kind: ItemKind, board: Board) -> Sequence[str]:
         """The keys of a lane's rows, with those of its groups between them where the view has groups."""
         lane = self.lanes[kind]
-        by = self.view.group
+        by = self.by(kind)
         if not by:
             return lane.keys
         lines = self._lines.get(kind)
@@ -130,13 +133,26 @@ class LaneSet:
             states = {name: board.state_of(name) for name in board.health}
             groups = grouped(lane.keys, board.rows, by, states)
             self.groups[kind] = {group.key: group for group in groups}
-            folded = {key for of, key in self.folded if of == kind}
+            folded = {group.key for group in groups if self.is_folded(kind, group.key)}
             lines = self._lines[kind] = laid_out(groups, folded)
         return lines
 
+    def by(self, kind: ItemKind) -> str:
+        """What the rows of a lane are gathered by, ``""`` for nothing."""
+        return self.view.group or self.gathered.get(kind, "")
+
+    def gather(self, kind: ItemKind, by: str) -> bool:
+        """Gather a lane's rows although its view does not ask for it, or (``""``) no longer; True where that is new."""
+        if self.gathered.get(kind, "") == by:
+            return False
+        self.gathered[kind] = by
+        self._opened.clear()
+        self._lines.pop(kind, None)
+        return True
+
     def group_of(self, kind: ItemKind, key: str) -> str | None:
         """The key of the group that a line belongs to, itself or by its row."""
-        groups = self.groups.get(kind, {}) if self.view.group else {}
+        groups = self.groups.get(kind, {}) if self.by(kind) else {}
         if key in groups:
             return key
         return next((group.key for group in groups.values() if key in group.keys), None)
@@ -144,15 +160,17 @@ class LaneSet:
     def fold(self, kind: ItemKind, group: str, folded: bool) -> None:
         """Fold a group of a lane, or open it."""
         (self.folded.add if folded else self.folded.discard)((kind, group))
+        (self._opened.discard if folded else self._opened.add)((kind, group))
         self._lines.pop(kind, None)
 
     def fold_all(self, folded: bool) -> None:
         """Fold all groups of all lanes, or open them."""
-        self.folded = (
-            {(kind, key) for kind in self.view.lanes for key in self.groups.get(kind, ())} if folded else set()
-        )
+        groups = {(kind, key) for kind in self.view.lanes for key in self.groups.get(kind, ())}
+        self.folded, self._opened = (groups, set()) if folded else (set(), groups)
         self._lines.clear()
 
     def is_folded(self, kind: ItemKind, group: str) -> bool:
         """Whether a group's rows are out of sight."""
+        if not self.view.group and self.gathered.get(kind):
+            return (kind, group) not in self._opened
         return (kind, group) in self.folded

@@ -17,7 +17,7 @@ from statusboard.grouping import MARK
 from statusboard.model import Fact, ItemKind
 from statusboard.query import Query
 from statusboard.screens.faces import Face
-from statusboard.screens.lanes import GONE, columns_of, sources_of, title_of
+from statusboard.screens.lanes import FLOOD_BY, GONE, columns_of, sources_of, title_of
 from statusboard.screens.live import Live
 from statusboard.view import LANES, ViewSpec
 from widgets.lanes import LanePanel, Lanes
@@ -89,7 +89,8 @@ class LanesFace(Face):
             return
         for kind, change in changes.items():
             # A group says something of each of its rows.
-            self._show(kind, change.changed | self.lanes.groups[kind].keys() if self.grouping else change.changed)
+            groups = self.lanes.groups.get(kind, {}).keys() if self.lanes.by(kind) else frozenset()
+            self._show(kind, change.changed | groups)
         if changes:
             if any(change.order_changed for change in changes.values()):
                 self._set_columns()
@@ -103,11 +104,25 @@ class LanesFace(Face):
         self._set_columns()
 
     def tell(self) -> None:
-        """The titles."""
+        """The titles, and a flood of incidents that has begun or ended."""
         live = self.live
+        flood = live.chatter.flood if not self.lanes.view.group else None
+        if "incident" in self.lanes.view.lanes and self.lanes.gather("incident", FLOOD_BY if flood else ""):
+            self._flooded()
         for kind in self.lanes.view.lanes:
-            words = title_of(kind, self.lanes.lanes[kind], live.cells.board, live.settings.reads, live.glyphs)
+            told = flood if kind == "incident" else None
+            words = title_of(kind, self.lanes.lanes[kind], live.cells.board, live.settings.reads, live.glyphs, told)
             self._panels[kind].tell(words)
+
+    def _flooded(self) -> None:
+        """Incidents are gathered now, or no longer; what somebody is looking at stays in sight."""
+        table = self._panels["incident"].table
+        key = table.cursor_key if table.held else None
+        lines = self.lanes.lines("incident", self.live.cells.board)
+        if key is not None and key not in lines and (group := self.lanes.group_of("incident", key)) is not None:
+            self.lanes.fold("incident", group, False)
+        self._show("incident", lines)
+        self._area.divide()
 
     def repaint(self) -> None:
         """The titles in other colours."""
@@ -135,7 +150,7 @@ class LanesFace(Face):
         line = presenting.group_line(
             group,
             kind,
-            self.lanes.view.group,
+            self.lanes.by(kind),
             worst,
             state,
             folded=self.lanes.is_folded(kind, key),
@@ -166,16 +181,11 @@ class LanesFace(Face):
         panel = self._panel
         return panel.table.shown_columns if panel is not None else ()
 
-    @property
-    def grouping(self) -> str:
-        """What the rows are gathered by."""
-        return self.lanes.view.group
-
     def fold(self) -> bool:
         """Fold the group of the line under the cursor, or open it; False where there is none."""
         panel = self._panel
         key = panel.table.cursor_key if panel is not None else None
-        if panel is None or key is None or not self.grouping:
+        if panel is None or key is None:
             return False
         kind = self._kind_of(panel)
         group = self.lanes.group_of(kind, key)

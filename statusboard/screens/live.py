@@ -6,6 +6,7 @@ from collections.abc import Iterable
 from datetime import UTC, datetime, tzinfo
 
 from statusboard import presenting
+from statusboard.chatter import Chatter
 from statusboard.clock import Clock
 from statusboard.engine import Engine
 from statusboard.model import Status
@@ -22,7 +23,9 @@ class Live:
         self.settings = settings
         self.ascii_only = ascii_only
         self.glyphs = presenting.ASCII if ascii_only else presenting.UNICODE
-        self.cells = Cells(engine.board, engine.clock, self.glyphs, zone_of(settings.timezone))
+        #: What flips and what floods; whoever looks at the changes for it tells it.
+        self.chatter = Chatter()
+        self.cells = Cells(engine.board, engine.clock, self.glyphs, zone_of(settings.timezone), self.chatter)
         self.lanes = LaneSet(settings.views[0])
 
     @property
