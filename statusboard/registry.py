@@ -236,6 +236,7 @@ def bind(node: Map, cls: type[Source[Any]], problems: list[Problem], path: str =
     """
     before = len(problems)
     values = bind_fields(node, cls.Options, problems, path, hints=COMMON_OPTIONS)
+    readable = len(problems) == before
     _check_url(node, cls, values.get("url"), problems, path)
     _check_times(node, values, problems, path)
     for kind in values.get("kinds", ()):
@@ -243,14 +244,16 @@ def bind(node: Map, cls: type[Source[Any]], problems: list[Problem], path: str =
             hint = f"it reads: {', '.join(sorted(cls.kinds))}"
             message = f"a source of type `{shown(cls.type)}` reads no {kind}s"
             problems.append(problem_at(node.mark("kinds"), message, path=join(path, "kinds"), hint=hint))
-    if len(problems) > before:
-        return None
+    if not readable:
+        return None  # what the options say together is not known
     if not values.get("url"):
         values["url"] = cls.default_url
     if values.get("interval") is None:
         values["interval"] = Duration(cls.default_interval)
     options = build(node, cls.Options, values, problems, path)
-    return None if options is None else structs.replace(options, **_with_paths(node, cls, options))
+    if options is None or len(problems) > before:
+        return None
+    return structs.replace(options, **_with_paths(node, cls, options))
 
 
 def _check_url(node: Map, cls: type[Source[Any]], url: str | None, problems: list[Problem], path: str) -> None:

@@ -25,7 +25,7 @@ from statusboard.paths import store_path
 from statusboard.registry import Registry, rooted
 from statusboard.registry import bind as bind_source
 from statusboard.text import clean
-from statusboard.yamlfile import Map, Mark, Node, Scalar, found, join, problem_at
+from statusboard.yamlfile import List, Map, Mark, Node, Scalar, found, join, problem_at
 
 ROOT_KEYS = (
     "board",
@@ -93,7 +93,7 @@ class Loader:
         self.sections.check_names(self.source_names)
         wall = self._wall(main)
         self._foreign_secrets(main)
-        if main is not None and not self.source_names and not board.store and not self.problems:
+        if main is not None and not board.store and not self._mentions_sources():
             hint = (
                 "add one under `sources:` (`statusboard sources` lists the types), or `board: {store: PATH}` to follow"
             )
@@ -185,6 +185,15 @@ class Loader:
                 message = f"this is {found(node)}, where a source is wanted"
                 self._add(node.at, message, path, "write `- {type: …, name: …}`")
 
+    def _mentions_sources(self) -> bool:
+        """Whether there are sources, well written or not, or a file that may hold some could not be read."""
+        found = (file.root.get("sources") for file in self.files.files if file.root is not None)
+        return bool(self.files.problems) or any(
+            not (isinstance(node, Scalar) and node.value is None) and not (isinstance(node, List) and not node.items)
+            for node in found
+            if node is not None
+        )
+
     def _source(self, node: Map, path: str, file: File) -> None:
         name = node.get("name")
         if isinstance(name, Scalar) and isinstance(name.value, str):
@@ -196,6 +205,9 @@ class Loader:
         self._uses(uses, file)
         if not file.main:
             self._relaxed_tls(node, path)
+        environment = node.get("environment")
+        if isinstance(environment, Scalar) and isinstance(environment.value, str | int | float):
+            self.sections.check_environment(environment.text, environment.at, join(path, "environment"))
         if cls is None:
             return
         options = bind_source(node, cls, self.problems, path)
@@ -207,7 +219,6 @@ class Loader:
                 node.at, message, path, "name the credential (it must be one that the main file names), or move it"
             )
             return
-        self.sections.check_environment(options.environment, node.mark("environment"), join(path, "environment"))
         self.sources.append(ConfiguredSource(cls=cls, options=options, at=node.at))
 
     def _source_name(self, name: str, at: Mark, path: str) -> None:

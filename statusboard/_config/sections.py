@@ -49,6 +49,8 @@ class Sections:
         self._names: dict[tuple[str, str], Mark] = {}
         self._source_rules: list[tuple[Mark, str, str]] = []
         self._aliases: list[tuple[str, str, Mark, str]] = []
+        #: Whether all that the config lists could be read: else nothing can be said of a name that is missing.
+        self._environments_known = True
 
     def add(self, root: Map) -> None:
         """Take in what one file holds."""
@@ -105,7 +107,7 @@ class Sections:
 
     def check_environment(self, name: str, at: Mark, path: str) -> None:
         """A source's ``environment:`` is one of those that the config lists, if it lists any."""
-        if self.environments and name:
+        if self.environments and name and self._environments_known:
             known = Catalog(environments=self.environments)
             if known.environment(name) not in {e.name for e in self.environments}:
                 names = [e.name for e in self.environments]
@@ -126,6 +128,7 @@ class Sections:
     def _environment(self, name: str, node: Node, path: str) -> None:
         options = bind(node, EnvironmentOptions, self._problems, path)
         if options is None:
+            self._environments_known = False
             return
         self._aliases += [(alias, name, node.at, join(path, "aliases")) for alias in options.aliases or ()]
         self.environments.append(make_environment(name, options.aliases, options.tier))
@@ -156,9 +159,11 @@ class Sections:
 
     def _view(self, node: Node, path: str) -> None:
         options = bind_view(node, path, self._problems, self._check_filter)
-        if options is None or not isinstance(node, Map):
+        name = node.get("name") if isinstance(node, Map) else None
+        if not isinstance(name, Scalar) or not isinstance(name.value, str | int | float):
             return
-        if self.unique("views", options.name, node.entries["name"].value.at, join(path, "name")):
+        # A name is taken by whatever stands under it first, well written or not.
+        if self.unique("views", name.text, name.at, join(path, "name")) and options is not None:
             self.views.append(options)
 
 
@@ -166,15 +171,18 @@ def bind_keys(node: Node | None, actions: Collection[str], problems: list[Proble
     """``keys:`` as action -> keys (several are joined by commas).  Without ``actions`` any action is taken."""
     if node is None:
         return {}
-    bound = convert(node, dict[str, tuple[str, ...]], problems, "keys")
-    if bound is BAD or not isinstance(node, Map):
+    if not isinstance(node, Map):
+        convert(node, dict[str, tuple[str, ...]], problems, "keys")  # which says what is wrong, or that it is empty
         return {}
+    bound = {key: convert(e.value, tuple[str, ...], problems, join("keys", key)) for key, e in node.entries.items()}
     keys: dict[str, list[str]] = {}
     for action, names in bound.items():
         at, path = node.key_mark(action), join("keys", action)
         if actions and action not in actions:
             problem = problem_at(at, f"unknown action `{shown(action)}`", path="keys", hint=closest(action, actions))
             problems.append(problem)
+            continue
+        if names is BAD:
             continue
         split = [part.strip() for name in names for part in ([name] if name == "," else name.split(","))]
         given = [key_named(name) for name in split if name]

@@ -48,13 +48,13 @@ class ViewOptions(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True)
 def bind_view(node: Node, path: str, problems: list[Problem], check_filter: FilterCheck | None) -> ViewOptions | None:
     """One entry; what is wrong with it is in ``problems``, and the entry comes all the same where it has a name."""
     options = bind(node, ViewOptions, problems, path)
+    filter_node = node.get("filter") if isinstance(node, Map) else None
+    if isinstance(filter_node, Scalar) and check_filter is not None:
+        check_filter_node(filter_node, join(path, "filter"), check_filter, problems)
     if options is None or not isinstance(node, Map):
         return None
     if len(set(options.lanes)) < len(options.lanes):
         problems.append(problem_at(node.mark("lanes"), "a lane is listed twice", path=join(path, "lanes")))
-    filter_node = node.get("filter")
-    if isinstance(filter_node, Scalar) and check_filter is not None:
-        check_filter_node(filter_node, join(path, "filter"), check_filter, problems)
     if options.layout != "lanes":
         for key in _OF_LANES:
             if key in node.entries:

@@ -408,3 +408,47 @@ def test_importing_the_config_is_cheap():
 def test_what_other_tools_call_it_is_understood(home: Home, key: str, meant: str):
     problem = home.problem(f"sources: [{{type: ci, name: a, repos: x, {key}: y}}]")
     assert problem.message == f"unknown key `{key}`" and problem.hint == f"did you mean `{meant}`?"
+
+
+def test_all_mistakes_that_do_not_follow_from_each_other_are_told_at_once(home: Home):
+    def check(text: str) -> None:
+        if "colour" in text:
+            raise QueryError("there is no field `colour`", 0, 6)
+
+    problems = home.problems(
+        """
+        environments: {live: }
+        keys: {open: [1, [2]], quitt: q, details: o, close_help: z, refresh: [x, x]}
+        theme: nope
+        sources:
+          - {type: no-such-type, name: a, token: s3cr3t-in-clear, environment: nowhere}
+          - {type: ci, name: b, interval: 1ms, url: x, environment: nowhere}
+          - {type: ci, environment: nowhere}
+        views:
+          - {name: Mine, lanes: [no], filter: colour}
+          - {name: Mine, filter: colour}
+          - {filter: colour}
+        """,
+        actions=["open", "quit", "details", "close_help", "refresh"],
+        themes=["dark"],
+        check_filter=check,
+    )
+    told = [(p.line, p.path) for p in problems]
+    assert told == sorted(told, key=lambda each: each[0])
+    assert {path for _, path in told} >= {
+        *("keys.open[1]", "keys", "keys.details", "keys.refresh", "theme"),
+        *("sources[0].type", "sources[0].token", "sources[0].environment"),
+        *("sources[1].interval", "sources[1].url", "sources[1].environment"),
+        *("sources[2]", "sources[2].environment"),
+        *("views[0].lanes[0]", "views[0].filter", "views[1].name", "views[1].filter", "views[2]", "views[2].filter"),
+    }
+
+
+def test_what_only_follows_from_another_mistake_is_not_told(home: Home):
+    problems = home.problems(
+        "environments: {live: {tier: prod}, test: }\nsources: [{type: ci, name: a, repos: x, environment: live}]\n"
+    )
+    assert [p.path for p in problems] == ["environments.live.tier"], "`live` is known, whatever is wrong with it"
+    assert [p.path for p in home.problems("theme: nope\nsources: []\n", themes=["dark"])] == ["sources", "theme"]
+    assert [p.path for p in home.problems("sources: {a: b}\n")] == ["sources"]
+    assert [p.path for p in home.problems("include: missing.yaml\n")] == ["include"], "it may hold the sources"
