@@ -16,8 +16,8 @@ COLUMNS = (
     ColumnSpec("service", "Service", 16, 9, 60),
     ColumnSpec("about", "To what", None, 24, 100),
     ColumnSpec("environment", "Env", 12, 12, 20),
-    ColumnSpec("by", "By", 12, 10, 15),
-    ColumnSpec("source", "Source", 12, 8, 10),
+    ColumnSpec("by", "By", 12, 10, 15, wide=True),
+    ColumnSpec("source", "Source", 12, 8, 10, wide=True),
 )
 LATE = "learned later"
 LATE_SIGN = "\N{SINGLE LEFT-POINTING ANGLE QUOTATION MARK}"

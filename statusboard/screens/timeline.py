@@ -45,8 +45,7 @@ class TimelineFace(Face):
     def __init__(self, live: Live) -> None:
         super().__init__(live, id="timeline")
         self._area = Lanes()
-        columns = [Column(c.id, c.title, c.width, c.min_width, c.priority, c.align) for c in COLUMNS]
-        self._panel = LanePanel(columns, ascii_only=live.ascii_only, name="timeline")
+        self._panel = LanePanel(columns(), ascii_only=live.ascii_only, name="timeline")
         self._view = ViewSpec(layout="timeline")
         self._query = parse("")
         self._faults_only = False
@@ -83,6 +82,7 @@ class TimelineFace(Face):
     def ask(self, view: ViewSpec, query: Query, *, faults_only: bool) -> None:
         """The changes of the items that pass this filter."""
         self._view, self._query, self._faults_only = view, query, faults_only
+        self._table.set_columns(columns(wide=view.wide))
         self._settled = self._shown == self._asked and not query.needs_clock
 
     @property
@@ -182,7 +182,7 @@ class TimelineFace(Face):
 
     def _title(self) -> list[Word]:
         feed, zone = self._feed, self._zone
-        words: list[Word] = [(self._view.name if feed is None else "Timeline ", "strong")]
+        words: list[Word] = [(f"{self._view.name} ", "strong")]
         if self._problem:
             return [*words, (f" the history cannot be read: {self._problem}", "failed")]
         if feed is None or not self._settled:
@@ -361,6 +361,15 @@ class TimelineFace(Face):
         event.stop()
         self.hold()
         self.post_message(self.Opened())
+
+
+def columns(*, wide: bool = False) -> list[Column]:
+    """The columns as the table wants them."""
+    return [
+        Column(spec.id, spec.title, spec.width, spec.min_width, spec.priority, spec.align)
+        for spec in COLUMNS
+        if wide or not spec.wide
+    ]
 
 
 def _many(count: int) -> str:
