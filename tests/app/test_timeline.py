@@ -135,15 +135,12 @@ async def test_older_changes_are_read_as_one_goes_down(monkeypatch):
 
 
 async def test_details_of_the_change_and_of_its_item():
-    async with board(Told("am", "incident", [alert(1, title="Disk full", severity="high")]), size=(120, 60)) as (
-        app,
-        pilot,
-    ):
+    async with board(Told("am", "incident", [alert(1, title="Disk full", severity="high")])) as (app, pilot):
         await to_timeline(app, pilot)
         await pilot.press("enter")
         await until(pilot, lambda: "Change" in text_of(app))
         assert "◉ high incident opened" in line_with(app, "  what  ") and "Disk full" in line_with(app, "to what")
-        assert "am:incident:1" in text_of(app)
+        assert "Known of it" in text_of(app)
         assert table_of(app).cursor_key is not None and table_of(app).cursor_key.isdecimal()  # type: ignore[union-attr]
 
 
