@@ -10,6 +10,7 @@ from msgspec import Struct, structs
 
 from statusboard.errors import ConfigError
 from statusboard.model import ItemKind
+from statusboard.noticing.options import NoticesOptions
 from statusboard.palettes import Palette
 from statusboard.screens.views import BUILT_IN, arranged, read_saved, saved_at, view_of
 from statusboard.text import clean
@@ -43,6 +44,8 @@ class Settings(Struct, frozen=True, kw_only=True):
     environments: tuple[str, ...] = ()
     demo: bool = False
     wall: WallSpec = WallSpec()
+    notices: NoticesOptions = NoticesOptions()
+    secret_variables: tuple[str, ...] = ()
 
 
 def with_saved(settings: Settings, saved: Sequence[ViewSpec]) -> Settings:
@@ -79,6 +82,8 @@ def settings_of(config: Config, *, demo: bool = False) -> Settings:
         environments=tuple(environment.name for environment in environments),
         demo=demo,
         wall=wall_of(config.wall, given, [view.name for view in config.views]),
+        notices=config.notices,
+        secret_variables=config.secret_variables,
     )
 
 
