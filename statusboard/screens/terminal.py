@@ -5,9 +5,11 @@ from __future__ import annotations
 import logging
 import sys
 from collections.abc import Iterable, Sequence
+from pathlib import Path
 
 from textual.app import App, ReturnType
 from textual.filter import LineFilter
+from textual.screen import SystemModalScreen
 from textual.theme import Theme
 
 from statusboard import crash
@@ -23,6 +25,7 @@ class TerminalApp(App[ReturnType]):
 
     TITLE = "statusboard"
     NOTIFICATION_TIMEOUT = 4
+    CSS = Path(__file__).with_suffix(".tcss").read_text(encoding="utf-8")
 
     def __init__(self, look: Look, palettes: Iterable[Palette] = ()) -> None:
         """``palettes`` are themes beside our own."""
@@ -60,6 +63,13 @@ class TerminalApp(App[ReturnType]):
         self.look = look
         self._plain = PlainSigns(look.encoding, few_signs=look.few_signs)
         self.use_theme(look.theme)
+
+    def refresh_css(self, animate: bool = True) -> None:
+        """As Textual's, which forgets the palette where that is on top: it tries on themes."""
+        super().refresh_css(animate=animate)
+        top = self.screen_stack[-1:]
+        if top and isinstance(top[0], SystemModalScreen):
+            self.stylesheet.update(top[0], animate=animate)
 
     def get_line_filters(self) -> Sequence[LineFilter]:
         """Textual's, and one for terminals that have few signs."""

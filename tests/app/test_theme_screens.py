@@ -1,0 +1,244 @@
+"""Every theme on every screen: whatever text is drawn can be read, and without colours nothing is lost.
+
+What is looked at are the very cells that go to the terminal, so that no style of ours or of Textual's is left out.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from datetime import datetime
+from typing import NamedTuple
+
+import pytest
+from msgspec import structs
+from rich.style import Style
+from textual.geometry import Region
+from textual.pilot import Pilot
+
+from statusboard.app import BoardApp
+from statusboard.commands import ThemePalette
+from statusboard.model import ITEM_KINDS, SEVERITIES, STATES, Item
+from statusboard.palettes import DARK, HIGH_CONTRAST_LIGHT, LIGHT, derived, pairs
+from statusboard.presenting import ASCII, UNICODE, word_of
+from statusboard.themes import Look
+from tests.app.stage import Told, board, settled, text_of, until
+from tests.boards import NOW, build, incident, release, ticket
+from tests.pictures.company import StillClock
+
+SIZE = (120, 70)
+
+
+class Then(StillClock):
+    """The moment of the items of `tests.boards`."""
+
+    def now(self) -> datetime:
+        return NOW
+
+
+class Painted(NamedTuple):
+    """Text in two colours."""
+
+    text: str
+    front: str
+    ground: str
+
+
+def everything() -> list[Told]:
+    """Items of all kinds in all states, one source that cannot be read, and one that is read in part."""
+    incidents: list[Item] = [incident(n, state) for n, state in enumerate(sorted(STATES["incident"]))]
+    incidents += [incident(20 + n, severity=level) for n, level in enumerate(SEVERITIES)]
+    builds: list[Item] = [build(n, state, pipeline=f"p{n}") for n, state in enumerate(sorted(STATES["build"]))]
+    builds.append(build(30, "failed", branch="dev", pipeline="side"))
+    releases: list[Item] = [release(n, state, services=(f"s{n}",)) for n, state in enumerate(sorted(STATES["release"]))]
+    tickets: list[Item] = [ticket(n, state) for n, state in enumerate(sorted(STATES["ticket"]))]
+    return [
+        Told("am", "incident", incidents),
+        Told("ci", "build", builds),
+        Told("cd", "release", releases),
+        Told("tr", "ticket", tickets),
+        Told("off", "build", OSError("no route")),
+    ]
+
+
+def painted(app: BoardApp, region: Region) -> Iterator[Painted]:
+    """What the terminal shows in a part of the screen: every run of characters that is no blank."""
+    for strip in app.screen._compositor.render_strips()[region.y : region.bottom]:
+        for segment in strip.crop(region.x, region.right):
+            style = segment.style or Style()
+            if segment.text.isspace() or style.color is None or style.bgcolor is None:
+                continue
+            front, ground = (color.get_truecolor().hex for color in (style.color, style.bgcolor))
+            if style.reverse:
+                front, ground = ground, front
+            assert not style.dim, f"{segment.text!r} is made fainter than its colour"
+            yield Painted(segment.text, front, ground)
+
+
+_FRAMES = frozenset("─━│┃▌▏▊▎▕▔ ")
+"""No text: parts of frames, and the bar beside the cursor's row."""
+
+
+async def looked_at(app: BoardApp, pilot: Pilot[None], where: str, *selectors: str) -> None:
+    """Every text here (in what ``selectors`` name, where they are given) is a pair of colours that palettes check.
+
+    Two themes tell: what is mixed of a theme's colours, or of none, would be in neither.
+    """
+    for palette in (DARK, HIGH_CONTRAST_LIGHT):
+        app.use_theme(palette.name)
+        await pilot.pause()
+        await pilot.pause()
+        checked = {tuple(sorted((palette.colors[pair.front], palette.colors[pair.ground]))) for pair in pairs(palette)}
+        for selector in selectors or ("Screen",):
+            found = list(painted(app, app.screen.query_one(selector).region if selectors else app.screen.region))
+            assert found, f"{where}: nothing in {selector}"
+            for text, *colors in found:
+                if not set(text) <= _FRAMES:
+                    assert tuple(sorted(colors)) in checked, f"{palette.name}, {where}: {text!r} in {colors}"
+
+
+async def test_every_text_on_every_screen_can_be_read():
+    async with board(*everything(), size=SIZE) as (app, pilot):
+
+        async def press(*keys: str) -> None:
+            await pilot.press(*keys)
+            await settled(app, pilot)
+
+        await looked_at(app, pilot, "the board")
+        await press("j")
+        await looked_at(app, pilot, "the board with a cursor")
+        await press("tab", "j", "p")
+        await looked_at(app, pilot, "the details and a cursor elsewhere")
+        await press("p", "slash", *"state:fa")
+        await looked_at(app, pilot, "a filter with suggestions")
+        await press(*"x y")
+        await looked_at(app, pilot, "a filter that is wrong")
+        await press("escape")
+        for severity in ("information", "warning", "error"):
+            app.say("something happened", severity=severity)
+        await pilot.pause(0.1)
+        await looked_at(app, pilot, "notices")
+        await press("question_mark")
+        await looked_at(app, pilot, "the keys", "#help")
+        await press("escape", "colon")
+        await pilot.pause(0.3)
+        await looked_at(app, pilot, "the palette", "#--input", "CommandList")
+        await press(*"the")
+        await pilot.pause(0.3)
+        await looked_at(app, pilot, "the palette with something typed", "#--input", "CommandList")
+        await press("escape", "S")
+        await looked_at(app, pilot, "the sources")
+
+
+# -- without colours
+
+
+@pytest.mark.parametrize("ascii_only", [False, True], ids=["unicode", "ascii"])
+async def test_without_colour_every_state_is_told_apart(monkeypatch, ascii_only):
+    monkeypatch.setenv("NO_COLOR", "1")
+    look = Look("ansi", ascii_only=ascii_only, no_color=True, few_signs=ascii_only)
+    glyphs = ASCII if ascii_only else UNICODE
+    async with board(*everything(), size=(120, 100), look=look, clock=Then()) as (app, _):
+        lines = text_of(app).splitlines()
+        for kind in ITEM_KINDS:
+            told = {f"{glyphs.of(kind, state)} {word_of(state)} " for state in STATES[kind]}
+            assert len(told) == len(STATES[kind])
+            assert {words for words in told if not any(words in line for line in lines)} == set()
+        for level in SEVERITIES:
+            assert any(f" {level} " in line for line in lines), level
+        assert all(line.isascii() for line in lines) or not ascii_only
+        for strip in app.screen._compositor.render_strips():
+            for segment in strip:
+                style = segment.style or Style()
+                assert style.color is None or style.color.is_default, segment
+                assert style.bgcolor is None or style.bgcolor.is_default, segment
+
+
+async def test_without_colour_what_is_chosen_stands_out(monkeypatch):
+    """The row under the cursor, the view, the lane that has the focus, and the verdict: by what is no colour."""
+    monkeypatch.setenv("NO_COLOR", "1")
+    look = Look("ansi", ascii_only=False, no_color=True)
+    async with board(*everything(), size=SIZE, look=look) as (app, pilot):
+        await pilot.press("j")
+        await settled(app, pilot)
+        strong = emphasized(app, "reverse")
+        assert any(text.startswith("▌") for text in strong), "the row under the cursor"
+        assert "1 Overview" in strong, "the view"
+        assert any(text.startswith("Incidents") for text in strong), "the lane"
+        assert any("FAILING" in text for text in strong), "the verdict"
+        assert "1 critical" in strong, "what is worst"
+        assert not any(text.startswith(("Builds", "2 ")) for text in strong)
+        assert any(text.startswith("Builds") for text in emphasized(app, "underline")), "other lanes"
+
+
+def emphasized(app: BoardApp, attribute: str) -> list[str]:
+    """What is drawn with this attribute."""
+    strips = app.screen._compositor.render_strips()
+    segments = [segment for strip in strips for segment in strip if not segment.text.isspace()]
+    return [segment.text.strip() for segment in segments if getattr(segment.style or Style(), attribute)]
+
+
+# -- choosing
+
+
+async def test_a_theme_is_tried_on_in_the_palette():
+    async with board(*everything(), size=(100, 30)) as (app, pilot):
+
+        async def open_palette() -> None:
+            await pilot.press("colon", *"themes")
+            await pilot.pause(0.2)
+            await pilot.press("enter")
+            await pilot.pause(0.3)
+            assert isinstance(app.screen, ThemePalette)
+
+        await open_palette()
+        assert app.theme == "dark", "nobody has asked for another yet"
+        worn = set()
+        for _ in app.own_themes:
+            await pilot.press("down")
+            await pilot.pause()
+            worn.add(app.theme)
+        assert worn == {theme.name for theme in app.own_themes}
+        await pilot.press("escape")
+        await pilot.pause()
+        assert app.theme == "dark", "as it was"
+        await open_palette()
+        await pilot.press(*"high")
+        await pilot.pause(0.2)
+        await pilot.press("enter")
+        await until(pilot, lambda: app.theme.startswith("high-contrast"))
+
+
+async def test_a_terminal_of_sixteen_colours_is_offered_its_own():
+    look = Look("ansi", ascii_only=False, no_color=False, few_colors=True)
+    async with board(*everything(), look=look) as (app, pilot):
+        assert [theme.name for theme in app.own_themes] == ["ansi", "ansi-light"]
+        app.use_theme("dark")
+        await pilot.pause()
+        assert app.theme == "ansi", "dark would be rounded to sixteen colours"
+
+
+async def test_a_config_brings_its_own_theme_and_signs(monkeypatch):
+    monkeypatch.setenv("TERM", "xterm-256color")
+    monkeypatch.setenv("COLORTERM", "truecolor")
+    monkeypatch.delenv("NO_COLOR", raising=False)
+    mine = derived("mine", DARK, {"background": "#000011"})
+    async with board(*everything(), size=(100, 30)) as (app, pilot):
+        assert app.live is not None
+        settings = structs.replace(app.live.settings, theme="mine", palettes=(mine,), glyphs="ascii")
+        app.dress(settings)
+        await pilot.pause()
+        assert app.theme == "mine"
+        assert app.look.ascii_only
+        assert any(ground == "#000011" for _, _, ground in painted(app, app.screen.region))
+        app.use_theme("light")
+        app.dress(settings)
+        await pilot.pause()
+        assert app.theme == "light", "what was picked stays until the config says something else"
+        again = derived("light2", DARK, {"background": "#000022"})
+        app.dress(structs.replace(settings, theme="light2", palettes=(again,)))
+        await pilot.pause()
+        assert app.theme == "light2"
+        app.dress(structs.replace(settings, theme="light2", palettes=(again._replace(colors=LIGHT.colors),)))
+        await pilot.pause()
+        await pilot.pause()
+        assert any(ground == LIGHT.colors["background"] for _, _, ground in painted(app, app.screen.region))
