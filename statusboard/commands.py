@@ -123,6 +123,8 @@ def commands(app: BoardApp) -> Iterator[Command]:
     yield Command("Faults only", "on or off", board.action_faults_only)
     yield Command("Clear the filter", "show everything in this view", board.clear_filter)
     yield Command("Details", "on or off", board.action_details)
+    yield Command("I am on it", "or no longer", board.action_acknowledge)
+    yield Command("Note", "on the row under the cursor, for all boards", board.action_note)
     yield Command("Open the link", "of the row under the cursor", board.action_open)
     yield Command("Copy the link", "of the row under the cursor", board.action_copy_url)
     yield Command("Copy the key", "of the row under the cursor", board.action_copy_key)
