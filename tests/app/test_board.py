@@ -232,7 +232,7 @@ async def test_next_fault_goes_through_all_lanes():
             await pilot.press("n")
             seen.append(cursor(app))
         assert seen == ["am:incident:0", "ci:build:1", "ci:build:3"]
-        await pilot.press("n", "N")
+        await pilot.press("n", "P")
         assert cursor(app) == "ci:build:3"
 
 
@@ -405,14 +405,14 @@ async def test_details_follow_the_cursor():
 
 
 async def test_details_tell_what_has_just_changed():
-    am = Told("am", "incident", [alert(1, description="before")])
+    am = Told("am", "incident", [alert(1, description="as it was")])
     async with board(am) as (app, pilot):
         await pilot.press("p")
         await pilot.pause()
-        assert "before" in text_of(app)
-        am.items = [alert(1, description="after")]
+        assert "as it was" in text_of(app)
+        am.items = [alert(1, description="as it is")]
         await poll(app, pilot)
-        assert "after" in text_of(app) and "before" not in text_of(app)
+        assert "as it is" in text_of(app) and "as it was" not in text_of(app)
 
 
 # -- what can be done with a row
