@@ -20,6 +20,7 @@ from typing import TYPE_CHECKING, ClassVar, TypeAlias
 
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
+from textual.events import Event, Key
 
 from statusboard.errors import ConfigError, StatusboardError
 from statusboard.screens import first
@@ -33,6 +34,7 @@ from widgets.glance import Glance
 if TYPE_CHECKING:
     from statusboard.board import Delta
     from statusboard.engine import Engine
+    from statusboard.noticing.herald import Herald
     from statusboard.screens.board import BoardScreen
     from statusboard.screens.live import Live
     from statusboard.screens.settings import Settings
@@ -46,6 +48,7 @@ FLUSH_EVERY = 0.25
 AGES_EVERY = 15.0
 FIRST_EVERY = 60.0
 STOP_WITHIN = 5.0
+NOTICE_FOR = 8.0
 
 
 class BoardApp(TerminalApp[None]):
@@ -82,6 +85,7 @@ class BoardApp(TerminalApp[None]):
         self._gone: set[str] = set()
         self._due = False
         self._flushed = 0.0
+        self._herald: Herald | None = None
         self._wanted = ("", "")
         self._first_kept = 0.0
 
@@ -120,6 +124,7 @@ class BoardApp(TerminalApp[None]):
     def _load_all(self) -> tuple[Settings, Engine]:
         """In a thread: what takes long to import, and the configuration."""
         loaded = self._load_engine()
+        import statusboard.noticing.herald
         import statusboard.screens.board  # noqa: F401
 
         return loaded
@@ -135,6 +140,7 @@ class BoardApp(TerminalApp[None]):
         # What was heard until now is on the board that the lanes are built from.
         self._changed.clear()
         self._gone.clear()
+        self._give_notice(live)
         async for _ in live.lanes.rebuild(live.cells.board, live.clock):
             pass  # it lets others run itself
         self._board = BoardScreen(live)
@@ -151,6 +157,8 @@ class BoardApp(TerminalApp[None]):
         engine = self._engine
         if engine is None:
             return
+        if self._herald is not None:
+            await self._herald.close()
         if self.live is not None and self._keep_at is not None:
             from statusboard.view import LANES, Lane
 
@@ -218,6 +226,45 @@ class BoardApp(TerminalApp[None]):
         keys = {kind: lane.keys for kind, lane in live.lanes.lanes.items()}
         made = first.encode(live.cells, keys, live.settings, live.now)
         self.run_worker(asyncio.to_thread(first.save, self._keep_at, made), name="first", exit_on_error=False)
+
+    # -- notices of what changed
+
+    def _give_notice(self, live: Live) -> None:
+        """From now on: what is on the board is no news."""
+        from statusboard.noticing.herald import Herald
+
+        settings = live.settings
+        self._herald = herald = Herald(
+            settings.notices,
+            live.engine,
+            self,
+            zone=live.cells.zone,
+            chatter=live.chatter,
+            secrets=settings.secret_variables,
+        )
+        herald.begin()
+        live.engine.subscribe(herald.hear)
+        self.set_interval(1.0, herald.tick)
+
+    @property
+    def shows_wall(self) -> bool:
+        """Whether a wall is on top."""
+        return isinstance(self.screen, Guarded)
+
+    def show_notice(self, text: str, *, severity: str = "information") -> None:
+        """Somewhat longer than what is said in answer to a key."""
+        self.notify(clean(text, 250), severity=severity, timeout=NOTICE_FOR, markup=False)  # type: ignore[arg-type]
+
+    def write_to_terminal(self, data: str) -> None:
+        """As Textual's bell: the driver writes it whole, between two frames."""
+        if self._driver is not None and not self.is_headless:
+            self._driver.write(data)
+
+    async def on_event(self, event: Event) -> None:
+        """A key says that somebody is there."""
+        if self._herald is not None and isinstance(event, Key) and not event.is_forwarded:
+            self._herald.key_pressed()
+        await super().on_event(event)
 
     # -- what people ask for
 

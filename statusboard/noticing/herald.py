@@ -45,10 +45,17 @@ class Followed(Protocol):
 
 
 class Outlets(Protocol):
-    """What is asked of the screen."""
+    """What is asked of the screen.  ``shows_wall``: a wall has its own ways to show what is new, and no room for
+    others."""
+
+    @property
+    def shows_wall(self) -> bool: ...
 
     def say(self, text: str, *, severity: str = "information") -> None:
-        """Show a short notice."""
+        """Show a short line for a moment."""
+
+    def show_notice(self, text: str, *, severity: str = "information") -> None:
+        """Show a short line for somewhat longer."""
 
     def write_to_terminal(self, data: str) -> None:
         """Write a whole control sequence, between two frames."""
@@ -68,7 +75,6 @@ class Herald:
         chatter: Chatter | None = None,
         env: Mapping[str, str] | None = None,
         secrets: Collection[str] = (),
-        wall: bool = False,
     ) -> None:
         self.chatter = chatter if chatter is not None else Chatter()
         self._engine = engine
@@ -82,11 +88,12 @@ class Herald:
         self._tasks: set[asyncio.Task[None]] = set()
         self._slots = asyncio.Semaphore(AT_ONCE)
         self._numbers = 0
-        self.use(options, zone=zone, secrets=secrets, wall=wall)
+        self.use(options, zone=zone, secrets=secrets)
 
-    def use(self, options: NoticesOptions, *, zone: tzinfo, secrets: Collection[str] = (), wall: bool = False) -> None:
+    def use(self, options: NoticesOptions, *, zone: tzinfo, secrets: Collection[str] = ()) -> None:
         """Go by this config from now on.  ``secrets`` are the environment variables that no command may see."""
-        self._rules = Rules(options.rules, only_visual=wall and not options.walls)
+        self._rules = Rules(options.rules)
+        self._walls = options.walls
         quiet = Quiet(options.quiet, zone) if options.quiet is not None else None
         self._pace = Pace(self.chatter, at_most=options.at_most, quiet=quiet)
         self._terminal = terminal.choose(options.terminal, tmux=options.tmux, env=self._env)
@@ -122,6 +129,8 @@ class Herald:
         for transition in transitions:
             health = board.state_of(transition.fact.source)
             ways = self._rules.ways(transition, now=now, health=health)
+            if self._outlets.shows_wall:
+                ways = {way: what for way, what in ways.items() if way.name != "visual" and self._walls}
             if ways:
                 offers.append(Offer(transition, ways, health))
         self._deliver(self._pace.tick(now, clock.monotonic(), rested=rested, fails=self._watch.fails))
@@ -146,7 +155,7 @@ class Herald:
     def key_pressed(self) -> None:
         """Somebody is there: tell what quiet hours held back."""
         if (message := self._pace.look()) is not None:
-            self._outlets.say(message.text)
+            self._outlets.show_notice(message.text)
 
     def flips(self, key: str) -> int:
         """How often an item's slot flipped in the last half hour, while it counts as flipping; else 0."""
@@ -169,7 +178,7 @@ class Herald:
         for way, message in deliveries:
             match way.name:
                 case "visual":
-                    self._outlets.say(message.text, severity="warning" if message.grave else "information")
+                    self._outlets.show_notice(message.text, severity="warning" if message.grave else "information")
                 case "bell":
                     if not rung:
                         self._outlets.write_to_terminal(terminal.BELL)

@@ -82,4 +82,6 @@ class NoticesOptions(Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
         option("which sequence `by: terminal` writes; auto: what this terminal is known to show"),
     ] = "auto"
     tmux: Annotated[bool, option("pass terminal notifications through tmux, which must allow it")] = False
-    walls: Annotated[bool, option("on a wall too, by other ways than the screen")] = False
+    walls: Annotated[
+        bool, option("by these ways on a wall too, which by itself shows what is new and tells no more")
+    ] = False

@@ -19,14 +19,11 @@ class Way(Struct, frozen=True):
     command: tuple[str, ...] = ()
 
 
-VISUAL = Way("visual")
-
-
 class Rules:
-    """Rules, read once.  With ``only_visual`` (a wall) every other way is left out."""
+    """Rules, read once."""
 
-    def __init__(self, rules: Iterable[RuleOptions], *, only_visual: bool = False) -> None:
-        self._rules = [(_Rule(parse(rule.when), frozenset(rule.on), _ways(rule, only_visual))) for rule in rules]
+    def __init__(self, rules: Iterable[RuleOptions]) -> None:
+        self._rules = [_Rule(parse(rule.when), frozenset(rule.on), _ways(rule)) for rule in rules]
 
     def ways(self, transition: Transition, *, now: datetime, health: str) -> dict[Way, What]:
         """By which ways this is told, and as what: by each way once, as what the first rule says that names it."""
@@ -45,9 +42,8 @@ class _Rule(Struct, frozen=True):
     ways: tuple[Way, ...]
 
 
-def _ways(rule: RuleOptions, only_visual: bool) -> tuple[Way, ...]:
-    names = [name for name in dict.fromkeys(rule.by) if name == "visual" or not only_visual]
-    return tuple(Way(name, rule.command if name == "command" else ()) for name in names)
+def _ways(rule: RuleOptions) -> tuple[Way, ...]:
+    return tuple(Way(name, rule.command if name == "command" else ()) for name in dict.fromkeys(rule.by))
 
 
 def passes(query: Query, transition: Transition, *, now: datetime, health: str) -> bool:

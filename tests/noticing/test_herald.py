@@ -39,9 +39,12 @@ class Screen:
     def __init__(self) -> None:
         self.said: list[tuple[str, str]] = []
         self.written = ""
+        self.shows_wall = False
 
     def say(self, text: str, *, severity: str = "information") -> None:
         self.said.append((severity, text))
+
+    show_notice = say
 
     def write_to_terminal(self, data: str) -> None:
         self.written += data
@@ -158,13 +161,17 @@ async def test_a_terminal_that_shows_none_is_said_once():
         assert running.after(incident(2)) == ([], "")
 
 
-async def test_a_wall_tells_on_the_screen_only():
+async def test_a_wall_shows_what_is_new_by_itself():
     rules = rule("visual", "bell", "terminal", "command", command=["/nonexistent"])
-    async with Running(rules, wall=True) as running:
-        assert running.after(incident(1)) == (["incident opened: Down"], "")
+    async with Running(rules) as running:
+        running.screen.shows_wall = True
+        assert running.after(incident(1)) == ([], "")
         assert await running.finished() == ([], "")
-    async with Running({**rule("visual", "bell"), "walls": True}, wall=True) as running:
-        assert running.after(incident(1)) == (["incident opened: Down"], "\a")
+        running.screen.shows_wall = False
+        assert running.after(incident(2))[0] == ["incident opened: Down"], "and the board under it goes on"
+    async with Running({**rule("visual", "bell"), "walls": True}) as running:
+        running.screen.shows_wall = True
+        assert running.after(incident(1)) == ([], "\a")
 
 
 # -- commands
