@@ -35,9 +35,8 @@ def bind_themes(node: Node | None, taken: Collection[str], problems: list[Proble
     for name, entry in node.entries.items():
         path = join("themes", name)
         if name in taken or name in PALETTES:
-            problems.append(
-                problem_at(entry.at, f"`{shown(name)}` is a theme of the board", path=path, hint="rename it")
-            )
+            message = f"`{shown(name)}` is a theme of the board"
+            problems.append(problem_at(entry.at, message, path=path, hint="give yours another name"))
         elif not name or not all(c.isascii() and (c.isalnum() or c in "-_") for c in name):
             hint = "use letters, digits, `-` and `_`"
             problems.append(problem_at(entry.at, f"`{shown(name)}` is no good name for a theme", path=path, hint=hint))
@@ -64,8 +63,7 @@ def _bind_theme(name: str, node: Node, path: str, problems: list[Problem]) -> Pa
     if base is None or len(problems) > before:
         return None
     palette = derived(name, base, chosen)
-    for pair in unreadable(palette):
-        _tell(pair, palette, node, path, problems)
+    _tell_unreadable(palette, base, node, path, problems)
     return palette
 
 
@@ -86,13 +84,21 @@ def _colors(node: Map, colors: Mapping[str, str | None], path: str, problems: li
     return chosen
 
 
-def _tell(pair: Pair, palette: Palette, node: Map, path: str, problems: list[Problem]) -> None:
-    """An unreadable pair stands where the person wrote the colour of the text, or else that of its ground."""
-    key = next((key for key in (pair.front, pair.ground) if key in node.entries), "")
-    lighter = palette.dark == (key != pair.ground)
-    front, ground = palette.colors[pair.front], palette.colors[pair.ground]
-    hint = f"they are {front} and {ground}; make `{key or pair.front}` {'lighter' if lighter else 'darker'}"
-    problems.append(problem_at(node.mark(key), str(pair), path=join(path, key) if key else path, hint=hint))
+def _tell_unreadable(palette: Palette, base: Palette, node: Map, path: str, problems: list[Problem]) -> None:
+    """The worst pair of each colour that the person wrote: that of a text, or else that of its ground."""
+    worst: dict[str, list[Pair]] = {}
+    for pair in unreadable(palette):
+        worst.setdefault(next((key for key in (pair.front, pair.ground) if key in node.entries), ""), []).append(pair)
+    for key, (pair, *more) in worst.items():
+        front, ground = palette.colors[pair.front], palette.colors[pair.ground]
+        lighter = palette.dark == (key != pair.ground)
+        message = f"{pair}" + (f", and {len(more)} more pairs are too close" if more else "")
+        hint = f"they are {front} and {ground}; "
+        if key == pair.ground and palette.dark != base.dark:
+            hint += f"begin with `base: {'dark' if palette.dark else 'light'}`"
+        else:
+            hint += f"make `{key or pair.front}` {'lighter' if lighter else 'darker'}"
+        problems.append(problem_at(node.mark(key), message, path=join(path, key) if key else path, hint=hint))
 
 
 def choose_theme(node: Node | None, known: Collection[str], own: Node | None, problems: list[Problem]) -> str:

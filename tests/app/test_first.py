@@ -8,9 +8,11 @@ from datetime import UTC, datetime, timedelta
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from msgspec import structs
 
 from statusboard.app import BoardApp
 from statusboard.engine import Engine
+from statusboard.palettes import PALETTES, derived
 from statusboard.screens import first
 from statusboard.screens.settings import Settings
 from statusboard.text import cell_len
@@ -41,6 +43,24 @@ async def test_a_board_leaves_a_picture_behind(tmp_path):
     assert "? was open" in text and "? was success" in text
     assert "last known 3h ago" in text
     assert "ALL OK" not in text and "✓" not in text and "◉" not in text
+
+
+async def test_it_is_painted_in_the_theme_that_a_config_brought(tmp_path):
+    mine = derived("mine", PALETTES["light"], {"background": "#fffff0"})
+    path = tmp_path / "first.json"
+    async with board(Told("am", "incident", [alert(1)])) as (app, _):
+        assert app.live is not None
+        app._keep_at = path
+        app.live.settings = structs.replace(app.live.settings, theme="mine", palettes=(mine,))
+    last = first.load(path, NOW)
+    assert last is not None
+    assert (last.theme, last.palettes) == ("mine", (mine,))
+    engine = Engine([], store_path=None)
+    app = BoardApp(lambda: (Settings(), engine), last=last, look=DARK._replace(theme="mine"))
+    assert app.theme == "mine"
+    assert app.current_theme.background == "#fffff0"
+    path.write_bytes(path.read_bytes().replace(b"#fffff0", b"#x"))
+    assert first.load(path, NOW) is None
 
 
 async def test_it_is_painted_before_anything_is_loaded(tmp_path):
