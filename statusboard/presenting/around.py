@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
 from datetime import datetime
-from typing import Final
+from typing import Any, Final
 
 from statusboard import clock
 from statusboard.board import Board, Row
@@ -88,7 +88,7 @@ def _releases(fact: Build, board: Board, glyphs: Glyphs) -> list[Line]:
         return []
     if not fact.revision:
         return [("", "its revision is not known, hence not what was released from it", "muted")]
-    rows = [row for row in board.items() if isinstance(row.fact, Release) and _same_revision(fact, row.fact)]
+    rows = _of_revision(fact, board, Release)
     rows.sort(key=lambda row: row.order, reverse=True)
     lines = [_event(row, board, _when(fact, row.fact), fact, glyphs) for row in rows[:MOST]]
     return lines or [("", f"no release of {short_revision(fact.revision)} is known", "muted")]
@@ -98,20 +98,33 @@ def _builds(fact: Release, board: Board, glyphs: Glyphs) -> list[Line]:
     """The builds of a release's revision."""
     if not fact.revision:
         return []
-    rows = [row for row in board.items() if isinstance(row.fact, Build) and _same_revision(row.fact, fact)]
+    rows = _of_revision(fact, board, Build)
     rows.sort(key=lambda row: row.order, reverse=True)
     return [_event(row, board, _when(fact, row.fact), fact, glyphs) for row in rows[:MOST]]
 
 
-def _same_revision(build: Build, release: Release) -> bool:
+def _of_revision(fact: Build | Release, board: Board, kind: type[Build | Release]) -> list[Row]:
+    """The rows of a kind that are of the item's revision."""
+    digits = fact.revision[:_LEAST_DIGITS].lower()
+    rows = [row for row in board.rows.values() if type(row.fact) is kind]
+    return [
+        row
+        for row in rows
+        if isinstance(other := row.fact, Build | Release)
+        and other.revision[:_LEAST_DIGITS].lower() == digits
+        and _same_revision(fact, other)
+    ]
+
+
+def _same_revision(fact: Build | Release, other: Build | Release) -> bool:
     """Of one commit; where the revision is no hash (``r123``) also of one repository or service."""
-    a, b = build.revision.lower(), release.revision.lower()
-    if not a or not b:
+    a, b = fact.revision.lower(), other.revision.lower()
+    if not (a.startswith(b) or b.startswith(a)):
         return False
     if min(len(a), len(b)) >= _LEAST_DIGITS and all(sign in "0123456789abcdef" for sign in a + b):
-        return a.startswith(b) or b.startswith(a)
-    related = build.repository == release.repository if build.repository and release.repository else False
-    return a == b and (related or not set(build.services).isdisjoint(release.services))
+        return True
+    related = bool(fact.repository) and fact.repository == other.repository
+    return a == b and (related or not set(fact.services).isdisjoint(other.services))
 
 
 # -- of the same service
@@ -121,18 +134,18 @@ def _owner(fact: Item) -> str:
     return ", ".join(fact.services) or fact.repository
 
 
-def _of_owner(fact: Item, board: Board, kinds: tuple[type, ...]) -> Iterator[Row]:
+def _of_owner(fact: Item, board: Board, kinds: tuple[type, ...]) -> list[Row]:
     """The rows of these kinds that share a service with the item; of one without any, its repository."""
-    services = set(fact.services)
-    repository = "" if services else fact.repository
-    for row in board.rows.values():
-        other = row.fact
-        if (
-            isinstance(other, kinds)
-            and isinstance(other, Build | Incident | Release | Ticket)
-            and (not services.isdisjoint(other.services) if services else other.repository == repository)
-        ):
-            yield row
+    services, repository = fact.services, fact.repository
+    # Every row of the board is looked at, each time that somebody moves the cursor.
+    pairs: list[tuple[Row, Any]] = [(row, other) for row in board.rows.values() if type(other := row.fact) in kinds]
+    if not services:
+        return [row for row, other in pairs if other.repository == repository]
+    if len(services) == 1:
+        only = services[0]
+        return [row for row, other in pairs if only in other.services]
+    wanted = set(services)
+    return [row for row, other in pairs if not wanted.isdisjoint(other.services)]
 
 
 def _reached(fact: object) -> bool:
