@@ -272,8 +272,8 @@ class BoardScreen(Screen[None]):
     @work(exclusive=True, group="rebuild")
     async def rebuild(self) -> None:
         """What the face was asked for, in steps; a later call ends an earlier one."""
-        # What asked for it (a letter typed, a key) is painted first.
-        await asyncio.sleep(PAINT_FIRST)
+        if not self.settled:  # what asked for it (a letter typed, a key) is painted first
+            await asyncio.sleep(PAINT_FIRST)
         if self._mounting is not None:
             await self._mounting
             self._mounting = None

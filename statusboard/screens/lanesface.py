@@ -209,9 +209,13 @@ class LanesFace(Face):
         if not self._area.is_mounted:
             return
         wanted = [self._panels[kind] for kind in self.lanes.view.lanes]
+        for panel in wanted:
+            panel.display = True
+        if self._panel is not None and self._panel not in wanted:
+            self.focus_something()  # before the focus is hidden: Textual would look for a place for it first
         for panel in self._panels.values():
-            if panel.display != (panel in wanted):
-                panel.display = panel in wanted
+            if panel not in wanted:
+                panel.display = False
         shown = [child for child in self._area.children if child.display]
         # While the app ends, what was mounted a moment ago may have lost its place already.
         if shown != wanted and all(panel.parent is self._area for panel in wanted):
