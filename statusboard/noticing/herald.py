@@ -81,6 +81,7 @@ class Herald:
         self._outlets = outlets
         self._env = os.environ if env is None else env
         self._watch = Watch(self.chatter)
+        self._pace = Pace(self.chatter)
         self._began: datetime | None = None
         self._answered: set[str] = set()
         self._desktop = delivery.Desktop()
@@ -95,7 +96,7 @@ class Herald:
         self._rules = Rules(options.rules)
         self._walls = options.walls
         quiet = Quiet(options.quiet, zone) if options.quiet is not None else None
-        self._pace = Pace(self.chatter, at_most=options.at_most, quiet=quiet)
+        self._pace.use(at_most=options.at_most, quiet=quiet)
         self._terminal = terminal.choose(options.terminal, tmux=options.tmux, env=self._env)
         self._secrets = frozenset(secrets)
 
@@ -121,6 +122,9 @@ class Herald:
             return
         board, clock = self._engine.board, self._engine.clock
         now = clock.now()
+        statuses = self._engine.statuses
+        # Read with other options by now: its next answer is its first one.
+        self._watch.read -= {name for name, status in statuses.items() if status.last_success is None}
         transitions = self._watch.follow(board, delta, now)
         if not transitions:
             return
@@ -142,13 +146,14 @@ class Herald:
             return
         clock = self._engine.clock
         now = clock.now()
-        # What a source's first answer brought may be folded a moment after its status was noted.
-        self._watch.read |= self._answered
-        self._answered = {
+        answered = {
             name
             for name, status in self._engine.statuses.items()
             if status.last_success is not None and status.last_success >= self._began
         }
+        # What a source's first answer brought may be folded a moment after its status was noted.
+        self._watch.read |= answered & self._answered
+        self._answered = answered
         rested = self.chatter.age(now)
         self._deliver(self._pace.tick(now, clock.monotonic(), rested=rested, fails=self._watch.fails))
 

@@ -91,11 +91,15 @@ class _State(Struct):
 class Pace:
     """The paces of all ways.  Times are given twice: ``now`` is the wall's, ``at`` in seconds that never go back."""
 
-    def __init__(self, chatter: Chatter, *, at_most: int, quiet: Quiet | None = None) -> None:
+    def __init__(self, chatter: Chatter) -> None:
         self._chatter = chatter
+        self._states: dict[Way, _State] = {}
+        self.use()
+
+    def use(self, *, at_most: int = 5, quiet: Quiet | None = None) -> None:
+        """Go by these from now on; what is counted already stays counted."""
         self._at_most = at_most
         self._quiet = quiet
-        self._states: dict[Way, _State] = {}
 
     def offer(self, offers: Iterable[Offer], now: datetime, at: float) -> list[Delivery]:
         """What is to be told at once of what has just happened; the gravest first."""

@@ -268,6 +268,18 @@ async def test_a_source_that_answers_for_the_first_time_is_read_from_then_on():
         assert running.later(1)[0] == [] and running.after(incident(3, source="x"))[0] == ["incident opened: Down"]
 
 
+async def test_a_source_that_is_read_with_other_options_answers_for_the_first_time():
+    async with Running(rule("visual")) as running:
+        running.engine.clock.advance(60)
+        running.engine.statuses["am"] = Status(source="am", last_success=running.engine.clock.now())
+        running.later(1), running.later(1)
+        running.engine.statuses["am"] = Status(source="am")
+        assert running.after(incident(1))[0] == []
+        running.engine.statuses["am"] = Status(source="am", last_success=running.engine.clock.now())
+        assert running.after(incident(2))[0] == [] and running.later(1)[0] == []
+        assert running.later(1)[0] == [] and running.after(incident(3))[0] == ["incident opened: Down"]
+
+
 async def test_a_clock_that_is_set_back_harms_nothing():
     async with Running(rule("visual")) as running:
         running.after(*(incident(n) for n in range(20)))
@@ -281,6 +293,14 @@ async def test_another_config_takes_over():
     async with Running(rule("bell")) as running:
         running.herald.use(msgspec.convert(rule("visual"), NoticesOptions), zone=UTC)
         assert running.after(incident(1)) == (["incident opened: Down"], "")
+
+
+async def test_another_config_loses_nothing_that_was_counted():
+    quiet = {"quiet": {"from": "11:00", "to": "13:00"}, **rule("visual")}
+    async with Running(quiet) as running:
+        running.after(incident(1))
+        running.herald.use(msgspec.convert(rule("visual"), NoticesOptions), zone=UTC)
+        assert running.later(1)[0] == ["during quiet hours: 1 incident opened"]
 
 
 async def test_nothing_is_told_before_it_begins_or_after_it_ends():

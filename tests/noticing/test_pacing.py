@@ -33,7 +33,8 @@ class Paced:
 
     def __init__(self, *, at_most: int = 5, quiet: Quiet | None = None, now: datetime = NOW) -> None:
         self.chatter = Chatter()
-        self.pace = Pace(self.chatter, at_most=at_most, quiet=quiet)
+        self.pace = Pace(self.chatter)
+        self.pace.use(at_most=at_most, quiet=quiet)
         self.start = self.now = now
 
     @property
