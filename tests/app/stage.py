@@ -14,6 +14,7 @@ from statusboard.clock import Clock
 from statusboard.engine import Engine
 from statusboard.ingest import Resolver
 from statusboard.model import Item, ItemKind
+from statusboard.noticing.options import NoticesOptions
 from statusboard.poller import Budgeted
 from statusboard.screens.board import BoardScreen
 from statusboard.screens.settings import Settings
@@ -60,6 +61,7 @@ async def board(
     app_type: type[BoardApp] = BoardApp,
     clock: Clock | None = None,
     views_file: Path | None = None,
+    notices: NoticesOptions | None = None,
 ) -> AsyncIterator[tuple[BoardApp, Pilot[None]]]:
     """A running board of these sources, read once; it ends with the block."""
     engine = Engine(sources, store_path=None, clock=clock)
@@ -71,6 +73,7 @@ async def board(
         given=arranged(BUILT_IN, views),
         views_file=views_file,
         reads={source.name: (source.kind,) for source in sources},
+        notices=notices or NoticesOptions(),
     )
     app = app_type(lambda: (settings, engine), look=look, title=title)
     try:
