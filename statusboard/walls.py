@@ -18,6 +18,7 @@ class WallApp(BoardApp):
 
     def _load_all(self) -> tuple[Settings, Engine]:
         loaded = self._load_engine()
+        import statusboard.noticing.herald
         import statusboard.screens.wall  # noqa: F401
 
         return loaded
@@ -31,6 +32,7 @@ class WallApp(BoardApp):
         self.set_keymap(settings.keys)
         self.live = live = Live(engine, settings, ascii_only=self.look.ascii_only)
         await self.push_screen(WallScreen(live, locked=True))
+        self._give_notice(live)
         # What is in memory now stays: the collector need not look at it again.
         gc.enable()
         gc.freeze()
