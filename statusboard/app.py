@@ -38,6 +38,7 @@ if TYPE_CHECKING:
     from statusboard.screens.board import BoardScreen
     from statusboard.screens.live import Live
     from statusboard.screens.settings import Settings
+    from statusboard.screens.reloading import Reloader
 
 log = logging.getLogger("statusboard.app")
 
@@ -72,7 +73,11 @@ class BoardApp(TerminalApp[None]):
         title: str = "statusboard",
         look: Look | None = None,
     ) -> None:
-        """``last`` is the picture of the last run, ``keep_first`` where the next one is kept, None for nowhere."""
+        reloader: Reloader | None = None,
+        """``last`` is the picture of the last run, ``keep_first`` where the next one is kept, None for nowhere.
+
+        ``reloader`` follows what changes in the configuration.
+        """
         wanted = last.theme if last is not None else ""
         encoding = sys.__stderr__.encoding if sys.__stderr__ is not None else ""  # where Textual draws
         super().__init__(look or look_of(os.environ, encoding, wanted), last.palettes if last is not None else ())
@@ -81,6 +86,7 @@ class BoardApp(TerminalApp[None]):
         self._load_engine = load
         self._keep_at = keep_first
         self._engine: Engine | None = None
+        self._reloader = reloader
         self._changed: set[str] = set()
         self._gone: set[str] = set()
         self._due = False
@@ -113,6 +119,8 @@ class BoardApp(TerminalApp[None]):
             return
         await self._go_live(engine, settings)
         self.run_worker(self._take_part(engine), name="join")
+        if self._reloader is not None:
+            self.run_worker(self._reloader.follow(self), name="config")
 
     async def _take_part(self, engine: Engine) -> None:
         """Poll, if nobody else does: what the store has is on the screen already."""
@@ -309,6 +317,20 @@ class BoardApp(TerminalApp[None]):
         if wanted != self._wanted:  # what was picked in the palette outlives a config that says the same as before
             self._wanted = wanted
             self.use_look(look_of(os.environ, self.look.encoding, *wanted))
+    def use_settings(self, settings: Settings) -> None:
+        """Those of another configuration, in the place of those so far."""
+        if self.live is None:
+            return
+        before = self.live.settings
+        self.live.use(settings)
+        self.dress(settings)
+        if settings.keys != before.keys:
+            self.set_keymap(settings.keys)
+        if self._herald is not None:
+            self._herald.use(settings.notices, zone=self.live.cells.zone, secrets=settings.secret_variables)
+        if self._board is not None and settings != before:
+            self._board.settings_changed(before)
+
 
     def _watch_theme(self, theme_name: str) -> None:
         super()._watch_theme(theme_name)

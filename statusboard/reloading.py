@@ -16,9 +16,9 @@ import asyncio
 import glob
 import logging
 import os
-from collections.abc import Awaitable, Callable, Iterable, Iterator
+from collections.abc import Awaitable, Callable, Iterable, Iterator, Mapping
 from pathlib import Path
-from typing import TypeAlias
+from typing import Final, TypeAlias
 
 from msgspec import structs
 
@@ -180,27 +180,26 @@ def _short(file: str, main: Path) -> str:
 
 def differences(before: Config, after: Config) -> list[str]:
     """What another config changes, in words: names and keys, no values."""
-    said = [
-        *_renamed("source", {s.name: s for s in before.sources}, {s.name: s for s in after.sources}),
-        *(
-            name
-            for name in ("environments", "services", "severities", "views", "keys", "theme")
-            if getattr(before, name) != getattr(after, name)
-        ),
+    return [
+        *_sources({s.name: s for s in before.sources}, {s.name: s for s in after.sources}),
+        *(name for name in _fields(before, after) if name not in _OF_NO_INTEREST),
+        *(f"board.{name}" for name in sorted(_fields(before.board, after.board))),
     ]
-    board = sorted(_fields(before.board, after.board))
-    return [*said, *(f"board.{name}" for name in board)]
 
 
-def _renamed(what: str, before: dict[str, ConfiguredSource], after: dict[str, ConfiguredSource]) -> Iterator[str]:
+_OF_NO_INTEREST: Final = frozenset({"path", "files", "digest", "board", "sources", "secret_variables", "warnings"})
+"""What is no section of a config, and what is told in more detail."""
+
+
+def _sources(before: Mapping[str, ConfiguredSource], after: Mapping[str, ConfiguredSource]) -> Iterator[str]:
     for name in after:
         if name not in before:
-            yield f"{what} {name} added"
+            yield f"source {name} added"
         elif before[name].type != after[name].type:
-            yield f"{what} {name} changed (type)"
+            yield f"source {name} changed (type)"
         elif before[name].options != after[name].options:
-            yield f"{what} {name} changed ({', '.join(sorted(_fields(before[name].options, after[name].options)))})"
-    yield from (f"{what} {name} removed" for name in before if name not in after)
+            yield f"source {name} changed ({', '.join(sorted(_fields(before[name].options, after[name].options)))})"
+    yield from (f"source {name} removed" for name in before if name not in after)
 
 
 def _fields(one: object, two: object) -> Iterable[str]:

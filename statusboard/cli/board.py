@@ -17,8 +17,10 @@ import click
 from statusboard.cli.common import NO_CONFIG, settle_output, start_log
 
 if TYPE_CHECKING:
-    from statusboard.app import BoardApp, Load
+    from statusboard.app import BoardApp
     from statusboard.engine import Engine
+    from statusboard.reloading import ConfigFile
+    from statusboard.screens.reloading import Reloader
     from statusboard.screens.settings import Settings
     from statusboard.screens.terminal import TerminalApp
     from statusboard.trust import Found
@@ -84,7 +86,8 @@ def _run(path: Path, digest: str, *, read_only: bool) -> int:
 
     from statusboard.screens import first
 
-    load = loader(path, digest, read_only=read_only)
+    reloader = reloader_of(path, trusted=bool(digest), read_only=read_only)
+    load = reloader.load
     kept = first.kept_at(path)
     last = first.load(kept, datetime.now(UTC))
     if last is None:
@@ -96,7 +99,7 @@ def _run(path: Path, digest: str, *, read_only: bool) -> int:
 
     from statusboard.app import BoardApp
 
-    return show(BoardApp(load, last=last, keep_first=kept))
+    return show(BoardApp(load, last=last, keep_first=kept, reloader=reloader))
 
 
 def _run_wall(found: Found, view: str, *, read_only: bool) -> int:
@@ -108,31 +111,28 @@ def _run_wall(found: Found, view: str, *, read_only: bool) -> int:
     if found.path is None:
         click.echo(f"statusboard: {NO_CONFIG}", err=True)
         return EXIT_USAGE
-    settings, engine = loader(found.path, found.digest, read_only=read_only)()
-    if view:
+    reloader = reloader_of(found.path, trusted=bool(found.digest), read_only=read_only, wall=view)
+    settings, engine = reloader.load()
+    return show(WallApp(lambda: (settings, engine), title=settings.title, reloader=reloader))
+
+
+def reloader_of(
+    path: Path, *, trusted: bool = False, read_only: bool = False, demo: bool = False, wall: str = ""
+) -> Reloader:
+    """What reads the configuration, makes the engine, and follows what changes; ``wall`` narrows it to one view."""
+    from statusboard.screens.reloading import Reloader
+
+    def find() -> ConfigFile:
+        from statusboard.cli.common import file_of
+
+        return file_of(path, trusted=trusted)
+
+    def adapt(settings: Settings) -> Settings:
         from statusboard.screens.settings import only
 
-        settings = only(settings, view)
-    return show(WallApp(lambda: (settings, engine), title=settings.title))
+        return only(settings, wall) if wall else settings
 
-
-def loader(path: Path, digest: str, *, read_only: bool, demo: bool = False) -> Load:
-    """What reads the configuration and makes the engine."""
-
-    def load() -> tuple[Settings, Engine]:
-        from statusboard.cli.common import registry
-        from statusboard.config import load_config
-        from statusboard.keys import ACTIONS, THEMES
-        from statusboard.query import parse
-        from statusboard.screens.settings import settings_of
-        from statusboard.wiring import make_engine
-
-        config = load_config(
-            path, registry=registry(), check_filter=parse, actions=ACTIONS, themes=THEMES, digest=digest
-        )
-        return settings_of(config, demo=demo), make_engine(config, read_only=read_only)
-
-    return load
+    return Reloader(find, read_only=read_only, demo=demo, adapt=adapt)
 
 
 def show(app: BoardApp) -> int:

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import click
 
-from statusboard.cli.board import Ended, loader, play, unfit
+from statusboard.cli.board import Ended, play, reloader_of, unfit
 from statusboard.cli.common import log_level, start_log
 
 EXIT_USAGE = 2
@@ -64,5 +64,5 @@ async def _demo(folder: Path, *, size: int, seed: int, speed: float) -> Ended:
     async with await demo.start(size=size, seed=seed, speed=speed, folder=folder / "vendors") as running:
         config = folder / "config.yaml"
         config.write_text(running.config_yaml, encoding="utf-8")
-        load = loader(config, "", read_only=False, demo=True)
+        load = reloader_of(config, demo=True).load
         return await play(BoardApp(load, title="acme (demo)"))

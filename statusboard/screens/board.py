@@ -43,6 +43,7 @@ from widgets.words import Word, styled
 if TYPE_CHECKING:
     from statusboard.app import BoardApp
 
+    from statusboard.screens.settings import Settings
 PAINT_FIRST = 0.02
 NARROW = 70
 """Cells below which the clock stands without the revision."""
@@ -205,7 +206,7 @@ class BoardScreen(Screen[None]):
         )
         self.face.tell()
         self._headline.show(words, more, role_words(live.engine.role, board.overlay))
-        self._say_notice(live.engine.notice)
+        self._say_notice(live.notice)
         self._paint_views()
         if self.has_class("-small"):
             self._small.update(styled(self._too_small(words)))
@@ -278,6 +279,25 @@ class BoardScreen(Screen[None]):
             await self._mounting
             self._mounting = None
         await self.face.rebuild()
+    def settings_changed(self, before: Settings) -> None:
+        """Other settings than ``before``.  The view that is shown stays, by its name; so do filter and cursor."""
+        names = [view.name for view in before.views]
+        places = {view.name: place for place, view in enumerate(self._views)}
+
+        def now(place: int) -> int:
+            place = min(place, len(names) - 1)
+            return places.get(names[place], min(place, len(self._views) - 1))
+
+        self._view, self._before = now(self._view), now(self._before)
+        if self._behind is not None:
+            self._behind = (now(self._behind[0]), *self._behind[1:])
+        same = {view.name for view in before.views if view in self._views}
+        self._altered = {name: view for name, view in self._altered.items() if name in same}
+        for face in self._faces.values():
+            face.forget()
+        self._ask()
+        self.face.age()
+
         self.repaint_words()
         self._focus_something()
         self._tell_details()

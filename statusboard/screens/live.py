@@ -21,12 +21,25 @@ class Live:
     def __init__(self, engine: Engine, settings: Settings, *, ascii_only: bool) -> None:
         self.engine = engine
         self.settings = settings
+        #: What is wrong with the config as its files are now.
+        self.config_notice = ""
         self.ascii_only = ascii_only
         self.glyphs = presenting.ASCII if ascii_only else presenting.UNICODE
         #: What flips and what floods; whoever looks at the changes for it tells it.
         self.chatter = Chatter()
         self.cells = Cells(engine.board, engine.clock, self.glyphs, zone_of(settings.timezone), self.chatter)
         self.lanes = LaneSet(settings.views[0])
+
+    def use(self, settings: Settings) -> None:
+        """Other settings, in the place of those so far."""
+        self.settings = settings
+        self.cells.zone = zone_of(settings.timezone)
+
+    @property
+    def notice(self) -> str:
+        """What a person must know: of the store, of other boards, of the config."""
+        engine = self.engine
+        return "; ".join(filter(None, (engine.notice, engine.dispute, self.config_notice, self.settings.told)))
 
     @property
     def clock(self) -> Clock:

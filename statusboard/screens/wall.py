@@ -89,8 +89,15 @@ class WallScreen(ModalScreen[None], Guarded):
         self._columns = [WallCanvas() for _ in range(MOST_COLUMNS)]
         self._foot = WallCanvas(id="wall-foot")
 
+    @property
+    def _wanted(self) -> tuple[object, ...]:
+        """What of the config a walk is made of."""
+        settings = self.live.settings
+        return settings.wall, settings.title, self.live.cells.zone
+
     def _new_walk(self) -> Walk:
         settings, live = self.live.settings, self.live
+        self._made_of = self._wanted
         walk = Walk(
             settings.wall,
             live.glyphs,
@@ -141,7 +148,7 @@ class WallScreen(ModalScreen[None], Guarded):
             return
         live, engine = self.live, self.live.engine
         mono = live.clock.monotonic()
-        if self._walk.spec != live.settings.wall:
+        if self._made_of != self._wanted:
             self._walk = self._new_walk()
         elif engine.board is not self._board or (self._walk.needs_clock and mono - self._looked >= CLOCK_EVERY):
             self._looked = mono
@@ -151,7 +158,7 @@ class WallScreen(ModalScreen[None], Guarded):
         self._board = engine.board
         self._changed.clear()
         self._gone.clear()
-        told = Told(engine.board, engine.statuses, engine.role, engine.notice, live.now, mono)
+        told = Told(engine.board, engine.statuses, engine.role, live.notice, live.now, mono)
         night = live.settings.wall.night
         self._dim(night=night is not None and night.holds(live.now, live.cells.zone))
         self._show(self._walk.paint(told, *self.app.size))

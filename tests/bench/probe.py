@@ -17,7 +17,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from statusboard.app import BoardApp
-from statusboard.cli.board import loader, show
+from statusboard.cli.board import reloader_of, show
 from statusboard.engine import Engine
 from statusboard.screens import first
 from statusboard.screens.settings import Settings
@@ -55,7 +55,7 @@ def main() -> int:
     """Run the board until it is ended."""
     path = Path(os.environ["STATUSBOARD_CONFIG"])
     kept = first.kept_at(path)
-    app = Probed(loader(path, "", read_only=False), last=first.load(kept, datetime.now(UTC)), keep_first=kept)
+    app = Probed(reloader_of(path).load, last=first.load(kept, datetime.now(UTC)), keep_first=kept)
     app.report = Path(sys.argv[1])
     return show(app)
 

@@ -204,7 +204,7 @@ import asyncio, logging, os, sys, threading
 from pathlib import Path
 from textual.binding import Binding
 from statusboard.app import BoardApp
-from statusboard.cli.board import loader, show
+from statusboard.cli.board import reloader_of, show
 from statusboard.cli.common import start_log
 
 class Crashing(BoardApp):
@@ -228,7 +228,7 @@ class Crashing(BoardApp):
 
 start_log("DEBUG")
 path = Path(os.environ["STATUSBOARD_CONFIG"])
-sys.exit(show(Crashing(loader(path, "", read_only=False))))
+sys.exit(show(Crashing(reloader_of(path).load)))
 """
 
 
