@@ -37,8 +37,8 @@ if TYPE_CHECKING:
     from statusboard.noticing.herald import Herald
     from statusboard.screens.board import BoardScreen
     from statusboard.screens.live import Live
-    from statusboard.screens.settings import Settings
     from statusboard.screens.reloading import Reloader
+    from statusboard.screens.settings import Settings
 
 log = logging.getLogger("statusboard.app")
 
@@ -72,8 +72,8 @@ class BoardApp(TerminalApp[None]):
         keep_first: Path | None = None,
         title: str = "statusboard",
         look: Look | None = None,
-    ) -> None:
         reloader: Reloader | None = None,
+    ) -> None:
         """``last`` is the picture of the last run, ``keep_first`` where the next one is kept, None for nowhere.
 
         ``reloader`` follows what changes in the configuration.
@@ -85,8 +85,8 @@ class BoardApp(TerminalApp[None]):
         self._picture = last.picture if last is not None else first.nothing_known(title)
         self._load_engine = load
         self._keep_at = keep_first
-        self._engine: Engine | None = None
         self._reloader = reloader
+        self._engine: Engine | None = None
         self._changed: set[str] = set()
         self._gone: set[str] = set()
         self._due = False
@@ -118,9 +118,9 @@ class BoardApp(TerminalApp[None]):
             self.leave(2, told(error))
             return
         await self._go_live(engine, settings)
-        self.run_worker(self._take_part(engine), name="join")
         if self._reloader is not None:
             self.run_worker(self._reloader.follow(self), name="config")
+        self.run_worker(self._take_part(engine), name="join")
 
     async def _take_part(self, engine: Engine) -> None:
         """Poll, if nobody else does: what the store has is on the screen already."""
@@ -310,13 +310,6 @@ class BoardApp(TerminalApp[None]):
         else:
             self.say("reading " + ("all sources" if names is None else ", ".join(names) or "nothing"))
 
-    def dress(self, settings: Settings) -> None:
-        """The themes that a config adds, the one that it names, and its signs."""
-        self.add_themes(settings.palettes)
-        wanted = (settings.theme, settings.glyphs)
-        if wanted != self._wanted:  # what was picked in the palette outlives a config that says the same as before
-            self._wanted = wanted
-            self.use_look(look_of(os.environ, self.look.encoding, *wanted))
     def use_settings(self, settings: Settings) -> None:
         """Those of another configuration, in the place of those so far."""
         if self.live is None:
@@ -331,6 +324,13 @@ class BoardApp(TerminalApp[None]):
         if self._board is not None and settings != before:
             self._board.settings_changed(before)
 
+    def dress(self, settings: Settings) -> None:
+        """The themes that a config adds, the one that it names, and its signs."""
+        self.add_themes(settings.palettes)
+        wanted = (settings.theme, settings.glyphs)
+        if wanted != self._wanted:  # what was picked in the palette outlives a config that says the same as before
+            self._wanted = wanted
+            self.use_look(look_of(os.environ, self.look.encoding, *wanted))
 
     def _watch_theme(self, theme_name: str) -> None:
         super()._watch_theme(theme_name)

@@ -42,8 +42,8 @@ from widgets.words import Word, styled
 
 if TYPE_CHECKING:
     from statusboard.app import BoardApp
-
     from statusboard.screens.settings import Settings
+
 PAINT_FIRST = 0.02
 NARROW = 70
 """Cells below which the clock stands without the revision."""
@@ -264,21 +264,6 @@ class BoardScreen(Screen[None]):
             self.anew()
         self._tell_details()
 
-    def anew(self) -> None:
-        """Build all that is shown again: everything may be different."""
-        for face in self._faces.values():
-            face.forget()
-        self.rebuild()
-
-    @work(exclusive=True, group="rebuild")
-    async def rebuild(self) -> None:
-        """What the face was asked for, in steps; a later call ends an earlier one."""
-        if not self.settled:  # what asked for it (a letter typed, a key) is painted first
-            await asyncio.sleep(PAINT_FIRST)
-        if self._mounting is not None:
-            await self._mounting
-            self._mounting = None
-        await self.face.rebuild()
     def settings_changed(self, before: Settings) -> None:
         """Other settings than ``before``.  The view that is shown stays, by its name; so do filter and cursor."""
         names = [view.name for view in before.views]
@@ -298,6 +283,21 @@ class BoardScreen(Screen[None]):
         self._ask()
         self.face.age()
 
+    def anew(self) -> None:
+        """Build all that is shown again: everything may be different."""
+        for face in self._faces.values():
+            face.forget()
+        self.rebuild()
+
+    @work(exclusive=True, group="rebuild")
+    async def rebuild(self) -> None:
+        """What the face was asked for, in steps; a later call ends an earlier one."""
+        if not self.settled:  # what asked for it (a letter typed, a key) is painted first
+            await asyncio.sleep(PAINT_FIRST)
+        if self._mounting is not None:
+            await self._mounting
+            self._mounting = None
+        await self.face.rebuild()
         self.repaint_words()
         self._focus_something()
         self._tell_details()
