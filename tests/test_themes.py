@@ -156,7 +156,7 @@ def test_the_simulation_keeps_greys_and_loses_what_it_should():
 def test_states_differ_for_the_colour_blind(name: str, form: str):
     """A difference of 2 is just noticed between large fields; glyphs are small."""
     colors = PALETTES[name].colors
-    for one, other in combinations(STATES, 2):
+    for one, other in [*combinations(STATES, 2), *((state, "text") for state in STATES)]:
         apart = difference(seen_by(form, colors[one]), seen_by(form, colors[other]))
         assert apart >= 12, f"{one} and {other}: {apart:.1f}"
 

@@ -23,7 +23,7 @@ STYLES: Final[Mapping[str, str]] = {
     "unknown": "italic $text-secondary",
     "failed": "bold $text-error",
     "warning": "$text-warning",
-    "running": "bold $text-primary",
+    "running": "$text-primary",
     "success": "$text-success",
     "muted": "$text-muted",
     "stale": "italic $text-muted",

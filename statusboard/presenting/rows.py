@@ -103,8 +103,13 @@ def status_cell(row: Row, fact: Item, glyphs: Glyphs, unread: bool) -> Cell:
     telling = former if former not in ("", "success", "inactive") else fact.state
     style = STYLES.get(telling, "plain")
     if row.failing:
-        style = fact.severity if isinstance(fact, Incident) else "failed"
+        style = _alarm(fact)
     return (f"{glyphs.of(fact.kind, telling)} {word_of(fact.state)}", style)
+
+
+def _alarm(fact: Item) -> str:
+    """The style of what is failing.  That of what is critical stands out by its severity: once in a row is enough."""
+    return fact.severity if isinstance(fact, Incident) and fact.severity != "critical" else "failed"
 
 
 def _title(row: Row, fact: Item, glyphs: Glyphs, notes: Sequence[str]) -> str:
