@@ -54,9 +54,13 @@ class BoardCommands(Provider):
         """Those whose name fits what is typed."""
         matcher = self.matcher(query)
         for command in self.commands:
-            score = matcher.match(command.name)
+            # Not `Matcher.highlight`, which reads a name as markup.
+            score, places = matcher.fuzzy_search.match(query, command.name)
             if score > 0:
-                shown = _shown(matcher.highlight(command.name), command)
+                name = Content(command.name)
+                for place in places:
+                    name = name.stylize(matcher.match_style, place, place + 1)
+                shown = _shown(name, command)
                 yield Hit(score, shown, command.run, text=command.name)
 
 
