@@ -25,7 +25,8 @@ def check(text: str) -> Mistake | None:
 def view_words(names: Sequence[str], chosen: int, width: int) -> list[Word]:
     """The views by number, the chosen one marked, with what everybody must know at the right."""
     labels = [f" {n} {name} " if n < 10 else f" {name} " for n, name in enumerate(names, start=1)]
-    while len(labels) > 1 and sum(map(cell_len, labels)) > width:
+    room = width - cell_len(_HINTS[-1]) - 2  # whoever is lost needs that key
+    while len(labels) > 1 and sum(map(cell_len, labels)) > room:
         # From the end that is farther from the chosen one; its neighbours stay in sight.
         if chosen >= len(labels) // 2 and chosen > 0:
             labels.pop(0)

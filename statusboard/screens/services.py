@@ -20,7 +20,7 @@ from statusboard.query.language import quote
 from statusboard.screens.faces import Face
 from statusboard.screens.lanes import GONE, told
 from statusboard.screens.live import Live
-from statusboard.services import WRONG, ServiceMatrix
+from statusboard.services import MOST_ENVIRONMENTS, WRONG, ServiceMatrix
 from statusboard.view import ViewSpec
 from widgets.details import Section
 from widgets.lanes import LanePanel, Lanes
@@ -44,6 +44,8 @@ class ServicesFace(Face):
         #: What the matrix that is shown was built for; what is asked for is something else while it is rebuilt.
         self._built: tuple[object, ...] = ()
         self._subject: str | None = None
+        #: How many environments have a column.
+        self._places = MOST_ENVIRONMENTS
         self._made: dict[str, RowCells] = {}
 
     def compose(self) -> ComposeResult:
@@ -123,8 +125,7 @@ class ServicesFace(Face):
         words: list[Word] = [(f"  {told(unread)}", style)] if unread else []
         if not any("incident" in kinds for kinds in live.settings.reads.values()):
             words.append(("  no source reads incidents", "muted"))
-        shown = sum(column.startswith("at:") for column in self._table.shown_columns)
-        self._panel.tell(services_title(self._matrix, live.glyphs, shown=shown, unread=words))
+        self._panel.tell(services_title(self._matrix, live.glyphs, shown=self._places, unread=words))
 
     def repaint(self) -> None:
         """The title in other colours."""
@@ -142,7 +143,10 @@ class ServicesFace(Face):
     def _fit(self) -> None:
         """The columns that there is room for."""
         width = self.size.width - self._table.styles.scrollbar_size_vertical
-        specs = service_columns(self._matrix, width, times=self.live.cells.times) if width > 0 else ()
+        if width <= 0:
+            return
+        specs = service_columns(self._matrix, width, times=self.live.cells.times)
+        self._places = sum(column.id.startswith("at:") for column in specs)
         self._table.set_columns([Column(c.id, c.title, c.width, c.min_width, c.priority, c.align) for c in specs])
 
     def _show(self, changed: Collection[str]) -> None:

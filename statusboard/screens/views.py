@@ -23,12 +23,14 @@ if TYPE_CHECKING:
 
 BUILT_IN: Final = (
     OVERVIEW,
+    ViewSpec("Services", layout="services"),
     ViewSpec("Incidents", lanes=("incident",)),
     ViewSpec("Builds", lanes=("build",)),
     ViewSpec("Releases", lanes=("release",)),
     ViewSpec("Tickets", lanes=("ticket",)),
     ViewSpec("Timeline", layout="timeline"),
     ViewSpec("Sources", layout="sources"),
+    ViewSpec("Unowned", "-has:team"),
 )
 """Views that every board has, before those of its config."""
 

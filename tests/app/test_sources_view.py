@@ -9,7 +9,7 @@ from statusboard.app import BoardApp
 from statusboard.errors import NotFound
 from statusboard.screens.sources import SourcesFace
 from statusboard.view import ViewSpec
-from tests.app.stage import Told, board, line_with, poll, screen_of, settled, text_of, until
+from tests.app.stage import Told, board, line_with, poll, screen_of, settled, show, text_of, until
 from tests.scripted import alert, build
 
 
@@ -43,8 +43,7 @@ async def test_the_sources_and_what_is_wrong_with_them():
 @pytest.mark.parametrize("key", ["S", "escape"])
 async def test_one_comes_back_to_where_one_was(key: str):
     async with board(Told("ci", "build", [build(1)])) as (app, pilot):
-        await pilot.press("3")
-        await settled(app, pilot)
+        await show(app, pilot, "Builds")
         before = screen_of(app).view.name
         await to_sources(app, pilot)
         await pilot.press(key)
