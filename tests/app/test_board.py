@@ -175,7 +175,7 @@ async def test_a_source_named_like_markup_is_only_a_name():
         await pilot.press("S")
         await settled(app, pilot)
         assert "am[x]" in text_of(app)
-        assert "[@click=app.quit]" in text_of(app)
+        assert "[/b] [@click=app.quit" in text_of(app)
 
 
 # -- moving about
