@@ -256,7 +256,7 @@ async def test_a_wall_follows_its_config(tmp_path: Path, monkeypatch: pytest.Mon
             assert app.live.notice == ""
             config.write_text(sources)
             await reloader.look(app)
-            assert "no view of lanes `Mine`" in app.live.notice
+            assert "there is no view" in app.live.notice and "`Mine`" in app.live.notice
             assert app.live.settings.wall.views[0].name == "Mine", "it shows what it showed"
     finally:
         await app.close()
