@@ -19,6 +19,7 @@ DEFAULTS: Mapping[str, Mapping[str, str]] = {
     "app": {
         "palette": "colon,ctrl+p",
         "help": "question_mark",
+        "mouse": "M",
         "quit": "q",
         "quit_always": "ctrl+c,ctrl+q",
     },

@@ -19,6 +19,9 @@ from statusboard.themes import ANSI, ANSI_LIGHT, THEMES, Look, PlainSigns, theme
 
 log = logging.getLogger("statusboard.app")
 
+MOUSE_MODES = (1000, 1003, 1015, 1006)
+"""Private modes of xterm that tell a program of buttons, of motion, and in which form; Textual asks for these."""
+
 
 class TerminalApp(App[ReturnType]):
     """``farewell`` and ``return_code`` tell how it ended."""
@@ -32,6 +35,7 @@ class TerminalApp(App[ReturnType]):
         # A filter that takes all colour away is chosen in the constructor, by whether colours are the terminal's own.
         super().__init__(ansi_color=True if look.no_color else None)
         self.look = look
+        self.mouse = True
         self.farewell = ""
         self._plain = PlainSigns(look.encoding, few_signs=look.few_signs)
         self._crashed: BaseException | None = None
@@ -87,6 +91,22 @@ class TerminalApp(App[ReturnType]):
     def say(self, text: str, *, severity: str = "information") -> None:
         """A short notice, always as plain text."""
         self.notify(clean(text, 200), severity=severity, markup=False)  # type: ignore[arg-type]
+
+    def on_mount(self) -> None:
+        """Textual asks for the mouse again whenever the program comes back from the background."""
+        self.app_resume_signal.subscribe(self, lambda _: None if self.mouse else self.use_mouse(False))
+
+    def use_mouse(self, on: bool) -> None:
+        """Whether clicks and the wheel are ours; while they are not, the terminal selects text with them."""
+        self.mouse = on
+        if self._driver is not None:
+            self._driver.write("".join(f"\x1b[?{mode}{'h' if on else 'l'}" for mode in MOUSE_MODES))
+            self._driver.flush()
+
+    def action_mouse(self) -> None:
+        """The mouse for the board, or for the terminal."""
+        self.use_mouse(not self.mouse)
+        self.say("the mouse is the board's" if self.mouse else "the mouse is the terminal's: select text with it")
 
     # -- faults of ours
 

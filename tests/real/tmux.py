@@ -131,6 +131,11 @@ class Tmux:
         width, height = self._about("pane_width", "pane_height").split(",")
         return int(width), int(height)
 
+    @property
+    def mouse(self) -> bool:
+        """Whether the program has asked to be told of the mouse."""
+        return self._about("mouse_any_flag") == "1"
+
     def resize(self, width: int, height: int) -> None:
         """Give the program a terminal of another size, as a person who drags the window's corner."""
         self._run("resize-window", "-t", "board", "-x", str(width), "-y", str(height))
