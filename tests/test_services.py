@@ -17,6 +17,7 @@ from statusboard.presenting.services import (
     health_cell,
     service_cells,
     service_columns,
+    service_lines,
     services_title,
 )
 from statusboard.query import parse
@@ -497,3 +498,22 @@ def test_five_thousand_services():
     assert len(matrix.keys) == 5_000
     change = matrix.update(board, fold(board, build(17, "failed", services=("service-17",), pipeline="p17")), NOW)
     assert matrix.keys[0] == "service-17" and change.changed == {"service-17"}
+
+
+def test_the_details_tell_in_a_few_lines_how_a_service_is():
+    facts = [
+        shop(incident, 1, severity="high", environment="production", team="web"),
+        shop(build, 2, "failed"),
+        release(3, version="1.0"),
+        release(4, version="1.1", environment="staging"),
+    ]
+    board = board_of(*READ, health("tr", "down"), *facts)
+    matrix = matrix_of(board)
+    lines = service_lines(line(matrix), matrix.environments, Telling(NOW, state_of=board.state_of))
+    told = {label: words if isinstance(words, str) else "".join(word for word, _ in words) for label, words, _ in lines}
+    assert told == {
+        "service": f"shop  {FAILED} failing  web",
+        "open": "1 high, 1 failing build",
+        "runs": f"production {OPEN} 1.0 10m  staging 1.1 10m",
+        "not read": "tr",
+    }

@@ -249,31 +249,33 @@ def _told(service: Service, telling: Telling) -> str:
 
 
 def service_lines(service: Service, environments: Sequence[str], telling: Telling) -> list[Line]:
-    """What is known of a service, for the details: how it is, whose it is, what is open, and what runs where."""
+    """What is known of a service, for the details: how it is and whose, what is open, and what runs where."""
+    health, style = health_cell(service, telling.glyphs)
+    team = service.team or ("" if service.owned or service.name == NO_SERVICE else "unowned")
     builds = service.builds
-    counted = (
-        (builds.failing, "failing"),
-        (builds.unknown, "unknown"),
-        (builds.running, "running"),
-        (builds.known - builds.failing - builds.unknown - builds.running, "fine"),
-    )
-    incidents = ", ".join(f"{count} {severity}" for severity, count in service.severities)
-    lines: list[Line] = [
-        ("service", _named(service)[0], ""),
-        ("health", *health_cell(service, telling.glyphs)),
-        ("why", *_why(service, telling)),
-        ("team", service.team or ("" if service.owned else "unowned"), "" if service.team else "unknown"),
-        ("incidents", incidents or _incidents(service, telling.glyphs)[0], ""),
-        ("builds", ", ".join(f"{count} {word}" for count, word in counted if count), ""),
-        ("tickets", f"{service.tickets} open" if service.tickets else "", ""),
+    counted = [
+        *((count, severity) for severity, count in service.severities),
+        (builds.failing, "failing builds" if builds.failing > 1 else "failing build"),
+        (builds.unknown, "unknown builds" if builds.unknown > 1 else "unknown build"),
+        (builds.running, "running builds" if builds.running > 1 else "running build"),
+        (service.tickets, "tickets" if service.tickets > 1 else "ticket"),
     ]
+    runs: list[Cell] = []
     for environment in dict.fromkeys((*environments, *service.places)):
         if environment in service.places:
-            text, style = place_cell(service, environment, telling)
-            lines.append((environment or "no environment", " ".join(text.split()), style))
+            text, place_style = place_cell(service, environment, telling)
+            lead = "  " if runs else ""
+            runs += [(f"{lead}{environment or 'no environment'}", "muted"), (f" {' '.join(text.split())}", place_style)]
     if service.published is not None:
-        lines.append(("published", " ".join(version_text(service.published, telling).split()), ""))
-    lines.append(("not read", ", ".join(service.blind), "unknown"))
+        published = " ".join(version_text(service.published, telling).split())
+        runs += [("  published" if runs else "published", "muted"), (f" {published}", "")]
+    lines: list[Line] = [
+        ("service", (_named(service), (f"  {health}", style), (f"  {team}" if team else "", "")), ""),
+        ("open", ", ".join(f"{count} {what}" for count, what in counted if count), ""),
+        ("runs", tuple(runs), ""),
+        ("hidden", f"{service.hidden} failing, by the filter" if service.hidden else "", "failed"),
+        ("not read", ", ".join(service.blind), "unknown"),
+    ]
     return [line for line in lines if line[1]]
 
 
