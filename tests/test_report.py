@@ -1,4 +1,4 @@
-"""The board as JSON and as a table, and what the exit code says of it."""
+"""The board as JSON, and what the exit code says of it."""
 
 from __future__ import annotations
 
@@ -24,7 +24,6 @@ from statusboard.model import (
     health_key,
 )
 from statusboard.store.base import digest_of
-from statusboard.text import cell_len
 
 T0 = datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC)
 BEFORE = T0 - timedelta(minutes=5)
@@ -135,8 +134,6 @@ def test_a_source_that_nobody_has_heard_of_is_listed_and_blind() -> None:
     assert picture["summary"]["verdict"] == "blind"
     assert report.exit_code(made, required={"ci", "am"}) == report.EXIT_BLIND
     assert report.exit_code(made) == report.EXIT_OK
-    told = report.table(made, {}, T0, 80, required={"ci", "am"})
-    assert told.startswith("BLIND: 1 of 2 sources fresh") and "starting am" in told
 
 
 @pytest.mark.parametrize(
@@ -176,31 +173,18 @@ def test_a_line_of_watch() -> None:
     assert report.change_row(gone, before)["after"] is None
 
 
-@pytest.mark.parametrize("width", [40, 60, 80, 200])
-def test_the_table_is_never_wider_than_the_terminal(width: int) -> None:
-    wide = msgspec.structs.replace(BUILD, title="漢字" * 100, services=("s" * 100,))
-    lines = report.table(board(health("ci"), wide, UNKNOWN, TICKET), {}, T0, width).splitlines()
-    assert max(cell_len(line) for line in lines) <= width
-    assert [line for line in lines if line.isupper() and " " not in line] == [
-        "FAILING",
-        "UNKNOWN",
-        "TICKETS",
-        "SOURCES",
-    ]
-
-
-def test_the_table_tells_which_pipeline_a_build_is_of() -> None:
-    build = msgspec.structs.replace(BUILD, title="Fix the till", pipeline="CI")
-    told = report.table(board(health("ci"), build), {}, T0, 80)
-    assert ("checkout CI" in told, "Fix the till" in told) == (True, True)
-
-
-def test_the_table_tells_what_cannot_be_read() -> None:
-    errors = (PartError(part="acme/x", error="404"),)
-    told = report.table(board(health("ci", "partial", errors=errors), health("am", "down", error="503")), {}, T0, 100)
-    assert told.startswith("BLIND: 0 of 2 sources fresh, 2 cannot be read in full")
-    assert "acme/x: 404" in told and "503" in told
-    assert report.table(board(health("ci")), {}, T0, 80).startswith("ALL OK: 1 of 1 sources fresh")
+def test_what_is_asked_for_narrows_items_and_counts_and_says_what_it_leaves_out() -> None:
+    made = board(health("ci"), BUILD, INCIDENT, UNKNOWN)
+    whole = report.picture(made, {}, T0)
+    assert whole["filter"] is None
+    asked = {"view": "Tickets", "query": "x", "kinds": ["ticket"]}
+    picture = report.picture(made, {}, T0, only={INCIDENT.key}, asked=asked)
+    assert [item["key"] for item in picture["items"]] == [INCIDENT.key]
+    assert picture["filter"] == {**asked, "hidden": 2, "hidden_failing": 1}
+    assert picture["summary"]["failing"] == 0 and picture["summary"]["unknown"] == 0
+    assert picture["digest"] == whole["digest"] and picture["sources"] == whole["sources"]
+    both = report.picture(made, {}, T0, only={BUILD.key, UNKNOWN.key}, counts={BUILD.key, INCIDENT.key})
+    assert (both["summary"]["failing"], both["summary"]["unknown"]) == (1, 0)
 
 
 def test_bodies_are_what_was_stored() -> None:

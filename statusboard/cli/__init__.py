@@ -103,9 +103,10 @@ def cli(ctx: click.Context, config: str | None, read_only: bool, wall: str | Non
     """
     ctx.obj = {"config": config, "read_only": read_only, "log_level": log_level}
     if ctx.invoked_subcommand is None:
+        from statusboard.cli._welcoming import welcome
         from statusboard.cli.board import run_board
 
-        raise SystemExit(run_board(config, read_only=read_only, log_level=log_level, wall=wall))
+        raise SystemExit(run_board(config, welcome, read_only=read_only, log_level=log_level, wall=wall))
 
 
 def main(args: list[str] | None = None) -> None:

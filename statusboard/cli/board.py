@@ -8,7 +8,7 @@ import gc
 import os
 import signal
 import sys
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -28,10 +28,18 @@ if TYPE_CHECKING:
 EXIT_USAGE = 2
 
 
-def run_board(config: str | None, *, read_only: bool = False, log_level: str = "INFO", wall: str | None = None) -> int:
+def run_board(
+    config: str | None,
+    welcome: Callable[[Found], Path | int],
+    *,
+    read_only: bool = False,
+    log_level: str = "INFO",
+    wall: str | None = None,
+) -> int:
     """Open the board on this terminal; returns the exit code.
 
-    ``wall``: open the wall instead, of the view of that name, "" for those that the configuration lists.
+    ``welcome`` is for where there is no configuration: it gives one, or an exit code.  ``wall``: open the wall instead,
+    of the view of that name, "" for those that the configuration lists.
 
     2: no terminal that can show it, or nothing to show; 70: a fault of ours, told in the log.
     """
@@ -48,8 +56,6 @@ def run_board(config: str | None, *, read_only: bool = False, log_level: str = "
     if wall is not None:
         return _run_wall(found, wall, read_only=read_only)
     if found.path is None or _is_missing(found.path):
-        from statusboard.cli._welcoming import welcome
-
         gc.enable()  # nothing is read in here that the collector would slow down
         chosen = welcome(found)
         gc.disable()

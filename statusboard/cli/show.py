@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import shutil
 from collections.abc import Collection
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 import click
 
@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from statusboard.config import Config
     from statusboard.engine import Engine
     from statusboard.query import Query
+    from statusboard.view import ViewSpec
 
 
 @click.command("show")
@@ -36,6 +37,8 @@ if TYPE_CHECKING:
 @click.option("--heartbeat", type=DURATION, default="1m", show_default=True, help="How often --watch says it is alive.")
 @click.option("--poll", is_flag=True, help="Read all sources now, even if the stored data is young.")
 @click.option("--deadline", type=DURATION, default="30s", show_default=True, help="Give up reading after this long.")
+@click.option("--view", "view_name", metavar="NAME", help="Only what this view of the board shows.")
+@click.option("--filter", "filter_text", metavar="QUERY", help="Only what matches, as in the filter line of the board.")
 @click.option("--fail-on", metavar="QUERY", help="Only what matches counts as failing or unknown.")
 @click.option(
     "--require",
@@ -51,6 +54,8 @@ def command(
     watch: bool,
     poll: bool,
     deadline: Duration,
+    view_name: str | None,
+    filter_text: str | None,
     fail_on: str | None,
     require: tuple[str, ...],
     heartbeat: Duration,
@@ -59,10 +64,14 @@ def command(
 
     Uses what a live board on this store has read if that is younger than one interval, else reads the sources once.
 
+    --view and --filter narrow what is listed and counted; both say how much they leave out, and how much of that is
+    failing. What could not be read counts all the same: nobody knows what it holds.
+
     \b
     Examples:
       statusboard show
       statusboard show --json | jq '.items[] | select(.failing) | .title'
+      statusboard show --view Payments --filter "kind:incident severity:>=high"
       statusboard show --fail-on "team:payments kind:incident" --require prod-alerts
       statusboard show --watch
 
@@ -76,7 +85,10 @@ def command(
     """
     start_log(log_level(ctx))
     config = read_config(config_option(ctx), quiet=as_json or watch)
-    query = _query(fail_on)
+    query = _query("--fail-on", fail_on)
+    if watch and (view_name or filter_text):
+        raise click.UsageError("--watch tells every change: it takes neither --view nor --filter")
+    narrow = _narrow(config, view_name, filter_text) if view_name or filter_text else None
     require_known(require, config)
     return asyncio.run(
         _show(
@@ -86,6 +98,7 @@ def command(
             poll=poll,
             deadline=float(deadline),
             query=query,
+            narrow=narrow,
             required=set(require) or None,
             follow_only=read_only(ctx),
             heartbeat=float(heartbeat),
@@ -93,7 +106,14 @@ def command(
     )
 
 
-def _query(text: str | None) -> Query | None:
+class Narrow(NamedTuple):
+    """A view, and its filter with the one of the command line."""
+
+    view: ViewSpec
+    query: Query
+
+
+def _query(option: str, text: str | None) -> Query | None:
     from statusboard.query import parse
 
     if text is None:
@@ -101,7 +121,31 @@ def _query(text: str | None) -> Query | None:
     try:
         return parse(text)
     except QueryError as exc:
-        raise click.UsageError(f"--fail-on, at character {exc.start + 1}: {exc}") from None
+        raise click.UsageError(f"{option}, at character {exc.start + 1}: {exc}") from None
+
+
+def _narrow(config: Config, name: str | None, text: str | None) -> Narrow:
+    from statusboard.query import parse
+
+    view = _view(config, name)
+    typed = _query("--filter", text)
+    both = f"({view.filter}) ({typed.text})" if typed is not None and view.filter else ""
+    return Narrow(view, parse(both) if both else typed or parse(view.filter))
+
+
+def _view(config: Config, name: str | None) -> ViewSpec:
+    """The view of that name, as the board of this configuration has it; without a name the one of all kinds."""
+    from statusboard.binding import closest, shown
+    from statusboard.screens.settings import settings_of
+    from statusboard.view import OVERVIEW
+
+    if name is None:
+        return OVERVIEW
+    views = {view.name.casefold(): view for view in settings_of(config).views}
+    if name.casefold() not in views:
+        names = [view.name for view in views.values()]
+        raise click.UsageError(f"there is no view `{shown(name)}`: {closest(name, names)}")
+    return views[name.casefold()]
 
 
 async def _show(
@@ -112,14 +156,17 @@ async def _show(
     poll: bool,
     deadline: float,
     query: Query | None,
+    narrow: Narrow | None,
     required: Collection[str] | None,
     follow_only: bool,
     heartbeat: float,
 ) -> int:
     import msgspec
 
-    from statusboard import report
+    from statusboard import exporting, report
     from statusboard.oneshot import read_once
+    from statusboard.query import parse
+    from statusboard.view import OVERVIEW
     from statusboard.wiring import make_engine
 
     engine = make_engine(config, read_only=follow_only)
@@ -130,17 +177,23 @@ async def _show(
         if unread:
             click.echo(f"statusboard: not read in time: {', '.join(sorted(unread))}", err=True)
         counts = _counted(engine, query)
+        only = _matching(engine, narrow) if narrow is not None else None
+        if only is not None:
+            counts = only if counts is None else only & counts
         # What is configured and was never heard of is blind as well.
         sources = required or _not_optional(engine) or None
-        reader = True
+        reader, now = True, engine.clock.now()
         if as_json:
-            now = engine.clock.now()
-            picture = report.picture(engine.board, engine.statuses, now, counts=counts, required=sources)
+            asked = exporting.asked_for(*narrow) if narrow is not None else None
+            picture = report.picture(
+                engine.board, engine.statuses, now, counts=counts, required=sources, only=only, asked=asked
+            )
             reader = emit(msgspec.json.encode(picture).decode())
         elif not watch:
             width = shutil.get_terminal_size((120, 40)).columns
-            every, now = _not_optional(engine) or None, engine.clock.now()
-            reader = emit(report.table(engine.board, engine.statuses, now, width, required=every), nl=False)
+            every = _not_optional(engine) or None
+            made = exporting.shown(engine.board, *(narrow or (OVERVIEW, parse(""))), now)
+            reader = emit(exporting.table(made, engine.board, engine.statuses, now, width, required=every), nl=False)
         if watch and reader:
             engine.go_on()
             await _watch(engine, heartbeat)
@@ -158,15 +211,23 @@ def _not_optional(engine: Engine) -> set[str]:
     return configured | {name for name, health in engine.board.health.items() if not health.optional}
 
 
-def _counted(engine: Engine, query: Query | None) -> Collection[str] | None:
+def _counted(engine: Engine, query: Query | None) -> set[str] | None:
     if query is None:
         return None
-    now = engine.clock.now()
+    now, board = engine.clock.now(), engine.board
     return {
         row.key
-        for row in engine.board.items()
-        if query.matches(row.fact, current=row.current, failing=row.failing, now=now)
+        for row in board.items()
+        if query.matches(
+            row.fact, current=row.current, failing=row.failing, now=now, health=board.state_of(row.fact.source)
+        )
     }
+
+
+def _matching(engine: Engine, narrow: Narrow) -> set[str]:
+    """The items of the view's kinds that pass its filter."""
+    matched = _counted(engine, narrow.query) or set()
+    return {key for key in matched if engine.board.rows[key].fact.kind in narrow.view.lanes}
 
 
 async def _watch(engine: Engine, heartbeat: float) -> None:

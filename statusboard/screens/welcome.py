@@ -14,12 +14,12 @@ from textual import on, work
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.content import Content
-from textual.screen import Screen
 from textual.widgets import OptionList, Static
 from textual.widgets.option_list import Option
 
 from statusboard.credentials import Keychain
 from statusboard.registry import Registry
+from statusboard.screens.looking import Looking
 from statusboard.screens.menu import Hint, Menu, entry
 from statusboard.screens.terminal import TerminalApp
 from statusboard.setup.around import Around
@@ -131,15 +131,6 @@ class WelcomeApp(TerminalApp[Outcome]):
         while not isinstance(self.screen, WelcomeScreen):
             self.pop_screen()
         self.choose_type()
-
-
-class Looking(Screen[None]):
-    """A screen that shows what was found around."""
-
-    app: WelcomeApp
-
-    def looked_around(self, around: Around) -> None:
-        """It is known now."""
 
 
 class WelcomeScreen(Looking):

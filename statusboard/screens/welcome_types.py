@@ -10,8 +10,8 @@ from textual.binding import Binding, BindingType
 from textual.widgets import Input, OptionList, Static
 from textual.widgets.option_list import Option
 
+from statusboard.screens.looking import Looking
 from statusboard.screens.menu import Hint, Menu, entry
-from statusboard.screens.welcome import Looking
 from statusboard.screens.welcome_fields import Line
 from statusboard.setup.around import Around, matching
 from statusboard.text import clean

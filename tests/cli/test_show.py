@@ -94,6 +94,71 @@ def test_the_table_says_what_is_wrong_first(home: Home) -> None:
     assert "checkout" in lines[lines.index("FAILING") + 1]
 
 
+# --- views and filters ----------------------------------------------------------------------------------------------
+
+
+def test_a_filter_narrows_items_counts_and_the_exit_code_and_says_so(home: Home) -> None:
+    home.deploys(deploy("1.1", "failed"), deploy("2.0", service="web"))
+    result = home.run("show", "--json", "--filter", "service:web")
+    assert result.code == 0
+    assert [item["service"] for item in result.json["items"]] == ["web"]
+    assert result.json["summary"]["failing"] == 0
+    assert result.json["filter"] == {
+        "view": "Overview",
+        "query": "service:web",
+        "kinds": ["incident", "build", "release", "ticket"],
+        "hidden": 1,
+        "hidden_failing": 1,
+    }
+    assert home.run("show", "--json").json["filter"] is None
+    told = home.run("show", "--filter", "service:web")
+    lines = told.out.splitlines()
+    assert told.code == 0 and lines[0].startswith("OK HERE")
+    assert lines[1] == "Overview, filter service:web: 1 more item is not shown, 1 of them FAILING"
+    assert "checkout" not in told.out
+
+
+def test_a_view_narrows_as_on_the_board_and_a_filter_narrows_it_further(home: Home) -> None:
+    home.deploys(deploy("1.1", "failed"), deploy("2.0", service="web"), deploy("3.0", "failed", service="shop"))
+    home.config.write_text(
+        home.config.read_text() + "views: [{name: Bad ones, filter: 'state:failed OR state:blocked', lanes: [releases]}]\n"
+    )
+    both = home.run("show", "--json", "--view", "bad ONES", "--filter", "service:shop")
+    assert both.code == 1 and [item["service"] for item in both.json["items"]] == ["shop"]
+    assert both.json["filter"]["view"] == "Bad ones"
+    assert both.json["filter"]["query"] == "(state:failed OR state:blocked) (service:shop)"
+    tickets = home.run("show", "--json", "--view", "Tickets")
+    assert tickets.code == 0 and tickets.json["items"] == [] and tickets.json["filter"]["hidden_failing"] == 2
+    wrong = home.run("show", "--view", "Bad one")
+    assert wrong.code == 2 and "there is no view `Bad one`" in wrong.err and "Bad ones" in wrong.err
+
+
+def test_fail_on_counts_within_what_is_asked_for(home: Home) -> None:
+    home.deploys(deploy("1.1", "failed"), deploy("2.0", "failed", service="web"))
+    assert home.run("show", "--filter", "service:web", "--fail-on", "service:web").code == 1
+    assert home.run("show", "--filter", "service:web", "--fail-on", "service:checkout").code == 0
+
+
+@pytest.mark.parametrize("option", ["--filter", "--fail-on"])
+def test_a_query_that_does_not_parse_is_told_with_its_place(home: Home, option: str) -> None:
+    home.deploys(deploy("1.0"))
+    result = home.run("show", option, "state:success colour:red")
+    assert result.code == 2 and f"{option}, at character 15" in result.err
+
+
+def test_what_cannot_be_read_counts_under_any_filter(home: Home, second: str) -> None:
+    home.deploys(deploy("1.0"))
+    home.config.write_text(home.config.read_text() + second)
+    result = home.run("show", "--filter", "service:nothing")
+    assert result.code == 3 and result.out.startswith("BLIND")
+
+
+def test_watch_takes_no_filter(home: Home) -> None:
+    home.deploys(deploy("1.0"))
+    result = home.run("show", "--watch", "--filter", "service:web")
+    assert result.code == 2 and "--watch" in result.err
+
+
 # --- exit codes -----------------------------------------------------------------------------------------------------
 
 
@@ -312,11 +377,11 @@ def test_an_output_that_cannot_show_every_sign(home: Home) -> None:
 def test_a_fault_of_ours_shows_no_traceback(home: Home, tmp_path: Path) -> None:
     """A plug-in's module that takes the program apart while it is loaded stands for a fault of ours."""
     (tmp_path / "sitecustomize.py").write_text(
-        "import statusboard.report\n"
+        "import statusboard.exporting\n"
         "def broken(*args, **options):\n"
         "    t0ken = 's3cr3t'\n"
         "    raise RuntimeError('boom')\n"
-        "statusboard.report.table = broken\n"
+        "statusboard.exporting.table = broken\n"
     )
     home.deploys(deploy("1.0"))
     result = home.process("show", env={"PYTHONPATH": f"{tmp_path}{os.pathsep}{home.env['PYTHONPATH']}"})
