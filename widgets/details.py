@@ -16,6 +16,7 @@ from textual.binding import Binding, BindingType
 from textual.geometry import Region, Size
 from textual.scroll_view import ScrollView
 from textual.strip import Strip
+from textual.widget import Widget
 
 from statusboard.text import cell_len, clip, fit, safe_url
 from widgets.words import Word, rich_style
@@ -218,7 +219,7 @@ class DetailsPane(ScrollView, can_focus=True, inherit_bindings=False):
         resized = size != self._laid_for
         self._laid_for = size
         if len(before) != len(self._rows):
-            self.virtual_size = Size(width, len(self._rows))
+            self._resize_content(Size(width, len(self._rows)))
         if resized:
             self.refresh()
             return
@@ -226,6 +227,22 @@ class DetailsPane(ScrollView, can_focus=True, inherit_bindings=False):
         different = [y for y in range(height) if self._at(before, top + y) != self._at(self._rows, top + y)]
         if different:
             self.refresh(*(Region(0, y, width, 1) for y in different))
+
+    def _resize_content(self, size: Size) -> None:
+        """Tell Textual how many lines there are.
+
+        The reactive `virtual_size` lays out the whole screen, which depends on it only where the scrollbar comes or
+        goes.
+        """
+        overflows = size.height > self.container_size.height
+        if not self.is_mounted or overflows != self.show_vertical_scrollbar:
+            self.virtual_size = size
+            return
+        self.set_reactive(Widget.virtual_size, size)
+        if overflows:
+            self.vertical_scrollbar.window_virtual_size = size.height
+        if self.scroll_y > self.max_scroll_y:
+            self.scroll_to(y=self.max_scroll_y)
 
     @staticmethod
     def _at(rows: Sequence[Row], index: int) -> Row | None:
