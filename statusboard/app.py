@@ -261,8 +261,9 @@ class BoardApp(TerminalApp[None]):
         return isinstance(self.screen, Guarded)
 
     def show_notice(self, text: str, *, severity: str = "information") -> None:
-        """Somewhat longer than what is said in answer to a key."""
-        self.notify(clean(text, 250), severity=severity, timeout=NOTICE_FOR, markup=False)  # type: ignore[arg-type]
+        """One line, somewhat longer than what is said in answer to a key."""
+        line = clean(text, max(20, self.size.width * 4 // 5 - 3))
+        self.notify(line, severity=severity, timeout=NOTICE_FOR, markup=False)  # type: ignore[arg-type]
 
     def write_to_terminal(self, data: str) -> None:
         """As Textual's bell: the driver writes it whole, between two frames."""

@@ -203,6 +203,7 @@ class Pace:
         return delivery
 
 
-def _gravity(offer: Offer) -> tuple[bool, int]:
+def _gravity(offer: Offer) -> tuple[bool, int, str]:
     fact = offer.transition.fact
-    return (not offer.transition.failing, -RANK[fact.severity] if isinstance(fact, Incident) else -RANK["high"])
+    rank = RANK[fact.severity if isinstance(fact, Incident) else "high"]
+    return (not offer.transition.failing, -rank, fact.key)
