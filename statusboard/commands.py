@@ -27,6 +27,19 @@ LAYOUTS: Final[Mapping[Layout, str]] = {
 """What views without lanes show."""
 
 
+_CSS: Final = Path(__file__).with_name("commands.tcss").read_text(encoding="utf-8")
+_TOLD: Final[Mapping[str, str]] = {
+    "dark": "calm, on a dark ground",
+    "light": "calm, on a light ground",
+    "high-contrast": "7:1 and more, on a dark ground",
+    "high-contrast-light": "7:1 and more, on a light ground",
+    "color-blind": "states differ for all forms of colour blindness, on a dark ground",
+    "color-blind-light": "states differ for all forms of colour blindness, on a light ground",
+    "ansi": "the terminal's own colours, on a dark ground",
+    "ansi-light": "the terminal's own colours, on a light ground",
+}
+
+
 class Command(NamedTuple):
     """What it is called, what it does in a few words, what runs it, and whether it is shown before it is typed."""
 
@@ -67,7 +80,7 @@ class BoardCommands(Provider):
 class BoardPalette(CommandPalette):
     """Textual's palette in the board's colours."""
 
-    DEFAULT_CSS = Path(__file__).with_name("commands.tcss").read_text(encoding="utf-8")
+    DEFAULT_CSS = _CSS
 
     def __init__(self) -> None:
         super().__init__(providers=[BoardCommands], placeholder="What do you want to do?", id="--command-palette")
@@ -81,13 +94,13 @@ class ThemeCommands(BoardCommands):
         """Those that this terminal can be shown."""
         app: BoardApp = self.app  # type: ignore[assignment]
         for theme in app.own_themes:
-            yield Command(theme.name, "", partial(app.use_theme, theme.name))
+            yield Command(theme.name, _TOLD.get(theme.name, "of the config"), partial(app.use_theme, theme.name))
 
 
 class ThemePalette(CommandPalette):
     """A palette of themes, each of them tried on while the cursor is on it; escape takes it off again."""
 
-    DEFAULT_CSS = BoardPalette.DEFAULT_CSS.replace("BoardPalette", "ThemePalette")
+    DEFAULT_CSS = _CSS.replace("BoardPalette", "ThemePalette") + "ThemePalette { background: transparent; }"
     app: BoardApp
 
     def __init__(self, before: str) -> None:

@@ -73,7 +73,7 @@ DARK: Final = _palette(
     failed="#ff7b72",
     cursor="#2b69cc",
     cursor_text="#ffffff",
-    scrollbar="#66788f",
+    scrollbar="#5d6a7c",
     border="#3d4855",
 )
 
@@ -156,7 +156,7 @@ COLOR_BLIND: Final = _palette(
     failed="#ff5a1f",
     cursor="#2b69cc",
     cursor_text="#ffffff",
-    scrollbar="#66788f",
+    scrollbar="#5d6a7c",
     border="#3d4855",
 )
 

@@ -168,6 +168,10 @@ async def test_without_colour_what_is_chosen_stands_out(monkeypatch):
         assert "1 critical" in strong, "what is worst"
         assert not any(text.startswith(("Builds", "2 ")) for text in strong)
         assert any(text.startswith("Builds") for text in emphasized(app, "underline")), "other lanes"
+        await pilot.press("colon")
+        await until(pilot, lambda: emphasized(app, "underline"))
+        assert emphasized(app, "underline")[0] == "View: Overview", "the command"
+        assert "View: Builds" not in emphasized(app, "underline")
 
 
 def emphasized(app: BoardApp, attribute: str) -> list[str]:
