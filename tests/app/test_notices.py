@@ -6,6 +6,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import msgspec
+import pytest
 from textual.pilot import Pilot
 
 from statusboard.app import BoardApp
@@ -86,6 +87,17 @@ async def test_markup_and_controls_in_a_title_are_only_text():
         await told(app, pilot, am, incident(1, title="[/b] [@click=app.quit]x[/]\x1b]52;c;x\x07\nnext"))
         await until(pilot, lambda: "[/b] [@click=app.quit]x[/]]52;c;x next" in text_of(app))
         assert app.written == "\a"
+
+
+@pytest.mark.parametrize("width", [60, 80, 120, 200])
+async def test_a_notice_takes_one_line_whatever_the_width(width: int):
+    am = Told("am", "incident", [])
+    async with board(am, size=(width, 24)) as (app, pilot):
+        await known(app, pilot)
+        await told(app, pilot, am, *(alert(number, reason="many words " * 20) for number in (1, 2, 3)))
+        await until(pilot, lambda: len(app.screen.query("Toast")) == 3)
+        await pilot.pause()
+        assert [toast.size.height for toast in app.screen.query("Toast")] == [1, 1, 1]
 
 
 async def test_the_bell_rings_for_what_the_rules_ask():
