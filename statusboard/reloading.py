@@ -41,6 +41,10 @@ Mark: TypeAlias = tuple[object, ...]
 """What tells files from what they were before, without reading them."""
 
 
+class _Moving(Exception):
+    """The files change while they are read."""
+
+
 class ConfigFile:
     """A config, its includes, and how they stand.
 
@@ -55,6 +59,7 @@ class ConfigFile:
         *,
         trusted: TrustList | None = None,
         sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
+        gather: Callable[[Path], Files] = gather,
     ) -> None:
         self.path = path
         self.config: Config | None = None
@@ -62,6 +67,7 @@ class ConfigFile:
         self._read = read
         self._trusted = trusted
         self._sleep = sleep
+        self._gather = gather
         self._sought: tuple[Path, ...] = ()
         self._patterns: tuple[str, ...] = ()
         self._mark: Mark = ()
@@ -76,7 +82,7 @@ class ConfigFile:
     def load(self) -> Config:
         """Read it for the first time.  Raises `ConfigError`.  Blocks."""
         try:
-            self.config = self._load()
+            self.config = self._load(None)
             assert self.config is not None, "nothing was tried before"
             return self.config
         finally:
@@ -97,15 +103,20 @@ class ConfigFile:
             await self._sleep(SETTLE)
             if mark != await asyncio.to_thread(self._look):
                 return None  # still being written: the next look sees more
-        return await asyncio.to_thread(self._try, mark)
+        try:
+            return await asyncio.to_thread(self._try, mark)
+        except _Moving:
+            if not now:
+                return None
+            await self._sleep(SETTLE)
+            return await self.look()
 
     def _try(self, mark: Mark) -> Config | None:
-        # What changes while it is being read, or within the same tick of the file system's clock, is found by reading
-        # once more: the look after a change does so.
-        self._unsure = mark != self._mark
-        self._missed = 0
+        """Read the files that look like this.  Raises `_Moving` where they do no more."""
         try:
-            config = self._load()
+            config = self._load(mark)
+        except _Moving:
+            raise
         except Exception as exc:  # boundary: a source type that is loaded may raise anything
             error = exc if isinstance(exc, ConfigError) else ConfigError(f"reading it failed: {type(exc).__name__}")
             if error is not exc:
@@ -113,24 +124,32 @@ class ConfigFile:
             if str(self.problem) != str(error):
                 log.warning("%s", told(error, self.path))
             self.problem = error
-            return None
-        finally:
-            self._mark = self._look()
+            config = None
+        # A change within the same tick of the file system's clock is found by reading once more, at the next look.
+        self._unsure = mark != self._mark
+        self._missed = 0
+        self._mark = self._look()
         if config is not None:
             self.config = config
         return config
 
-    def _load(self) -> Config | None:
-        """The config as it is now; None where it is the one that was read last."""
+    def _load(self, mark: Mark | None) -> Config | None:
+        """The config as it is now; None where it is the one that was read last.
+
+        Raises `_Moving` where the files do not look like ``mark`` any more once they are read: nothing that was found
+        in them counts then.
+        """
         digest = ""
         if self._trusted is not None:
             standing, digest = self._trusted.standing(self.path)
             if standing != "trusted":
+                self._must_be(mark)
                 # A file that nobody has vouched for is not even looked into.
                 self._sought = self._sought or (self.path.absolute(),)
                 hint = "read it, then run `statusboard trust`"
                 raise ConfigError("it has changed since it was trusted", file=str(self.path), hint=hint)
-        files = gather(self.path)
+        files = self._gather(self.path)
+        self._must_be(mark)
         self._sought, self._patterns = files.sought, files.patterns
         if digest and files.digest != digest:
             raise ConfigError("it is being changed", file=str(self.path))
@@ -140,6 +159,10 @@ class ConfigFile:
         config = self._read(files)
         self.problem = None
         return config
+
+    def _must_be(self, mark: Mark | None) -> None:
+        if mark is not None and self._look() != mark:
+            raise _Moving
 
     def _look(self) -> Mark:
         more = () if self._trusted is None else (self._trusted.file,)
@@ -161,13 +184,13 @@ def _lost(before: Mark, after: Mark) -> bool:
 
 
 def told(error: ConfigError, path: Path) -> str:
-    """What is wrong with a changed config, where, and how much more, for people: one line."""
-    first, *more = error.problems
+    """What is wrong with a changed config, and where: the first problem, and how many there are, on one line."""
+    first, count = error.problems[0], len(error.problems)
     short = Problem(
         first.message, file=_short(first.file or str(path), path), line=first.line, path=first.path, hint=first.hint
     )
-    rest = f", and {len(more)} more problem{'s' if len(more) > 1 else ''}" if more else ""
-    return clean(f"the changed config is not used: {short}{rest}", 500)
+    # What comes first is read in a narrow terminal too.
+    return clean(f"config not applied{f', {count} problems' if count > 1 else ''}: {short}", 500)
 
 
 def _short(file: str, main: Path) -> str:

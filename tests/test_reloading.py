@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from statusboard.config import Config, Files, load_files
+from statusboard.config import Config, Files, gather, load_files
 from statusboard.errors import ConfigError
 from statusboard.reloading import ConfigFile, differences
 from statusboard.trust import TrustList
@@ -27,7 +27,12 @@ class Looked:
         self.reads = 0
         self.waits = 0
         self.meanwhile: Callable[[], object] = lambda: None
-        self.file = ConfigFile(file or home.main, self._read, trusted=trusted, sleep=self._sleep)
+        self.while_reading: Callable[[], object] = lambda: None
+        self.file = ConfigFile(file or home.main, self._read, trusted=trusted, sleep=self._sleep, gather=self._gather)
+
+    def _gather(self, path: Path) -> Files:
+        self.while_reading()
+        return gather(path)
 
     def _read(self, files: Files) -> Config:
         self.reads += 1
@@ -95,6 +100,30 @@ async def test_what_changed_between_the_first_reading_and_the_first_look_is_seen
     looked.home.write(TWO)
     looked.file._mark = looked.file._look()  # as if it was written within one tick of the file system's clock
     assert views(await looked.look()) == ["Mine"]
+
+
+@pytest.mark.parametrize("now", [True, False])
+async def test_what_is_written_while_it_is_read_does_not_count(looked: Looked, now: bool) -> None:
+    """Also at the first look, which reads once more what looks the same."""
+
+    def begin() -> None:
+        looked.home.write("")  # between the look at the file and its reading
+        looked.while_reading, looked.meanwhile = lambda: None, end
+
+    def end() -> None:
+        looked.home.write(TWO)
+        looked.meanwhile = lambda: None
+
+    looked.while_reading = begin
+    found = await looked.file.look(now=now)
+    assert looked.file.notice == ""
+    if now:  # who asks is answered, when the writer is done
+        await looked.look()
+    else:
+        assert found is None
+        end()
+        await looked.look()
+    assert looked.file.notice == "" and views(looked.file.config) == ["Mine"]
 
 
 async def test_half_a_file_is_not_read(looked: Looked) -> None:
@@ -196,8 +225,7 @@ async def test_what_is_broken_is_told_and_what_was_before_stays(
     assert await looked.look(3) is None
     assert looked.file.config is before
     assert looked.file.notice == (
-        "the changed config is not used: config.yaml:1: sources[0]: unknown key `intervall` (did you mean `interval`?),"
-        " and 1 more problem"
+        "config not applied, 2 problems: config.yaml:1: sources[0]: unknown key `intervall` (did you mean `interval`?)"
     )
     assert len(caplog.records) == 1, "once, not at every look"
     looked.home.write(ONE)

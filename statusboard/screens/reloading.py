@@ -111,6 +111,8 @@ class Reloader:
             self._waits = f"not all of the changed config is shown: {error}"
         else:
             app.use_settings(settings)
-        differing = differences(before, config)
+        differing = ", ".join(differences(before, config))
+        if differing:
+            log.info("the config has changed: %s", self._waits or differing)
         if differing and not self._waits:
-            app.say(f"config: {', '.join(differing)}")
+            app.say(f"config: {differing}")

@@ -124,9 +124,9 @@ async def test_it_looks_by_itself(tmp_path: Path, monkeypatch: pytest.MonkeyPatc
         await board.until("7.7")
         await board.until("Other")
         board.config.write_text("sources: [\n")
-        await board.until("the changed config is not used: config.yaml:2")
+        await board.until("config not applied: config.yaml:2")
         board.config.write_text("sources:\n" + one)
-        await until(board.pilot, lambda: "not used" not in text_of(board.app) and "7.7" not in text_of(board.app))
+        await until(board.pilot, lambda: "not applied" not in text_of(board.app) and "7.7" not in text_of(board.app))
 
 
 async def test_what_is_broken_is_said_until_it_is_mended(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -134,11 +134,11 @@ async def test_what_is_broken_is_said_until_it_is_mended(tmp_path: Path, monkeyp
     async with running(tmp_path, monkeypatch, one) as board:
         await board.until("1.0")
         shown = await board.change(one + "veiws: []\nkeys: {quitt: x}\n")
-        assert "config.yaml:3: unknown key `veiws`" in shown and "and 1 more problem" in shown
+        assert "config not applied, 2 problems: config.yaml:3: unknown key `veiws`" in shown
         assert "1.0" in shown, "and all goes on"
         await board.pilot.pause()
         assert "veiws" in text_of(board.app)
-        assert "not used" not in await board.change(one)
+        assert "not applied" not in await board.change(one)
 
 
 async def test_another_store_needs_a_restart_and_the_rest_does_not(
@@ -236,7 +236,7 @@ async def test_what_is_written_on_the_notice_line_is_plain_text(
     async with running(tmp_path, monkeypatch, sources) as board:
         await board.until("1.0")
         await board.change(sources + "'[/red][@click=app.quit]x': 1\n")
-        assert "[/red][@click=app.quit]x" in line_with(board.app, "not used")
+        assert "[/red][@click=app.quit]x" in line_with(board.app, "not applied")
 
 
 async def test_a_wall_follows_its_config(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

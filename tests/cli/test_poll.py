@@ -119,7 +119,7 @@ def test_a_changed_configuration_is_applied_and_told(home: Home) -> None:
     assert services == {"checkout", "search"}
     home.config.write_text(before.replace("interval", "intervall"))
     line = told(process, "config")
-    assert "not used: config.yaml:2: sources[0]: unknown key `intervall`" in line
+    assert "not applied: config.yaml:2: sources[0]: unknown key `intervall`" in line
     home.config.write_text(before)
     assert "config has changed: source more removed" in told(process, "config")
     assert end(process) == 0
