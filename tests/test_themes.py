@@ -16,6 +16,7 @@ from textual.color import Color
 from textual.style import Style
 from textual.theme import Theme
 
+from statusboard.model import STATES
 from statusboard.palettes import (
     GROUNDS,
     NAMES,
@@ -31,6 +32,7 @@ from statusboard.palettes import (
     pairs,
     unreadable,
 )
+from statusboard.presenting import ASCII, UNICODE, word_of
 from statusboard.themes import ANSI, ANSI_LIGHT, THEMES, Look, PlainSigns, look_of, theme_of
 from tests.colors import FORMS, difference, nearest, seen_by
 from widgets.table import STYLE_NAMES
@@ -38,7 +40,7 @@ from widgets.words import FAINT, STYLES, Word, styled
 
 ROOT = Path(__file__).parents[1]
 EACH = pytest.mark.parametrize("palette", PALETTES.values(), ids=PALETTES)
-STATES = ("failed", "warning", "success", "running", "unknown")
+TELLING = ("failed", "warning", "success", "running", "unknown")
 
 
 # -- contrast
@@ -156,7 +158,7 @@ def test_the_simulation_keeps_greys_and_loses_what_it_should():
 def test_states_differ_for_the_colour_blind(name: str, form: str):
     """A difference of 2 is just noticed between large fields; glyphs are small."""
     colors = PALETTES[name].colors
-    for one, other in [*combinations(STATES, 2), *((state, "text") for state in STATES)]:
+    for one, other in [*combinations(TELLING, 2), *((state, "text") for state in TELLING)]:
         apart = difference(seen_by(form, colors[one]), seen_by(form, colors[other]))
         assert apart >= 12, f"{one} and {other}: {apart:.1f}"
 
@@ -222,6 +224,21 @@ def test_a_pair_that_falls_short_by_a_hair_is_not_rounded_up():
 @given(st.text(max_size=8))
 def test_only_hexadecimal_colours_are_colours(text: str):
     assert is_color(text) == bool(re.fullmatch(r"#([0-9a-fA-F]{3}){1,2}", text))
+
+
+def test_the_documentation_names_every_theme_colour_and_sign():
+    text = (ROOT / "docs" / "themes.md").read_text(encoding="utf-8")
+    for name in (*(theme.name for theme in THEMES), *NAMES):
+        assert f"`{name}`" in text, name
+    told = {row.split("|")[1].strip(): row.replace("\\|", "|") for row in text.splitlines() if row.startswith("| ")}
+    for kind in ("build", "incident", "ticket", "source"):
+        for glyphs, more in ((UNICODE, ""), (ASCII, ", ASCII")):
+            row = told[f"{kind}s{more}"]
+            assert all(f"`{glyphs.of(kind, state)}` {word_of(state)}" in row for state in STATES[kind]), row
+    for glyphs, more in ((UNICODE, ""), (ASCII, ", ASCII")):
+        others = STATES["release"] - STATES["build"]
+        assert all(f"`{glyphs.of('release', state)}` {word_of(state)}" in told[f"releases{more}"] for state in others)
+        assert all(glyphs.of("release", state) == glyphs.of("build", state) for state in STATES["release"] - others)
 
 
 def test_theme_names_are_unique():
