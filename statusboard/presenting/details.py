@@ -52,8 +52,7 @@ def details(
     if unreadable:
         turned = [("", unreadable, "warning")]
     sections: list[Section] = [
-        ("", _head(row, fact, health, now, glyphs, zone)),
-        ("Said here", [_said(note, fact, now) for note in said]),
+        ("", _head(row, fact, health, now, glyphs, zone) + [_said(note, fact, now) for note in said]),
     ]
     if isinstance(fact, Build | Release):
         sections.append((KIND_OF_RUNS[fact.kind], run_lines(row, board, now, glyphs=glyphs, zone=zone)))
@@ -190,12 +189,11 @@ def _said(note: Annotation, fact: Item, now: datetime) -> Line:
     holds = bool(standing((note,), fact))
     text = ": ".join(filter(None, (words.get(note.what, ""), note.text))) or note.what
     at = note.updated_at or note.started_at
-    told: list[Cell] = [(text, "" if holds else "muted")]
-    if at is not None:
-        told.append((f" {_ago(at, now)}", "muted"))
-    if not holds:
-        told.append((" of an earlier episode", "muted"))
-    return (note.author or "somebody", tuple(told), "")
+    told: list[Cell] = [(f"{note.author or 'somebody'}:", "marker" if holds else "muted")]
+    told.append((f" {text}", "" if holds else "muted"))
+    told.append((f" {_ago(at, now)}" if at is not None else "", "muted"))
+    told.append(("" if holds else " of an earlier episode", "muted"))
+    return ("", tuple(told), "")
 
 
 # -- the rest

@@ -25,10 +25,9 @@ async def acknowledge(app: BoardApp, item: Item) -> None:
     author, now = notes.author_of(os.environ), app.live.now
     ack = notes.acknowledgement(said, item)
     if ack is None:
-        await _say(app, notes.acknowledge(item, author, now), f"{author} is on it: {item.title}")
+        await _say(app, notes.acknowledge(item, author, now), f"{author} is on it")
     else:
-        whose = "" if ack.author == author else f" of {ack.author}"
-        await _say(app, notes.withdraw(ack, author, now), f"acknowledgement{whose} taken back: {item.title}")
+        await _say(app, notes.withdraw(ack, author, now), f"taken back: {ack.author} was on it")
 
 
 def note(app: BoardApp, item: Item) -> None:
@@ -48,9 +47,9 @@ def note(app: BoardApp, item: Item) -> None:
         elif before is not None:
             await _say(app, notes.withdraw(before, author, app.live.now), "the note is taken back")
 
-    told = f"Every board of this store sees it, as said by {author}." + (
-        " An empty one is taken back." if before else ""
-    )
+    told = f"Enter keeps it, esc leaves it. Every board of this store sees it, as said by {author}."
+    if before is not None:
+        told += " An empty one is taken back."
     about = f"Note on {item.title or item.key}"
     app.push_screen(AskScreen(about, before.text if before is not None else "", told=told, optional=True), keep)
 
