@@ -87,7 +87,7 @@ def test_a_suppressed_incident_says_until_when_and_who_is_on_call():
     head = texts(board, silenced)
     assert head[1:] == [
         "⊖ suppressed ∙ critical ∙ 11:50, 10m ago ∙ until 14:00",
-        "unowned ∙ suppressed by ann ∙ on call: bob",
+        "unowned ∙ suppressed: ann ∙ on call: bob",
     ]
     assert style_of(board, silenced, "unowned") == "unknown"
     assert style_of(board, silenced, "critical") == "", "nobody need be alarmed"
@@ -135,7 +135,11 @@ def test_what_is_too_long_for_the_head_is_told_in_full_below():
 
 
 def test_links_are_only_such_as_are_safe_to_open():
-    linked = incident(1, url="https://am.example/1", links={"run": "https://run.example", "bad": "javascript:alert(1)"})
+    linked = incident(
+        1,
+        url="https://am.example/1",
+        links={"run": "https://run.example", "bad": "javascript:alert(1)", "same": "https://am.example/1"},
+    )
     sections = dict(details(board_of(linked).rows[linked.key], board_of(linked), NOW))
     assert sections["Links"] == [("page", "https://am.example/1", "link"), ("run", "https://run.example", "link")]
 
@@ -288,7 +292,7 @@ def test_a_new_episode_and_a_lapsed_silence_are_open_again():
         " (10m)",
         "◉ open",
         "⊖ suppressed",
-        " by ann",
+        ": ann",
         "◉ open",
     ]
     assert flow(changes).endswith("~11:50 ◉ open"), "not when the incident began"

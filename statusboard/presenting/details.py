@@ -155,7 +155,7 @@ def _whose(fact: Item, glyphs: Glyphs) -> list[Cell]:
     if isinstance(fact, Incident) and fact.acknowledged_by and fact.acknowledged_by != fact.assignee:
         words.append((f"acked by {fact.acknowledged_by}", ""))
     if isinstance(fact, Incident) and fact.suppressed_by:
-        words.append((f"suppressed by {fact.suppressed_by}", ""))
+        words.append((f"suppressed: {fact.suppressed_by}", ""))
     words += [(f"by {fact.actor}" if fact.actor else "", ""), (_on_call(fact), "")]
     if isinstance(fact, Build | Release):
         words.append((short_revision(fact.revision), "muted"))
@@ -200,7 +200,7 @@ def _said(note: Annotation, fact: Item, now: datetime) -> Line:
 
 
 def _links(fact: Item) -> list[Line]:
-    found = {"page": fact.url, **dict(sorted(fact.links.items()))}
+    found = {"page": fact.url, **{name: url for name, url in sorted(fact.links.items()) if url != fact.url}}
     return [(name, safe_url(url), "link") for name, url in found.items()]
 
 

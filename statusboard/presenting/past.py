@@ -98,8 +98,10 @@ def _how(before: Item | None, fact: Item) -> str:
     """By whom, in which attempt, after how long."""
     told = ""
     if isinstance(fact, Incident):
-        by = {"acknowledged": fact.acknowledged_by, "suppressed": fact.suppressed_by}.get(fact.state, "")
-        told = f" by {by}" if by else ""
+        if fact.state == "acknowledged" and fact.acknowledged_by:
+            told = f" by {fact.acknowledged_by}"
+        elif fact.state == "suppressed" and fact.suppressed_by:
+            told = f": {fact.suppressed_by}"
     if before is not None and _attempt(fact) > 1 and _attempt(fact) != _attempt(before):
         told += f" attempt {_attempt(fact)}"
     if fact.state not in UNFINISHED[fact.kind] and fact.started_at is not None and fact.ended_at is not None:
