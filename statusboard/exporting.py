@@ -14,6 +14,7 @@ from collections.abc import Collection, Iterable, Mapping, Sequence
 from datetime import UTC, datetime, tzinfo
 from typing import Any, Final, Literal, TypeAlias
 
+import msgspec
 from msgspec import Struct
 
 from statusboard import report
@@ -102,7 +103,7 @@ def shown(board: Board, view: ViewSpec, query: Query, now: datetime, *, faults_o
         query=query,
         faults_only=faults_only,
         lanes=lanes,
-        sources={name: board.state_of(name) for name in {row.fact.source for row in rows}},
+        sources={name: board.state_of(name) for name in {*board.health, *(row.fact.source for row in rows)}},
         said={row.key: said for row in rows if (said := board.annotations(row.key))},
         hidden=hidden,
         hidden_failing=hidden_failing,
@@ -151,8 +152,8 @@ def as_text(
         table = [[spec.title for spec in specs]]
         table += [[clip(text.get(spec.id, ("", ""))[0], LONGEST) for spec in specs] for text in texts]
         lines += aligned(table, {n for n, spec in enumerate(specs) if spec.align == "right"}) if rows else []
-    unread = sorted(f"{name} is {state}" for name, state in made.sources.items() if state not in ("fresh", "partial"))
-    lines += ["", f"Last known only: {', '.join(unread)}"] if unread else []
+    unread = sorted(f"{name} is {state}" for name, state in made.sources.items() if state != "fresh")
+    lines += ["", f"Not read in full: {', '.join(unread)}"] if unread else []
     return "\n".join(lines) + "\n"
 
 
@@ -207,7 +208,7 @@ def table(
 
 
 def _head(s: Summary, made: Shown) -> str:
-    fine = "OK HERE" if made.narrowed else "ALL OK"
+    fine = "OK HERE" if made.hidden else "ALL OK"
     word = {"failing": f"FAILING {s.failing}", "blind": "BLIND", "ok": fine}[s.verdict]
     counts = ", ".join(f"{n} {severity}" for severity, n in s.severities.items())
     told = [f"{s.fresh} of {s.sources} sources fresh"]
@@ -281,11 +282,16 @@ def _cell(value: Any) -> str:
     return f"'{text}" if text.lstrip(" ").startswith(_FORMULA) else text
 
 
-def as_json(made: Shown, board: Board, statuses: Mapping[str, Status], now: datetime) -> dict[str, Any]:
-    """The contract of ``show --json`` (schema 1) with these rows as its items."""
+def as_json(made: Shown, head: Mapping[str, Any]) -> str:
+    """The contract of ``show --json`` (schema 1) with these rows as its items; ``head`` is `head_of` them."""
+    items = (_linked_safely(report.item_row(row)) for row in sorted(made.rows, key=lambda row: row.key))
+    return msgspec.json.format(msgspec.json.encode({**head, "items": list(items)})).decode() + "\n"
+
+
+def head_of(made: Shown, board: Board, statuses: Mapping[str, Status], now: datetime) -> dict[str, Any]:
+    """What the JSON contract says before its items: quick, so that the board does not go on meanwhile."""
     keys = {row.key for row in made.rows}
-    picture = report.picture(board, statuses, now, only=keys, asked=asked_for(made.view, made.query))
-    return picture | {"items": [_linked_safely(item) for item in picture["items"]]}
+    return report.head(board, statuses, now, only=keys, asked=asked_for(made.view, made.query))
 
 
 def asked_for(view: ViewSpec, query: Query) -> dict[str, Any]:

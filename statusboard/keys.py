@@ -43,6 +43,7 @@ DEFAULTS: Mapping[str, Mapping[str, str]] = {
         "save_view": "w",
         "wide": "ctrl+w",
         "times": "T",
+        "export": "ctrl+s",
         "details": "p",
         "acknowledge": "a",
         "note": "N",

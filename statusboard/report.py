@@ -38,6 +38,22 @@ def picture(
     A required source that the board has never heard of is listed as well, as ``starting``.  With ``only`` these items
     alone are listed and counted; ``filter`` says then what was ``asked`` for and how much of the board that leaves out.
     """
+    told = head(board, statuses, now, counts=counts, required=required, only=only, asked=asked)
+    rows = (row for row in board.items() if only is None or row.key in only)
+    return told | {"items": [item_row(row) for row in sorted(rows, key=lambda row: row.key)]}
+
+
+def head(
+    board: Board,
+    statuses: Mapping[str, Status],
+    now: datetime,
+    *,
+    counts: Collection[str] | None = None,
+    required: Collection[str] | None = None,
+    only: Collection[str] | None = None,
+    asked: Mapping[str, Any] | None = None,
+) -> dict[str, Any]:
+    """A `picture` without its items."""
     if only is not None:
         counts = set(only) if counts is None else {key for key in counts if key in only}
     summary = board.summary(keys=counts, sources=required)
@@ -58,9 +74,6 @@ def picture(
         },
         "sources": [source_row(board, name, statuses.get(name), items[name]) for name in names],
         "filter": None if only is None else {**(asked or {}), **_left_out(board, only)},
-        "items": [
-            item_row(row) for row in sorted(board.items(), key=lambda row: row.key) if only is None or row.key in only
-        ],
     }
 
 

@@ -8,7 +8,6 @@ import json
 from datetime import UTC, datetime
 from typing import Any
 
-import msgspec
 import pytest
 
 from statusboard.board import Board
@@ -19,6 +18,7 @@ from statusboard.exporting import (
     as_csv,
     as_json,
     as_text,
+    head_of,
     lines_of,
     picture_for_files,
     proposed_name,
@@ -94,7 +94,12 @@ def test_text_is_aligned_and_says_when_and_what_is_left_out() -> None:
     row = next(line for line in lines if "漢字 down" in line)
     assert cell_len(row[: row.index("checkout")]) == cell_len(head[: head.index("Service")])
     assert "payments" in row and "Assignee" not in head, "a column in which nothing stands is left out"
-    assert "rolling back" in text and "? was failed" in text and "Last known only: ci is stale" in text
+    assert "rolling back" in text and "? was failed" in text and "Not read in full: ci is stale" in text
+
+
+def test_a_source_without_any_row_is_told_as_well_where_it_is_not_read() -> None:
+    text = as_text(made_of(board_of(health("am", "down"), ticket(1))), NOW, title="x")
+    assert "Not read in full: am is down, tr is starting" in text
 
 
 def test_columns_and_times_are_those_of_the_view() -> None:
@@ -150,7 +155,7 @@ def test_links_that_are_not_safe_are_left_out_everywhere() -> None:
     links = {"log": "https://me:s3cr3t@ci.example/log", "page": "https://ok.example"}
     board = board_of(ticket(1, url="https://me:s3cr3t@tracker.example/1", links=links))
     made = made_of(board)
-    exported = msgspec.json.encode(as_json(made, board, {}, NOW)).decode()
+    exported = as_json(made, head_of(made, board, {}, NOW))
     assert "s3cr3t" not in as_csv(made) + exported + as_text(made, NOW, title="x")
     assert "https://ok.example" in exported
 
@@ -160,7 +165,8 @@ def test_links_that_are_not_safe_are_left_out_everywhere() -> None:
 
 def test_json_is_the_contract_with_what_is_shown_as_its_items() -> None:
     board = board_of(health("ci"), build(1, "failed"), incident(1), ticket(1))
-    picture = json.loads(msgspec.json.encode(as_json(made_of(board, query="kind:ticket"), board, {}, NOW)))
+    made = made_of(board, query="kind:ticket")
+    picture = json.loads(as_json(made, head_of(made, board, {}, NOW)))
     assert picture["schema"] == 1 and [item["key"] for item in picture["items"]] == ["tr:ticket:1"]
     assert picture["filter"] == {
         "view": "Overview",

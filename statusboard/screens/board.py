@@ -81,6 +81,7 @@ class BoardScreen(Screen[None]):
         Binding("w", "save_view", "Save what is shown as a view", show=False, id="save_view"),
         Binding("ctrl+w", "wide", "All columns, or the usual ones", show=False, id="wide"),
         Binding("T", "times", "Ages, times, times in UTC", show=False, id="times"),
+        Binding("ctrl+s", "export", "Save what is shown to a file", show=False, id="export"),
         Binding("p", "details", "Details on or off", show=False, id="details"),
         Binding("a", "acknowledge", "I am on it, or no longer", show=False, id="acknowledge"),
         Binding("N", "note", "Note something, for all boards", show=False, id="note"),
@@ -503,6 +504,13 @@ class BoardScreen(Screen[None]):
             return False
         self.live.settings = with_saved(settings, saved)
         return True
+
+    def action_export(self) -> None:
+        """Save what is shown to a file."""
+        from statusboard.screens.export import ExportScreen
+
+        query = combined(self.view.filter, self._typed)
+        self.app.push_screen(ExportScreen.of(self, self.view, query, faults_only=self.faults_only))
 
     def action_faults_only(self) -> None:
         """Show what is failing or unknown, or everything again."""
