@@ -302,6 +302,7 @@ def test_colours_are_counted_as_rich_counts_them():
 
 def test_signs_that_cannot_be_shown_are_replaced_cell_for_cell():
     assert PlainSigns("utf-8")._plain("größe 漢 ✓ …") == "größe ?? ? ~"
+    assert PlainSigns("utf-8")._plain("↑ ↓ ← → ─│▌▆") == "^ v < > -|> "
     assert PlainSigns("ascii")._plain("größe …") == "gr??e ~"
     assert PlainSigns("iso-8859-1")._plain("größe Łódź") == "größe ?ód?"
 

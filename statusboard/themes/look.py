@@ -14,7 +14,8 @@ from statusboard.palettes import DARK, LIGHT
 from statusboard.text import cell_len
 from statusboard.themes.made import ANSI, ANSI_LIGHT
 
-_PLAIN = {"…": "~", "─": "-", "━": "-", "│": "|", "┃": "|", "▌": ">", "▏": "|", **dict.fromkeys("▁▂▃▄▅▆▇▔", " ")}
+_LINES = dict(zip("─━│┃▌▏▁▂▃▄▅▆▇▔", "--||>|        ", strict=True))
+_PLAIN = {"…": "~", **_LINES, **dict(zip("↑↓←→", "^v<>", strict=True))}
 _LAST_LETTER = "\u0250"
 """Consoles have the letters of most of Europe, and little else."""
 _KEPT_SIGNS = 4_000
