@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import html
 import importlib
+import logging
 import os
 import re
 import signal
+import sys
 from collections.abc import Collection, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Final
@@ -98,21 +101,44 @@ class Desktop:
     """The desktop's own notifications, by the extra ``desktop``; it is imported when the first one is sent."""
 
     def __init__(self) -> None:
+        self._library: Any = None
         self._notifier: Any = None
+        self._failures = _Failures()
 
     async def send(self, message: Message) -> None:
         """Show it.  Raises `DeliveryError`."""
-        try:
-            library = importlib.import_module("desktop_notifier")
-        except ImportError:
-            raise DeliveryError("desktop notices need an extra: pip install 'statusboard[desktop]'") from None
         if self._notifier is None:
-            self._notifier = library.DesktopNotifier(app_name="statusboard", app_icon=None)
+            self._begin()
+        urgency = self._library.Urgency.Critical if message.grave else self._library.Urgency.Normal
+        # Elsewhere than on Linux and its kin, where it is markup, the text is shown as it is.
+        body = message.body if sys.platform in ("darwin", "win32") else html.escape(message.body, quote=False)
         shown: list[bool] = []
-        urgency = library.Urgency.Critical if message.grave else library.Urgency.Normal
-        # It raises nothing of what goes wrong; that it has sent one is all it says.
+        self._failures.last = ""
+        # It raises nothing of what goes wrong: it logs that, and says when it has sent one.
         await self._notifier.send(
-            title=message.title, message=message.body, urgency=urgency, on_dispatched=lambda: shown.append(True)
+            title=message.title, message=body, urgency=urgency, on_dispatched=lambda: shown.append(True)
         )
         if not shown:
-            raise DeliveryError("the desktop took no notice: is there a desktop session here?")
+            why = f": {self._failures.last}" if self._failures.last else ""
+            raise DeliveryError(f"the desktop takes no notices{why}")
+
+    def _begin(self) -> None:
+        try:
+            self._library = importlib.import_module("desktop_notifier")
+        except ImportError:
+            raise DeliveryError("desktop notices need an extra: pip install 'statusboard[desktop]'") from None
+        its = logging.getLogger("desktop_notifier")
+        its.addHandler(self._failures)
+        its.propagate = False
+        self._notifier = self._library.DesktopNotifier(app_name="statusboard", app_icon=None)
+
+
+class _Failures(logging.Handler):
+    """Keeps what a library logs as gone wrong, in place of a traceback in our log each time."""
+
+    last = ""
+
+    def emit(self, record: logging.LogRecord) -> None:
+        if record.levelno >= logging.WARNING:
+            cause = record.exc_info[1] if record.exc_info else None
+            self.last = clean(str(cause or record.getMessage()), 160)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 import os
 import sys
 import types
@@ -143,6 +144,11 @@ class Library(types.ModuleType):
                 library.sent.append({"app": self.name, **more})
                 if works:
                     on_dispatched()
+                    return
+                try:
+                    raise OSError("no bus is here\x1b[0m")
+                except OSError:
+                    logging.getLogger("desktop_notifier.backends").warning("failed", exc_info=True)
 
         self.DesktopNotifier = DesktopNotifier
 
@@ -156,10 +162,28 @@ async def test_the_desktop_shows_title_and_message(monkeypatch: pytest.MonkeyPat
     ]
 
 
-async def test_a_desktop_that_shows_nothing_is_a_failure(monkeypatch: pytest.MonkeyPatch):
+async def test_what_is_markup_on_a_desktop_is_text(monkeypatch: pytest.MonkeyPatch):
+    library = Library(works=True)
+    monkeypatch.setitem(sys.modules, "desktop_notifier", library)
+    monkeypatch.setattr(sys, "platform", "linux")
+    await Desktop().send(words.of(transition(incident(title="<a href='x'>a</a> & b"), "opened"), "opened"))
+    monkeypatch.setattr(sys, "platform", "darwin")
+    await Desktop().send(words.of(transition(incident(title="<b> & c"), "opened"), "opened"))
+    assert [sent["message"] for sent in library.sent] == ["&lt;a href='x'&gt;a&lt;/a&gt; &amp; b", "<b> & c"]
+
+
+async def test_a_desktop_that_shows_nothing_is_a_failure_and_leaves_no_traceback(monkeypatch: pytest.MonkeyPatch):
+    logged: list[logging.LogRecord] = []
+    ours = logging.getLogger()
+    monkeypatch.setattr(ours, "handlers", [handler := logging.Handler()])
+    monkeypatch.setattr(handler, "emit", logged.append)
     monkeypatch.setitem(sys.modules, "desktop_notifier", Library(works=False))
-    with pytest.raises(DeliveryError, match="is there a desktop session"):
-        await Desktop().send(MESSAGE)
+    desktop = Desktop()
+    for _ in range(2):
+        with pytest.raises(DeliveryError) as caught:
+            await desktop.send(MESSAGE)
+        assert str(caught.value) == "the desktop takes no notices: no bus is here[0m"
+    assert logged == []
 
 
 async def test_without_the_extra_it_is_said_how_to_get_it(monkeypatch: pytest.MonkeyPatch):
