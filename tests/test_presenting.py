@@ -271,6 +271,8 @@ def test_what_people_said_stands_before_the_title_of_the_episode_it_was_said_of(
     ]
     assert shown(row_text(down, said=said), "title") == "(ann: on it) (bob: rolling back) Down"
     assert shown(row_text(incident(1, started_at=ago(1)), said=said), "title") == "Down"
+    mine = [acknowledge(down, "ann", ago(9)), write(down, "ann", "disk grown", ago(8))]
+    assert shown(row_text(down, said=mine), "title") == "(ann: on it, disk grown) Down"
     long = [acknowledge(down, "x" * 40, ago(1)), write(down, "漢" * 20, "y" * 200, ago(1))]
     title = shown(row_text(down, said=long), "title")
     assert cell_len(title) <= 2 * 14 + 8 + 34 + 6 and "Down" in title

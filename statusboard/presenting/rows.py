@@ -141,12 +141,12 @@ def _notes(fact: Item, now: datetime, zone: tzinfo, said: Sequence[Annotation], 
 
 def _said(fact: Item, said: Sequence[Annotation]) -> list[str]:
     """Who is on it, and what was noted last: ``(ann: on it) (bob: rolling back)``."""
+    texts: dict[str, list[str]] = {}
     holding = standing(said, fact) if said else []
-    acks = [note for note in holding if note.what == "ack"]
     notes = [note for note in holding if note.what == "note"]
-    return [
-        f"({clip(note.author or 'somebody', 12)}: {clip(note.text, 32) or 'on it'})" for note in (*acks, *notes[-1:])
-    ]
+    for note in (*(ack for ack in holding if ack.what == "ack"), *notes[-1:]):
+        texts.setdefault(note.author or "somebody", []).append(clip(note.text, 24) or "on it")
+    return [f"({clip(author, 12)}: {', '.join(told)})" for author, told in texts.items()]
 
 
 def _service(fact: Item, alarming: bool) -> Cell:
