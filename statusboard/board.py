@@ -245,9 +245,18 @@ class Board:
             self._annotations.setdefault(fact.target, {})[fact.key] = fact
 
     def _targets(self, key: str) -> set[str]:
-        """What the annotation of this key is about."""
+        """What the annotation of this key is about: an item, and the other reports of the same alert."""
         row = self.rows.get(key)
-        return {row.fact.target} if row is not None and isinstance(row.fact, Annotation) else set()
+        if row is None or not isinstance(row.fact, Annotation):
+            return set()
+        return {row.fact.target, *self._twins(row.fact.target)}
+
+    def _twins(self, key: str) -> Collection[str]:
+        """The keys under which the incident of this key is reported; of anything else none."""
+        row = self.rows.get(key)
+        if row is None or row.slot is None or not isinstance(row.fact, Incident):
+            return ()
+        return self._slots[row.slot]
 
     def _drop(self, key: str, touched: set[Slot]) -> bool:
         row = self.rows.pop(key, None)
@@ -324,11 +333,14 @@ class Board:
         return (self.rows[key] for key in self._failing)
 
     def annotations(self, key: str) -> list[Annotation]:
-        """What people said of an item and did not withdraw, oldest first."""
-        said = self._annotations.get(key)
-        if said is None:  # nearly always, and each row that is painted asks
+        """What people said of an item and did not withdraw, oldest first.
+
+        What is said of one report of an alert is said of all of them: which one speaks for it may change.
+        """
+        if not self._annotations:  # nearly always, and each row that is painted asks
             return []
-        return sorted((a for a in said.values() if a.state == "set"), key=lambda a: (str(a.updated_at), a.key))
+        said = [note for twin in {key, *self._twins(key)} for note in self._annotations.get(twin, {}).values()]
+        return sorted((note for note in said if note.state == "set"), key=lambda note: (str(note.updated_at), note.key))
 
     def unattached(self, now: datetime, keep: timedelta) -> list[Annotation]:
         """What was said longer than ``keep`` ago of items that are not on the board any more."""

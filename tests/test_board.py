@@ -255,6 +255,16 @@ def test_what_is_said_of_a_row_changes_how_it_looks():
     assert fold(board, note(incident(9), "nobody's")).changed == {said.key}, "of what is not on the board"
 
 
+def test_what_is_said_of_one_report_of_an_alert_is_said_of_all():
+    here = incident(1, cluster="eu", fingerprint="f", source="am1")
+    there = incident(2, cluster="eu", fingerprint="f", source="am2")
+    board = board_of(here, there, incident(3))
+    said = note(here, "on it", episode=here.started_at)
+    assert fold(board, said).changed == {said.key, here.key, there.key}
+    assert board.annotations(there.key) == board.annotations(here.key) == [said]
+    assert board.annotations("am:incident:3") == []
+
+
 def test_what_was_said_of_what_is_gone_may_go_too():
     target, keep = incident(1), timedelta(hours=48)
     board = board_of(
