@@ -33,6 +33,7 @@ MOST_SLOTS: Final = 5_000
 """Of more slots than this those are forgotten that have been quiet for longest."""
 MOST_FLIPS: Final = 99
 _AHEAD: Final = timedelta(minutes=1)
+_SWEEP_EVERY: Final = timedelta(seconds=1)
 
 
 class Flood(Struct, frozen=True):
@@ -52,6 +53,8 @@ class Chatter:
         self._told: dict[Slot, list[datetime]] = {}
         self._flipping: set[Slot] = set()
         self._opened: dict[Slot, datetime] = {}
+        self._touched: set[Slot] = set()
+        self._swept: datetime | None = None
 
     # -- being told
 
@@ -60,11 +63,13 @@ class Chatter:
         times = self._seen.pop(slot, [])
         insort(times, at)
         _trim(times, times[-1] - FLIPS_WITHIN)
+        self._touched.add(slot)
         self._keep(self._seen, slot, times)
 
     def runs(self, slot: Slot, flips: Iterable[datetime]) -> None:
         """All flips that a slot's own items tell of, in place of what they told before."""
         times = sorted(flips)[-MOST_FLIPS:]
+        self._touched.add(slot)
         if times:
             self._keep(self._told, slot, times)
         else:
@@ -74,6 +79,7 @@ class Chatter:
         """An incident is new.  One that opens again and again is no flood: it counts once."""
         before = self._opened.pop(slot, at)
         self._opened[slot] = max(before, at)
+        self._swept = None
         if len(self._opened) > MOST_SLOTS:
             del self._opened[next(iter(self._opened))]
 
@@ -83,15 +89,26 @@ class Chatter:
         Call it after what was told, and now and then.  What was observed after ``now`` belongs to a clock that has
         been set back: nothing can be said of it.
         """
-        for known in (self._seen, self._told):
-            for slot in list(known):
-                _trim(known[slot], now - FLIPS_WITHIN, now + _AHEAD)
-                if not known[slot]:
-                    del known[slot]
-        active = self._seen.keys() | self._told.keys()
-        rested = {slot for slot in self._flipping if self._count(slot) <= STILL}
-        self._flipping -= rested
-        self._flipping |= {slot for slot in active if self._count(slot) >= FLIPS}
+        if self._swept is not None and self._swept <= now < self._swept + _SWEEP_EVERY:
+            slots = self._touched
+        else:
+            self._swept = now
+            slots = {*self._seen, *self._told, *self._flipping}
+            self._opened = _recent(self._opened, now)
+        rested: set[Slot] = set()
+        for slot in slots:
+            for known in (self._seen, self._told):
+                if (times := known.get(slot)) is not None:
+                    _trim(times, now - FLIPS_WITHIN, now + _AHEAD)
+                    if not times:
+                        del known[slot]
+            count = self._count(slot)
+            if count >= FLIPS:
+                self._flipping.add(slot)
+            elif count <= STILL and slot in self._flipping:
+                self._flipping.discard(slot)
+                rested.add(slot)
+        self._touched.clear()
         self._ebb(now)
         return frozenset(rested)
 
@@ -112,7 +129,6 @@ class Chatter:
             del known[next(iter(known))]
 
     def _ebb(self, now: datetime) -> None:
-        self._opened = _recent(self._opened, now)
         count = len(self._opened)
         if count >= (FLOOD if self.flood is None else EBB):
             since = now if self.flood is None else self.flood.since

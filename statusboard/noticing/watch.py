@@ -17,7 +17,7 @@ from typing import Final
 from msgspec import Struct
 
 from statusboard.board import Board, Delta, Row
-from statusboard.chatter import FLIPS_WITHIN, Chatter
+from statusboard.chatter import FLIPS, FLIPS_WITHIN, Chatter
 from statusboard.current import Slot, competes, verdict_of
 from statusboard.diff import time_of
 from statusboard.model import Build, Fact, HealthState, Incident, Release, SourceHealth, health_key
@@ -74,16 +74,18 @@ class Watch:
         self._revision = board.revision
         self.read = {name for name in board.health if board.state_of(name) in ("fresh", "partial")}
         self._blind = {name for name in board.health if _is_blind(board, name)}
-        recent: dict[Slot, Row] = {}
+        since = now - FLIPS_WITHIN
+        recent: dict[Slot, list[Row]] = {}
         for row in board.items():
             if row.slot is None:
                 continue
             if row.current and isinstance(row.fact, Build | Release | Incident):
                 self._remember(row.slot, row)
-            if isinstance(row.fact, Build | Release) and now - row.observed_at < FLIPS_WITHIN:
-                recent[row.slot] = row
-        for slot, row in recent.items():
-            self._chatter.runs(slot, alternations(board.neighbours(row), now - FLIPS_WITHIN))
+            if row.observed_at > since and isinstance(row.fact, Build | Release):
+                recent.setdefault(row.slot, []).append(row)
+        for slot, rows in recent.items():
+            if len(rows) >= FLIPS and sum((time_of(row.fact) or now) > since for row in rows) >= FLIPS:
+                self._chatter.runs(slot, alternations(board.neighbours(rows[0]), since))
 
     def follow(self, board: Board, delta: Delta, now: datetime) -> list[Transition]:
         """What a fold changed; ``board`` is as it is after it."""
