@@ -139,6 +139,7 @@ def commands(app: BoardApp) -> Iterator[Command]:
     yield Command("Filter", "show only what matches", board.action_filter)
     yield Command("Faults only", "on or off", board.action_faults_only)
     yield Command("Clear the filter", "show everything in this view", board.clear_filter)
+    yield Command("Save what is shown to a file", "picture, text, CSV or JSON", board.action_export)
     yield Command("Details", "on or off", board.action_details)
     yield Command("I am on it", "or no longer", board.action_acknowledge)
     yield Command("Note", "on the row under the cursor, for all boards", board.action_note)

@@ -121,7 +121,8 @@ def test_a_filter_narrows_items_counts_and_the_exit_code_and_says_so(home: Home)
 def test_a_view_narrows_as_on_the_board_and_a_filter_narrows_it_further(home: Home) -> None:
     home.deploys(deploy("1.1", "failed"), deploy("2.0", service="web"), deploy("3.0", "failed", service="shop"))
     home.config.write_text(
-        home.config.read_text() + "views: [{name: Bad ones, filter: 'state:failed OR state:blocked', lanes: [releases]}]\n"
+        home.config.read_text()
+        + "views: [{name: Bad ones, filter: 'state:failed OR state:blocked', lanes: [releases]}]\n"
     )
     both = home.run("show", "--json", "--view", "bad ONES", "--filter", "service:shop")
     assert both.code == 1 and [item["service"] for item in both.json["items"]] == ["shop"]
@@ -131,6 +132,14 @@ def test_a_view_narrows_as_on_the_board_and_a_filter_narrows_it_further(home: Ho
     assert tickets.code == 0 and tickets.json["items"] == [] and tickets.json["filter"]["hidden_failing"] == 2
     wrong = home.run("show", "--view", "Bad one")
     assert wrong.code == 2 and "there is no view `Bad one`" in wrong.err and "Bad ones" in wrong.err
+
+
+def test_what_the_documents_say_of_the_filter_is_what_is_printed(home: Home) -> None:
+    document = (Path(__file__).parents[2] / "docs" / "headless.md").read_text()
+    example = json.loads(document[document.index('{"view"') :].partition("}")[0] + "}")
+    home.deploys(deploy("1.0"))
+    printed = home.run("show", "--json", "--filter", "service:x").json["filter"]
+    assert {name: type(value) for name, value in printed.items()} == {n: type(value) for n, value in example.items()}
 
 
 def test_fail_on_counts_within_what_is_asked_for(home: Home) -> None:

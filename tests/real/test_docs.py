@@ -22,6 +22,7 @@ ROOT = Path(__file__).parents[2]
 #: A walk-through of its own test (tests/test_plugins.py): its types are there only when it has been followed.
 FOLLOWED = ROOT / "docs" / "plugins.md"
 DOCUMENTS = sorted([*ROOT.glob("*.md"), *(ROOT / "docs").glob("**/*.md")])
+QUERIES = ("--filter", "--fail-on")
 LINK = re.compile(r"!?\[[^\]]*\]\(([^)\s]+)\)")
 SPAN = re.compile(r"(?<!`)`([^`\n]+)`(?!`)")
 ROOT_KEY = re.compile(rf"({'|'.join(ROOT_KEYS)}):")
@@ -110,8 +111,10 @@ def test_every_command_line_is_one(document: Path) -> None:
 def test_there_are_command_lines_and_wrong_ones_are_seen() -> None:
     whole = [arguments for arguments, whole in command_lines((ROOT / "README.md").read_text()) if whole]
     assert [] in whole and ["check"] in whole and ["login", "github"] in whole
-    (unit,) = [arguments for arguments, whole in command_lines((ROOT / "docs/headless.md").read_text()) if whole]
-    assert unit == ["poll"]
+    unit, *shown = [arguments for arguments, whole in command_lines((ROOT / "docs/headless.md").read_text()) if whole]
+    assert unit == ["poll"] and all(arguments[0] == "show" for arguments in shown)
+    queries = [text for arguments in shown for option, text in itertools.pairwise(arguments) if option in QUERIES]
+    assert len([parse(query) for query in queries]) >= 3
     for wrong in (["shwo"], ["show", "--jsn"], ["--confg", "x"], ["login"], ["show", "--deadline", "soon"]):
         assert wrong_with(wrong, True), wrong
     assert wrong_with(["login"], False) == "" and wrong_with(["show", "--jsn"], False)
