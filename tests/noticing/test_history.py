@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator
+from pathlib import Path
 
 import pytest
 
@@ -12,8 +13,9 @@ from statusboard.diff import draft, removal
 from statusboard.model import Fact
 from statusboard.noticing import history
 from statusboard.noticing.history import recall
-from statusboard.store.base import Batch, Lease
+from statusboard.store.base import Batch, Lease, Store
 from statusboard.store.memory import MemoryStore
+from statusboard.store.sqlite import SQLiteStore
 from tests.boards import NOW, ago, build, incident
 
 SLOT = ("incident", "am:incident:1")
@@ -22,7 +24,7 @@ SLOT = ("incident", "am:incident:1")
 class Past:
     """A store that is written to as time passes."""
 
-    def __init__(self, store: MemoryStore, lease: Lease, clock: FakeClock) -> None:
+    def __init__(self, store: Store, lease: Lease, clock: FakeClock) -> None:
         self.store, self.lease, self.clock = store, lease, clock
         self.known: dict[str, Fact] = {}
 
@@ -44,10 +46,11 @@ class Past:
         return chatter
 
 
-@pytest.fixture
-async def past() -> AsyncIterator[Past]:
+@pytest.fixture(params=["memory", "sqlite"])
+async def past(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator[Past]:
     clock = FakeClock(NOW)
-    store = MemoryStore(clock=clock)
+    path = tmp_path / "board.sqlite"
+    store: Store = MemoryStore(clock=clock) if request.param == "memory" else SQLiteStore(path, clock=clock)
     await store.open()
     lease = await store.lease("poll", "test")
     assert lease is not None
