@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import os
 import secrets
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Annotated, Final, TypeAlias
@@ -19,7 +19,7 @@ from typing import Annotated, Final, TypeAlias
 import msgspec
 from msgspec import Struct
 
-from statusboard.board import Board, Delta
+from statusboard.board import Board, Delta, Row
 from statusboard.clock import Duration
 from statusboard.model import Build, Fact, Incident, Release, Ticket
 from statusboard.paths import private_dir
@@ -46,11 +46,16 @@ def stamp(fact: Fact) -> Stamp | None:
             return None
 
 
-class Marks:
-    """The rows that changed while nobody looked.  ``since`` is when a key was pressed last."""
+class Marks(Mapping[str, int]):
+    """The rows that changed while nobody looked: key -> the first change of it that nobody saw.
+
+    ``since`` is when a key was pressed last.
+    """
 
     def __init__(self, now: datetime) -> None:
         self.since = now
+        self._begun = False
+        self._read: set[str] = set()
         self._stamps: dict[str, int] = {}
         self._fresh: dict[str, int] = {}
         self._kept: dict[str, int] = {}
@@ -58,25 +63,33 @@ class Marks:
     def __contains__(self, key: object) -> bool:
         return key in self._fresh or key in self._kept
 
+    def __getitem__(self, key: str) -> int:
+        found = [marks[key] for marks in (self._kept, self._fresh) if key in marks]
+        if not found:
+            raise KeyError(key)
+        return min(found)
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._kept.keys() | self._fresh.keys())
+
     def __len__(self) -> int:
         return len(self._kept.keys() | self._fresh.keys())
 
-    @property
-    def keys(self) -> frozenset[str]:
-        """The keys of all marked rows."""
-        return frozenset(self._kept.keys() | self._fresh.keys())
+    def learn(self, rows: Iterable[Row]) -> None:
+        """How these rows are now."""
+        self._stamps |= {row.key: hash(told) for row in rows if (told := stamp(row.fact)) is not None}
 
-    def from_seq(self, key: str) -> int | None:
-        """The first change that the mark of this key is for."""
-        found = [marks[key] for marks in (self._kept, self._fresh) if key in marks]
-        return min(found) if found else None
+    def begin(self, board: Board) -> None:
+        """All rows were learned: what changes from here on is marked."""
+        self._begun = True
+        self._note_sources(board)
 
-    def learn(self, board: Board) -> None:
-        """How everything is now: what changes from here on is marked."""
-        self._stamps = {row.key: hash(told) for row in board.items() if (told := stamp(row.fact)) is not None}
+    def _note_sources(self, board: Board) -> None:
+        if self._begun:
+            self._read |= {name for name, health in board.health.items() if health.last_success is not None}
 
     def follow(self, board: Board, delta: Delta) -> None:
-        """Mark what a fold changed."""
+        """Mark what a fold changed.  What a source says when it is read for the first time is no change."""
         for key in delta.gone:
             for known in (self._stamps, self._fresh, self._kept):
                 known.pop(key, None)
@@ -87,7 +100,9 @@ class Marks:
                 continue
             if self._stamps.get(key) != (now := hash(told)):
                 self._stamps[key] = now
-                self._fresh.setdefault(key, row.seq)
+                if row.fact.source in self._read:
+                    self._fresh.setdefault(key, row.seq)
+        self._note_sources(board)
 
     def keep(self, entries: Iterable[Entry], board: Board) -> frozenset[str]:
         """Mark what changed before this board began; returns the keys that are on it."""

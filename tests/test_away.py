@@ -18,9 +18,11 @@ LATER = NOW + AWAY
 
 
 def marks_on(*facts: Fact) -> tuple[Any, Marks]:
-    board = board_of(*facts)
+    read = [health(name, last_success=NOW) for name in ("ci", "am", "cd", "tr")]
+    board = board_of(*read, *facts)
     marks = Marks(NOW)
-    marks.learn(board)
+    marks.learn(board.items())
+    marks.begin(board)
     return board, marks
 
 
@@ -47,12 +49,30 @@ def test_what_counts_as_changed(before: Fact, after: Fact, marked: bool):
 
 def test_what_is_new_is_marked_and_what_leaves_is_not():
     board, marks = marks_on()
-    marks.follow(board, fold(board, incident(1), health("am"), note(incident(1), "x")))
-    assert marks.keys == {"am:incident:1"} and marks.from_seq("am:incident:1") == 1
+    marks.follow(board, fold(board, incident(1), health("am", "stale", last_success=NOW), note(incident(1), "x")))
+    assert set(marks) == {"am:incident:1"} and marks["am:incident:1"] == 5
     marks.follow(board, fold(board, "am:incident:1"))
     assert len(marks) == 0
     marks.follow(board, fold(board, incident(1)))
     assert "am:incident:1" in marks, "it came back"
+
+
+def test_a_source_that_is_read_for_the_first_time_brings_no_change():
+    board, marks = marks_on()
+    marks.follow(board, fold(board, incident(1, source="new"), incident(2, source="new")))
+    marks.follow(board, fold(board, health("new", last_success=NOW)))
+    assert len(marks) == 0
+    marks.follow(board, fold(board, incident(2, "acknowledged", source="new"), incident(3, source="new")))
+    assert set(marks) == {"new:incident:2", "new:incident:3"}
+
+
+def test_nothing_is_marked_before_all_is_learned():
+    board, marks = board_of(health("am", last_success=NOW)), Marks(NOW)
+    marks.follow(board, fold(board, incident(1)))
+    assert len(marks) == 0
+    marks.begin(board)
+    marks.follow(board, fold(board, incident(1, "acknowledged")))
+    assert len(marks) == 1
 
 
 def test_a_key_press_takes_the_marks_of_the_moment_away():
@@ -68,8 +88,8 @@ def test_marks_of_who_was_away_stay_until_they_are_seen():
     assert marks.pressed(LATER) == (AWAY, frozenset())
     marks.follow(board, fold(board, incident(2, "acknowledged"), incident(1, "resolved")))
     away, lost = marks.pressed(LATER + timedelta(seconds=9))
-    assert not away and lost == {"am:incident:2"} and marks.keys == {"am:incident:1"}
-    assert marks.from_seq("am:incident:1") == 3, "the first change that nobody saw"
+    assert not away and lost == {"am:incident:2"} and set(marks) == {"am:incident:1"}
+    assert marks["am:incident:1"] == 7, "the first change that nobody saw"
     assert marks.seen(["am:incident:1", "am:incident:2"]) == {"am:incident:1"} and len(marks) == 0
 
 
@@ -92,8 +112,8 @@ def test_what_changed_before_this_board_began():
     entries = [entry("incident", "moved", "am:incident:1", seq=9), entry("incident", "opened", "am:incident:1", seq=5)]
     entries += [entry("release", "released", "cd:release:7"), entry("release", "said", "cd:release:2")]
     entries += [entry("source", "lost", "ci:source:ci")]
-    assert marks.keep(entries, board) == marks.keys == {"am:incident:1"}
-    assert marks.from_seq("am:incident:1") == 5
+    assert marks.keep(entries, board) == set(marks) == {"am:incident:1"}
+    assert marks["am:incident:1"] == 5
 
 
 # -- the digest

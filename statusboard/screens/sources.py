@@ -299,8 +299,8 @@ def status_lines(status: Status, now: datetime) -> list[tuple[str, str, str]]:
 
 
 def _ahead(moment: datetime, now: datetime) -> str:
-    """In how long: no closer than a minute, so that a board at rest does not count seconds down."""
-    return age(moment, now) if moment > now else "<1m"
+    """In how long, coarsely: a board at rest does not count down to each poll."""
+    return age(moment, now) if (moment - now).total_seconds() >= 120 else "<2m"
 
 
 def _budget(status: Status, now: datetime | None = None) -> str:

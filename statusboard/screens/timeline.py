@@ -132,7 +132,14 @@ class TimelineFace(Face):
     def follow(self, delta: Delta) -> None:
         """Something was stored: read what it was."""
         self._stirred = True
-        if self.display and not self._catching:
+        if not self.display:
+            return
+        if self._feed is not None:  # their marks may have come or gone
+            entries = self._feed.entries.values()
+            told = [str(entry.seq) for entry in entries if entry.key in delta.changed]
+            if told:
+                self._table.set_rows(self._rows, told)
+        if not self._catching:
             self._catch_up()
 
     @work(group="catch-up")
@@ -244,7 +251,12 @@ class TimelineFace(Face):
         if entry is None:
             return GONE
         text = entry_cells(entry, now, glyphs=self.live.glyphs, zone=zone, times=self.live.cells.times)
-        return RowCells(text.cells, text.style)
+        return RowCells(text.cells, text.style, marked=self._is_new(entry))
+
+    def _is_new(self, entry: Entry) -> bool:
+        """Whether this change is one that its item is marked for."""
+        first = self.live.cells.marked.get(entry.key)
+        return first is not None and entry.seq >= first
 
     def _index(self, key: str | None) -> int:
         return self._rows.index(key) if key in self._rows else -1
@@ -295,6 +307,15 @@ class TimelineFace(Face):
         return [
             (table, key) for table, key in self.matches() if (entry := self._entry(key)) is not None and entry.fault
         ]
+
+    def about(self, key: str) -> str:
+        """The item of a change."""
+        entry = self._entry(key)
+        return entry.key if entry is not None else key
+
+    def unseen(self) -> list[tuple[BoardTable, str]]:
+        """The changes that nobody saw."""
+        return [match for match in self.matches() if (entry := self._entry(match[1])) and self._is_new(entry)]
 
     # -- details
 
