@@ -20,7 +20,7 @@ from typing import TYPE_CHECKING, ClassVar, TypeAlias
 
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
-from textual.events import Event, Key
+from textual.events import Event, Key, MouseDown
 
 from statusboard.errors import ConfigError, StatusboardError
 from statusboard.screens import first
@@ -274,6 +274,8 @@ class BoardApp(TerminalApp[None]):
         """A key says that somebody is there."""
         if self._herald is not None and isinstance(event, Key) and not event.is_forwarded:
             self._herald.key_pressed()
+        if self._board is not None and isinstance(event, Key | MouseDown) and not event.is_forwarded:
+            self._board.attendance.pressed(event.key if isinstance(event, Key) else "")
         await super().on_event(event)
 
     # -- what people ask for

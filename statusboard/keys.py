@@ -33,6 +33,8 @@ DEFAULTS: Mapping[str, Mapping[str, str]] = {
         "filter": "slash",
         "next_match": "n",
         "previous_match": "P",
+        "next_unseen": "u",
+        "all_seen": "U",
         "faults_only": "z",
         "sort": "s",
         "turn": "i",

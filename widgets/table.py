@@ -53,12 +53,14 @@ _KEPT_LINES = 500  # of 6 kB each: four lanes must not cost more than 12 MB
 class RowCells(Struct, frozen=True):
     """What a row shows: cells by column id (a missing one is blank), and the style name of its plain cells.
 
-    With ``line`` it has no columns: these words stand side by side over the whole width.
+    With ``line`` it has no columns: these words stand side by side over the whole width.  A ``marked`` row has a sign
+    before its first column, as long as no cursor stands there.
     """
 
     cells: Mapping[str, Cell]
     row_style: str = ""
     line: tuple[Cell, ...] = ()
+    marked: bool = False
 
 
 class _Line(NamedTuple):
@@ -156,6 +158,7 @@ class BoardTable(ScrollView, inherit_bindings=False):
         super().__init__(name=name, id=id, classes=classes, disabled=disabled)
         self.set_reactive(BoardTable.show_header, show_header)
         self._marks = (" ", "-", ">") if ascii_only else (" ", "▏", "▌")
+        self._changed_mark = "*" if ascii_only else "✱"  # as wide as `*` in every terminal, as a bullet is not
         self._shy = shy
         self._columns = tuple(columns)
         self._empty = empty or Content("")
@@ -560,7 +563,10 @@ class BoardTable(ScrollView, inherit_bindings=False):
     def _build_row(self, row: RowCells, look: int) -> _Line:
         palette = self._palette
         mark_style = (palette.base, palette.marked, palette.cursor)[look]
-        cells = [self._gutter(self._marks[look], mark_style)]
+        mark = self._marks[look]
+        if row.marked and look != _CURSOR:
+            mark, mark_style = self._changed_mark, palette.base + palette.named["marker"]
+        cells = [self._gutter(mark, mark_style)]
         if row.line:
             return self._line_of((*cells, self._across(row, mark_style if look == _CURSOR else None)), row)
         for index, column in enumerate(self._layout_now.columns):

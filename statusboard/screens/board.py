@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar
 
@@ -22,6 +22,7 @@ from statusboard.board import Delta, Row
 from statusboard.columns import GROUPS, TIMES
 from statusboard.model import Build, Incident, Item, Release, Ticket
 from statusboard.query import complete, word_at
+from statusboard.screens.away import Attendance
 from statusboard.screens.bars import check, view_words
 from statusboard.screens.faces import Face
 from statusboard.screens.header import live_words, role_words
@@ -71,6 +72,8 @@ class BoardScreen(Screen[None]):
         Binding("slash", "filter", "Filter", key_display="/", show=False, id="filter"),
         Binding("n", "next_match(1)", "Next match, or next fault", show=False, id="next_match"),
         Binding("P", "next_match(-1)", "Previous match or fault", show=False, id="previous_match"),
+        Binding("u", "next_unseen", "Next row that changed while you were away", show=False, id="next_unseen"),
+        Binding("U", "all_seen", "All that changed is seen", show=False, id="all_seen"),
         Binding("z", "faults_only", "Faults only", show=False, id="faults_only"),
         Binding("s", "sort", "Sort by the next column", show=False, id="sort"),
         Binding("i", "turn", "Sort the other way round", show=False, id="turn"),
@@ -109,6 +112,7 @@ class BoardScreen(Screen[None]):
         self._values: Mapping[str, Iterable[str]] = {}
         self._headline = Headline(id="headline")
         self._notice = Static(id="notice", markup=False)
+        self.attendance = Attendance(live, self)
         self._filter_bar = FilterBar(check, self._complete, id="filter")
         self._body = Container(id="body")
         self._details = DetailsPane(links=not live.ascii_only, id="details")
@@ -137,9 +141,14 @@ class BoardScreen(Screen[None]):
 
     def _compose_rest(self) -> None:
         """What is not seen at first is mounted after the first picture, so that it is there at once when asked for."""
-        self.mount_all([self._notice, self._filter_bar], after=self._headline)
+        self.mount_all([self._notice, self.attendance.line, self._filter_bar], after=self._headline)
         self._body.mount(self._details)
         self.mount(self._small)
+        self.run_worker(self.attendance.begin(), group="away")
+
+    def on_unmount(self) -> None:
+        """The board ends."""
+        self.attendance.leave()
 
     def on_resize(self, event: Resize) -> None:
         """Another size, another arrangement."""
@@ -178,6 +187,11 @@ class BoardScreen(Screen[None]):
         """Whether the lanes hold all that has a place in them."""
         view = self.live.lanes.view
         return not self.filtered and not view.filter and set(view.lanes) == set(LANES)
+
+    @property
+    def faces(self) -> Collection[Face]:
+        """Those that were shown so far."""
+        return self._faces.values()
 
     @property
     def settled(self) -> bool:
@@ -249,6 +263,7 @@ class BoardScreen(Screen[None]):
 
     def follow(self, delta: Delta) -> None:
         """What a flush changed: up to 4 times a second."""
+        self.attendance.follow(delta)
         if len(delta.changed) + len(delta.gone) > MANY:
             self.anew()
             return
@@ -286,6 +301,7 @@ class BoardScreen(Screen[None]):
 
     def anew(self) -> None:
         """Build all that is shown again: everything may be different."""
+        self.attendance.follow(Delta(frozenset(), frozenset()))
         for face in self._faces.values():
             face.forget()
         self.rebuild()
@@ -348,6 +364,14 @@ class BoardScreen(Screen[None]):
         else:
             target = wanted[0 if step > 0 else -1]
         self.face.reveal(*target)
+
+    async def action_next_unseen(self) -> None:
+        """To the next row that changed while nobody looked."""
+        await self.attendance.next_unseen()
+
+    def action_all_seen(self) -> None:
+        """Everything that changed has been seen."""
+        self.attendance.all_seen()
 
     # -- views and filters
 

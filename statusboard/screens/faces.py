@@ -160,3 +160,11 @@ class Face(Widget):
         """Those of `matches` that tell of a fault."""
         rows = self.live.cells.row
         return [match for match in self.matches() if (row := rows(match[1])) is not None and is_fault(row)]
+
+    def about(self, key: str) -> str:
+        """The key of the item that the row of this key is about."""
+        return key
+
+    def unseen(self) -> list[tuple[BoardTable, str]]:
+        """Those of `matches` that changed while nobody looked."""
+        return [match for match in self.matches() if match[1] in self.live.cells.marked]

@@ -56,6 +56,8 @@ class Cells:
         self.glyphs = glyphs
         self.zone = zone
         self.times: Times = "ago"
+        #: The keys of rows that changed while nobody looked, and the first change of each.
+        self.marked: Mapping[str, int] = {}
         self._made: dict[str, RowCells] = {}
 
     def row(self, key: str) -> Row | None:
@@ -79,7 +81,7 @@ class Cells:
             said=self.board.annotations(key),
             flips=self.chatter.flips(row.slot),
         )
-        made = RowCells(text.cells, text.style)
+        made = RowCells(text.cells, text.style, marked=key in self.marked)
         if len(self._made) >= _KEPT_CELLS:
             self._made.clear()
         self._made[key] = made

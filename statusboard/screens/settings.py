@@ -12,6 +12,7 @@ from statusboard.errors import ConfigError
 from statusboard.model import ItemKind
 from statusboard.noticing.options import NoticesOptions
 from statusboard.palettes import Palette
+from statusboard.paths import data_dir
 from statusboard.screens.views import BUILT_IN, arranged, read_saved, saved_at, view_of
 from statusboard.text import clean
 from statusboard.view import ViewSpec
@@ -25,7 +26,8 @@ class Settings(Struct, frozen=True, kw_only=True):
     """``palettes`` are the config's own themes, ``keys`` is action -> keys, ``reads`` which kinds a source is asked for
     (by its name).  ``services`` are the configured ones with their teams, ``environments`` the configured ones, those
     where people are served first.  ``views`` are those ``given`` (built in, or in the config) and those ``saved`` in
-    ``views_file``; ``told`` is what a person must know of what was read.
+    ``views_file``; ``told`` is what a person must know of what was read.  ``visits_file`` remembers when a person was
+    here last.
     """
 
     title: str = "statusboard"
@@ -39,6 +41,7 @@ class Settings(Struct, frozen=True, kw_only=True):
     saved: tuple[ViewSpec, ...] = ()
     told: str = ""
     views_file: Path | None = None
+    visits_file: Path | None = None
     reads: dict[str, tuple[ItemKind, ...]] = {}
     services: dict[str, str] = {}
     environments: tuple[str, ...] = ()
@@ -76,6 +79,7 @@ def settings_of(config: Config, *, demo: bool = False) -> Settings:
         given=given,
         saved=saved,
         views_file=views_file,
+        visits_file=None if demo else data_dir() / "visits.json",
         told=f"saved views: {problems[0]}" if problems else "",
         reads=reads,
         services={service.name: service.team for service in config.services},
