@@ -118,8 +118,9 @@ class Herald:
 
     def hear(self, delta: Delta) -> None:
         """A fold changed this."""
-        if self._began is None:
-            return
+        self._guarded(partial(self._hear, delta))
+
+    def _hear(self, delta: Delta) -> None:
         board, clock = self._engine.board, self._engine.clock
         now = clock.now()
         statuses = self._engine.statuses
@@ -142,8 +143,10 @@ class Herald:
 
     def tick(self) -> None:
         """A second has passed."""
-        if self._began is None:
-            return
+        self._guarded(self._tick)
+
+    def _tick(self) -> None:
+        assert self._began is not None
         clock = self._engine.clock
         now = clock.now()
         answered = {
@@ -175,6 +178,17 @@ class Herald:
             task.cancel()
         if tasks:
             await asyncio.wait(tasks, timeout=CLOSE_WITHIN)
+
+    def _guarded(self, work: Callable[[], None]) -> None:
+        """Whoever calls us keeps the board going: a fault of ours ends the notices, and nothing else."""
+        if self._began is None:
+            return
+        try:
+            work()
+        except Exception:
+            self._began = None
+            log.exception("notices end")
+            self._outlets.say("no more notices: an error of statusboard's own, see its log", severity="error")
 
     # -- telling
 

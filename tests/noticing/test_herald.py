@@ -303,6 +303,20 @@ async def test_another_config_loses_nothing_that_was_counted():
         assert running.later(1)[0] == ["during quiet hours: 1 incident opened"]
 
 
+async def test_a_fault_of_ours_ends_the_notices_and_nothing_else(caplog: pytest.LogCaptureFixture):
+    class Torn(Screen):
+        def show_notice(self, text: str, *, severity: str = "information") -> None:
+            raise RuntimeError("torn")
+
+    running = Running(rule("visual"))
+    running.herald._outlets = screen = Torn()
+    async with running:
+        running.after(incident(1))
+        assert screen()[0] == ["no more notices: an error of statusboard's own, see its log"]
+        running.after(incident(2)), running.later(60)
+        assert screen()[0] == [] and caplog.text.count("notices end") == 1
+
+
 async def test_nothing_is_told_before_it_begins_or_after_it_ends():
     running = Running(rule("visual"))
     assert running.after(incident(1)) == ([], "") and running.later(100) == ([], "")
