@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from datetime import datetime
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import pytest
 from msgspec import structs
@@ -20,8 +20,13 @@ from statusboard.commands import ThemePalette
 from statusboard.model import ITEM_KINDS, SEVERITIES, STATES, Item
 from statusboard.palettes import DARK, HIGH_CONTRAST_LIGHT, LIGHT, derived, pairs
 from statusboard.presenting import ASCII, UNICODE, word_of
+from statusboard.screens.terminal import TerminalApp
+from statusboard.screens.wall import WallScreen
+from statusboard.screens.welcome import WelcomeScreen
+from statusboard.screens.welcome_types import TypesScreen
 from statusboard.themes import Look
 from tests.app.stage import Told, board, settled, text_of, until
+from tests.app.test_welcome import lamp_form, on, welcomed
 from tests.boards import NOW, build, incident, release, ticket
 from tests.pictures.company import StillClock
 
@@ -60,7 +65,7 @@ def everything() -> list[Told]:
     ]
 
 
-def painted(app: BoardApp, region: Region) -> Iterator[Painted]:
+def painted(app: TerminalApp[Any], region: Region) -> Iterator[Painted]:
     """What the terminal shows in a part of the screen: every run of characters that is no blank."""
     for strip in app.screen._compositor.render_strips()[region.y : region.bottom]:
         for segment in strip.crop(region.x, region.right):
@@ -78,7 +83,7 @@ _FRAMES = frozenset("─━│┃▌▏▊▎▕▔ ")
 """No text: parts of frames, and the bar beside the cursor's row."""
 
 
-async def looked_at(app: BoardApp, pilot: Pilot[None], where: str, *selectors: str) -> None:
+async def looked_at(app: TerminalApp[Any], pilot: Pilot[Any], where: str, *selectors: str) -> None:
     """Every text here (in what ``selectors`` name, where they are given) is a pair of colours that palettes check.
 
     Two themes tell: what is mixed of a theme's colours, or of none, would be in neither.
@@ -125,8 +130,40 @@ async def test_every_text_on_every_screen_can_be_read():
         await press(*"the")
         await pilot.pause(0.3)
         await looked_at(app, pilot, "the palette with something typed", "#--input", "CommandList")
-        await press("escape", "S")
-        await looked_at(app, pilot, "the sources")
+        await press("escape")
+
+
+async def test_every_text_in_every_view_can_be_read():
+    async with board(*everything(), size=SIZE, clock=Then()) as (app, pilot):
+        assert app.live is not None
+        for number, view in enumerate(app.live.settings.views[1:], start=2):
+            await pilot.press(str(number), "j")
+            await settled(app, pilot)
+            await looked_at(app, pilot, f"the view {view.name}")
+        await pilot.press("1", "v")
+        await settled(app, pilot)
+        await looked_at(app, pilot, "groups")
+        await pilot.press("j", "j", "N")
+        await pilot.pause(0.2)
+        await looked_at(app, pilot, "a question", "#ask")
+        await pilot.press("escape", "f")
+        await pilot.pause(0.2)
+        assert isinstance(app.screen, WallScreen)
+        await looked_at(app, pilot, "the wall")
+
+
+async def test_every_text_of_the_first_run_can_be_read(tmp_path):
+    async with welcomed(tmp_path, size=(100, 40)) as (app, pilot):
+        await looked_at(app, pilot, "the welcome")
+        await pilot.press("s")
+        await on(pilot, TypesScreen)
+        await looked_at(app, pilot, "the types of sources")
+        await pilot.press("escape")
+        await on(pilot, WelcomeScreen)
+        await lamp_form(app, pilot, rooms="")
+        await pilot.press("ctrl+t")
+        await until(pilot, lambda: "rooms is needed" in text_of(app))
+        await looked_at(app, pilot, "the form of a source")
 
 
 # -- without colours
