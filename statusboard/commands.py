@@ -144,6 +144,8 @@ def commands(app: BoardApp) -> Iterator[Command]:
     yield Command("I am on it", "or no longer", board.action_acknowledge)
     yield Command("Note", "on the row under the cursor, for all boards", board.action_note)
     yield Command("Open the link", "of the row under the cursor", board.action_open)
+    for name, url in sorted(board.links.items()):
+        yield Command(f"Open the {name}", url, partial(app.open_page, url))
     yield Command("Copy the link", "of the row under the cursor", board.action_copy_url)
     yield Command("Copy the key", "of the row under the cursor", board.action_copy_key)
     yield Command("Sort by the next column", "then the other way round", board.action_sort)

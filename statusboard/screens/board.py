@@ -675,6 +675,13 @@ class BoardScreen(Screen[None]):
         self.app.say("no row is chosen")
         return None
 
+    @property
+    def links(self) -> Mapping[str, str]:
+        """What the item under the cursor leads to beside its page, by name."""
+        row = self.face.row(self._subject) if self._subject is not None else None
+        fact = row.fact if row is not None else None
+        return fact.links if isinstance(fact, Build | Incident | Release | Ticket) else {}
+
     def action_open(self) -> None:
         """Open the row's page, or copy its URL where no browser can be opened."""
         if (item := self._item()) is not None:

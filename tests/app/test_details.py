@@ -9,6 +9,7 @@ import pytest
 from textual.pilot import Pilot
 
 from statusboard.app import BoardApp
+from statusboard.commands import commands
 from statusboard.model import Build, Incident, Item
 from statusboard.notes import USER_VARIABLE
 from statusboard.screens.asking import AskScreen
@@ -132,6 +133,18 @@ async def test_hostile_items_stay_within_the_pane(size):
         await pilot.pause()
         assert "change" in told(app).splitlines()[-1], "its end can be reached"
         assert "javascript" not in told(app)
+
+
+async def test_what_an_item_leads_to_is_opened_by_name(monkeypatch):
+    monkeypatch.setenv("SSH_CONNECTION", "1")
+    linked = alert(url="https://am.example/1", links={"runbook": "https://run.example/shop", "evil": "file:///etc"})
+    async with board(Told("am", "incident", [linked])) as (app, pilot):
+        await pilot.press("j")
+        found = {command.name: command for command in commands(app)}
+        assert "Open the evil" not in found
+        found["Open the runbook"].run()
+        await says(app, pilot, "copied: over SSH")
+        assert app.clipboard == "https://run.example/shop"
 
 
 # -- saying something
