@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 from contextlib import AbstractAsyncContextManager
-from typing import Any
+from typing import Any, cast
 
 import pytest
 from textual.pilot import Pilot
 
 from statusboard.app import BoardApp
 from statusboard.commands import commands
-from statusboard.model import Build, Incident, Item
+from statusboard.engine import Engine
+from statusboard.errors import StoreError
+from statusboard.model import Build, Change, Incident, Item
 from statusboard.notes import USER_VARIABLE
 from statusboard.screens.asking import AskScreen
 from statusboard.screens.noting import READ_ONLY
@@ -87,6 +89,29 @@ async def test_the_past_is_filled_in_and_kept_up_to_date():
         am.items = [alert(state="acknowledged", acknowledged_by="mira", acknowledged_at=NOW)]
         await read_now(app)
         await until(pilot, lambda: "acked by mira" in told(app).partition("What happened")[2])
+
+
+class Unreadable:
+    """An engine whose store tells nobody's past."""
+
+    def __init__(self, engine: Engine) -> None:
+        self._engine = engine
+        self.store = self
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._engine, name)
+
+    async def history(self, key: str, limit: int = 100) -> list[Change]:
+        raise StoreError("the disk is gone")
+
+
+async def test_a_past_that_cannot_be_read_is_said():
+    async with board(Told("am", "incident", [alert()])) as (app, pilot):
+        assert app.live is not None
+        app.live.engine = cast(Engine, Unreadable(app.live.engine))
+        await pilot.press("enter")
+        await says(app, pilot, "its past cannot be read: the disk is gone")
+        assert "alert 1" in told(app), "all else is told"
 
 
 async def test_what_else_happens_to_the_service_is_kept_up_to_date():
