@@ -7,7 +7,6 @@ fires anew nobody has seen that one yet.
 
 from __future__ import annotations
 
-import getpass
 import hashlib
 from collections.abc import Iterable, Mapping
 from datetime import datetime
@@ -29,6 +28,8 @@ _MOST_AUTHOR: Final = 40
 
 def author_of(environ: Mapping[str, str]) -> str:
     """Who says it: ``$STATUSBOARD_USER``, else the account, else ``somebody``."""
+    import getpass  # which a board that opens can do without
+
     named = clean(environ.get(USER_VARIABLE, ""), _MOST_AUTHOR)
     if named:
         return named

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from datetime import datetime, tzinfo
-from statistics import median
 from typing import Final
 
 from msgspec import Struct
@@ -161,8 +160,14 @@ def _took(rows: Sequence[Row], here: Row, now: datetime, glyphs: Glyphs) -> tupl
     if _unfinished(rows[-1]) and lengths[-1] is not None:
         words.append((f"  running for {length(lengths[-1])}", "running"))
     if ended:
-        words.append((f"  last {length(ended[-1])}, median {length(median(ended))}", ""))
+        words.append((f"  last {length(ended[-1])}, median {length(_median(ended))}", ""))
     return tuple(words)
+
+
+def _median(lengths: Sequence[float]) -> float:
+    """The middle one, or the mean of the two in the middle (`statistics` takes 5 ms to import)."""
+    ordered, middle = sorted(lengths), len(lengths) // 2
+    return ordered[middle] if len(ordered) % 2 else (ordered[middle - 1] + ordered[middle]) / 2
 
 
 def _unfinished(row: Row) -> bool:
