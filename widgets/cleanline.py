@@ -10,6 +10,6 @@ from statusboard.text import clean
 class CleanLine(Input):
     """Takes only what may be shown: what is pasted is foreign text, too."""
 
-    def insert(self, text: str, index: int) -> None:
-        """As Textual's, but cleaned."""
-        super().insert(text if text == " " else clean(text, 2_000), index)
+    def replace(self, text: str, start: int, end: int) -> None:
+        """As Textual's, but cleaned; what is typed or pasted comes this way, over a selection or not."""
+        super().replace(text if text == " " else clean(text, 2_000), start, end)

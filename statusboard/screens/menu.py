@@ -44,5 +44,5 @@ class Hint(Static):
 
 def entry(key: str, name: str, about: str, id: str | None, *, width: int = NAME_WIDTH) -> Option:
     """A line of a menu: a key (or ""), what it is, and a few words about it; its colours are those of the line."""
-    shown = (f" {key}  " if key else " ") + fit(clean(name, 80), width)
-    return Option(Content.assemble((shown, "bold"), f" {clean(about, 200)}"), id=id)
+    shown = (f" {key}  " if key else " ") + (fit(clean(name, 80), width) if about else clean(name, 80))
+    return Option(Content.assemble((shown, "bold"), f" {clean(about, 200)}".rstrip()), id=id)

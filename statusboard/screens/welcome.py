@@ -60,6 +60,7 @@ class WelcomeApp(TerminalApp[Outcome]):
 
     CSS_PATH = Path(__file__).with_name("welcome.tcss")
     ENABLE_COMMAND_PALETTE = False
+    VERTICAL_BREAKPOINTS: list[tuple[int, str]] | None = [(0, "-low"), (12, "-high")]  # noqa: RUF012 - Textual's type
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("ctrl+c,ctrl+q", "leave", "Quit", show=False, priority=True),
     ]

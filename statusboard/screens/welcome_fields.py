@@ -8,36 +8,25 @@ from textual.widgets import Input, Static
 
 from statusboard.setup.forming import Field, is_hidden
 from statusboard.text import clean, strip_controls
+from widgets.cleanline import CleanLine
 from widgets.words import Word, styled
 
-LONGEST = 4_000
+LONGEST = 2_000
 
 
-class Line(Input):
-    """Textual's input in one row that does not blink.  What is pasted is foreign text, too."""
+class Line(CleanLine):
+    """In one row, and it does not blink."""
 
     def __init__(self, value: str = "", *, placeholder: str = "", id: str | None = None) -> None:
         super().__init__(clean(value, LONGEST), placeholder=clean(placeholder, 200), id=id)
         self.cursor_blink = False
 
-    def insert(self, text: str, index: int) -> None:
-        """As Textual's, but only what may be shown."""
-        super().insert(text if text == " " else clean(text, LONGEST), index)
-
-    def replace(self, text: str, start: int, end: int) -> None:
-        """As Textual's, but only what may be shown."""
-        super().replace(text if text == " " else clean(text, LONGEST), start, end)
-
 
 class SecretLine(Line):
     """Where a secret is, in clear; anything else that is typed may be the secret itself, and is not shown."""
 
-    def insert(self, text: str, index: int) -> None:
-        """What is pasted stays as it is: it is not shown before it is a reference."""
-        Input.insert(self, strip_controls(text), index)
-
     def replace(self, text: str, start: int, end: int) -> None:
-        """See `insert`."""
+        """What is pasted stays as it is: it is not shown before it is a reference."""
         Input.replace(self, strip_controls(text), start, end)
 
     def watch_value(self, value: str) -> None:

@@ -53,7 +53,7 @@ class SaveScreen(Screen[None]):
         words.append(("\nfor your eyes only (0600). Nothing else is changed.", "muted"))
         if self._untried:
             words.append(("\n! The last source was not read in full yet: esc, then ^T tries it.", "warning"))
-        yield Static(styled(words, ansi=self.app.native_ansi_color), id="title", markup=False)
+        yield Static(styled(words, ansi=self.app.native_ansi_color), id="where", markup=False)
         yield FieldBox(Field(name="title", about="what stands at the top of the board"), "Status")
         with VerticalScroll(id="yaml", can_focus=False):
             yield self._yaml

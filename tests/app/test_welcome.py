@@ -29,9 +29,11 @@ from statusboard.screens.welcome_save import SaveScreen
 from statusboard.screens.welcome_types import TypesScreen
 from statusboard.setup.answers import check_text
 from statusboard.setup.around import Around, Type, matching
+from statusboard.setup.checking import CredentialFinding, PartFinding, SourceFinding
 from statusboard.setup.detecting import Surroundings
 from statusboard.setup.forming import Form, is_hidden
 from statusboard.setup.proposing import Proposal, SourceDraft
+from statusboard.setup.telling import told
 from statusboard.setup.writing import NotWritten, write_new
 from statusboard.source import Http, Scope, Source, SourceOptions, option
 from statusboard.themes import Look
@@ -261,6 +263,16 @@ async def test_what_is_needed_is_said_at_its_field(tmp_path):
         assert app.focused is box(app, "rooms").line
         await pilot.press("x")
         assert "rooms is needed" not in text_of(app)
+
+
+async def test_what_is_pasted_is_cleaned_also_over_a_selection(tmp_path):
+    async with welcomed(tmp_path) as (app, pilot):
+        await lamp_form(app, pilot)
+        line = box(app, "rooms").line
+        for _ in range(2):
+            line.select_all()
+            await pasted(pilot, line, "\x1b]52;c;eA\x07att\u202eic")
+            assert line.value == "]52;c;eAattic"
 
 
 async def test_a_wrong_option_is_told_by_the_configurations_own_checks(tmp_path):
@@ -538,3 +550,82 @@ def test_what_was_found_stands_there_and_a_variable_only_if_it_is_set(tmp_path):
     assert {field.name: field.value for field in found.fields}["token"] == "env:LAMP_TOKEN"
     unset = form(tmp_path, like=FOUND)
     assert {field.name: field.value for field in unset.fields}["token"] == ""
+
+
+# -- a trial in words
+
+
+def finding(**more: Any) -> SourceFinding:
+    values: dict[str, Any] = {
+        "name": "gh",
+        "type": "github",
+        "url": "https://api.example",
+        "verdict": "ok",
+        "reachable": True,
+        "error": "",
+        "seconds": 0.84,
+        "interval": 30.0,
+        "credentials": (),
+        "parts": (),
+        "items": {"build": 12, "release": 1},
+        "left_out": (),
+        "budget": None,
+        "requests": 4,
+        "requests_per_hour": 480,
+        "clock_offset": None,
+        "beats": (),
+        "missing_beats": (),
+        **more,
+    }
+    return SourceFinding(**values)
+
+
+def test_what_was_read_and_what_it_costs():
+    assert told(finding()) == [
+        ("OK: read 12 builds, 1 release in 0.8 s", "success"),
+        ("4 requests; at most 480 an hour, every 30s", "muted"),
+    ]
+
+
+def test_what_was_read_in_part_names_the_parts_and_is_no_success():
+    parts = [PartFinding(part=f"acme/{n}", kind="build", error=f"404 [/x] {n}") for n in range(7)]
+    lines = told(finding(verdict="partial", parts=tuple(parts), hint="a right is missing", needs="Actions: read"))
+    assert lines[0] == ("PARTIAL: read 12 builds, 1 release in 0.8 s, but not all", "warning")
+    assert ("acme/0: 404 [/x] 0", "warning") in lines and ("and 2 more parts that were not read", "warning") in lines
+    assert ("It may be: a right is missing", "") in lines and ("It needs: Actions: read", "") in lines
+    assert not any(style == "success" for _, style in lines)
+
+
+def test_a_failure_is_told_once_with_the_way_on():
+    missing = CredentialFinding(option="token", reference="env:X", error="this environment variable is not set")
+    lines = told(
+        finding(
+            verdict="failed",
+            items={},
+            error="env:X: this environment variable is not set",
+            credentials=(missing,),
+            reachable=None,
+        )
+    )
+    assert [text for text, _ in lines] == [
+        "FAILED: env:X: this environment variable is not set",
+        "How to set it up: statusboard sources github",
+    ]
+    unreachable = told(finding(verdict="failed", items={}, error="no connection", reachable=False))
+    assert any("Nothing answers there" in text for text, _ in unreachable)
+
+
+def test_what_would_look_wrong_later_is_told_now():
+    lines = told(finding(clock_offset=-120.0, left_out=("acme: no title",), missing_beats=("Watchdog",)))
+    assert ("its clock is 120 s behind ours: ages will look wrong", "warning") in lines
+    assert ("1 item left out: acme: no title", "warning") in lines
+    assert ("heartbeat Watchdog is missing", "warning") in lines
+
+
+@pytest.mark.parametrize("size", [(20, 5), (40, 10)])
+async def test_in_a_terminal_of_a_few_lines_it_can_still_be_chosen(tmp_path, size):
+    async with welcomed(tmp_path, size=size) as (app, pilot):
+        assert "See the demo" in text_of(app) and "Set it up" in text_of(app)
+        await pilot.press("enter")
+        await pilot.pause()
+    assert app.return_value == "demo"
