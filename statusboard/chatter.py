@@ -4,6 +4,7 @@ Pure: it is told times and never asks for one.  It holds what happened in the la
 it can be filled at start from the store's history and be none the worse for a restart.
 
     chatter.flip(slot, at)      this slot began to fail, or ceased to
+    chatter.ran(slot, verdicts) its runs ended so, one after the other
     chatter.opened(slot, at)    an incident is new
     chatter.age(now)            time has passed
     chatter.flips(slot)         how often it flipped, while it counts as flipping; else 0
@@ -15,11 +16,14 @@ from __future__ import annotations
 from bisect import bisect_right, insort
 from collections.abc import Iterable, Mapping
 from datetime import datetime, timedelta
-from typing import Final
+from itertools import pairwise
+from typing import Final, NamedTuple, TypeVar
 
 from msgspec import Struct
 
-from statusboard.current import Slot
+from statusboard.current import Order, Slot
+
+T = TypeVar("T")
 
 FLIPS: Final = 3
 """So many flips within `FLIPS_WITHIN` make a slot a flipping one, until at most `STILL` are left in that time."""
@@ -43,15 +47,24 @@ class Flood(Struct, frozen=True):
     count: int
 
 
+class Verdict(NamedTuple):
+    """How one attempt of one run ended, and when.  ``order`` is its place among the slot's runs; a run whose vendor
+    counts no attempts may end twice."""
+
+    order: Order
+    failed: bool
+    at: datetime
+
+
 class Chatter:
     """Flips by slot, and new incidents.  A slot's flips are counted from what was seen of it or, where that tells of
-    more, from what it tells itself (a pipeline's runs)."""
+    more, from the verdicts of its runs: of several that come in one answer only the last one is seen to count."""
 
     def __init__(self) -> None:
         self.flood: Flood | None = None
         self._seen: dict[Slot, list[datetime]] = {}
-        self._told: dict[Slot, list[datetime]] = {}
-        self._flipping: set[Slot] = set()
+        self._runs: dict[Slot, list[Verdict]] = {}
+        self._counts: dict[Slot, int] = {}  # of those that flip
         self._opened: dict[Slot, datetime] = {}
         self._touched: set[Slot] = set()
         self._swept: datetime | None = None
@@ -66,14 +79,13 @@ class Chatter:
         self._touched.add(slot)
         self._keep(self._seen, slot, times)
 
-    def runs(self, slot: Slot, flips: Iterable[datetime]) -> None:
-        """All flips that a slot's own items tell of, in place of what they told before."""
-        times = sorted(flips)[-MOST_FLIPS:]
+    def ran(self, slot: Slot, verdicts: Iterable[Verdict]) -> None:
+        """Runs of a slot ended so.  What was told of others before still counts, also where a run ends anew."""
+        known = {verdict[:2]: verdict for verdict in self._runs.pop(slot, ())}
+        for verdict in verdicts:
+            known.setdefault(verdict[:2], verdict)
         self._touched.add(slot)
-        if times:
-            self._keep(self._told, slot, times)
-        else:
-            self._told.pop(slot, None)
+        self._keep(self._runs, slot, sorted(known.values())[-MOST_FLIPS - 1 :])
 
     def opened(self, slot: Slot, at: datetime) -> None:
         """An incident is new.  One that opens again and again is no flood: it counts once."""
@@ -93,21 +105,9 @@ class Chatter:
             slots = self._touched
         else:
             self._swept = now
-            slots = {*self._seen, *self._told, *self._flipping}
+            slots = {*self._seen, *self._runs, *self._counts}
             self._opened = _recent(self._opened, now)
-        rested: set[Slot] = set()
-        for slot in slots:
-            for known in (self._seen, self._told):
-                if (times := known.get(slot)) is not None:
-                    _trim(times, now - FLIPS_WITHIN, now + _AHEAD)
-                    if not times:
-                        del known[slot]
-            count = self._count(slot)
-            if count >= FLIPS:
-                self._flipping.add(slot)
-            elif count <= STILL and slot in self._flipping:
-                self._flipping.discard(slot)
-                rested.add(slot)
+        rested = {slot for slot in slots if self._judge(slot, now)}
         self._touched.clear()
         self._ebb(now)
         return frozenset(rested)
@@ -116,15 +116,30 @@ class Chatter:
 
     def flips(self, slot: Slot | None) -> int:
         """How often a slot flipped in the last half hour, as of the last `age`; 0 unless it counts as flipping."""
-        return self._count(slot) if slot is not None and slot in self._flipping else 0
+        return self._counts.get(slot, 0) if slot is not None else 0
 
     # -- inside
 
-    def _count(self, slot: Slot) -> int:
-        return max(len(self._seen.get(slot, ())), len(self._told.get(slot, ())))
+    def _judge(self, slot: Slot, now: datetime) -> bool:
+        """Count its flips anew; True if it flips no more."""
+        since, until = now - FLIPS_WITHIN, now + _AHEAD
+        times, runs = self._seen.get(slot, []), self._runs.get(slot, [])
+        _trim(times, since, until)
+        while len(runs) > 1 and runs[1].at <= since:
+            del runs[0]
+        turns = [later.at for before, later in pairwise(runs) if before.failed != later.failed]
+        count = max(len(times), sum(since < at <= until for at in turns))
+        if not times:
+            self._seen.pop(slot, None)
+        if not any(since < run.at <= until for run in runs):
+            self._runs.pop(slot, None)
+        if count >= FLIPS or (count > STILL and slot in self._counts):
+            self._counts[slot] = count
+            return False
+        return self._counts.pop(slot, None) is not None
 
-    def _keep(self, known: dict[Slot, list[datetime]], slot: Slot, times: list[datetime]) -> None:
-        known[slot] = times  # as the newest of the dict
+    def _keep(self, known: dict[Slot, list[T]], slot: Slot, what: list[T]) -> None:
+        known[slot] = what  # as the newest of the dict
         if len(known) > MOST_SLOTS:
             del known[next(iter(known))]
 

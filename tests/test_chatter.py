@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from statusboard.chatter import MOST_FLIPS, MOST_SLOTS, Chatter
+from statusboard.chatter import MOST_FLIPS, MOST_SLOTS, Chatter, Verdict
 from tests.boards import NOW, ago
 
 SLOT = ("incident", "am:incident:1")
@@ -45,13 +45,52 @@ def test_flips_may_be_told_in_any_order():
     assert told(0, 29, 10).flips(SLOT) == 3
 
 
+def run(number: int, minutes: float, *, failed: bool, attempt: int = 1) -> Verdict:
+    return Verdict((ago(60 - number), number, attempt, f"ci:build:{number}"), failed, ago(minutes))
+
+
+RUNS = [run(n, 25 - 5 * n, failed=n % 2 == 1) for n in range(5)]
+
+
 def test_a_slots_own_runs_count_where_they_tell_of_more():
     chatter = told(5)
-    chatter.runs(SLOT, [ago(1), ago(9), ago(6), ago(40)])
+    chatter.ran(SLOT, RUNS)
+    chatter.age(NOW)
+    assert chatter.flips(SLOT) == 4
+    for minute in (4, 3, 2, 1):
+        chatter.flip(SLOT, ago(minute))
+    chatter.age(NOW)
+    assert chatter.flips(SLOT) == 5
+
+
+def test_runs_may_be_told_again_and_in_any_order():
+    chatter = Chatter()
+    for _ in range(3):
+        for some in (RUNS[2:], RUNS[1::-1]):
+            chatter.ran(SLOT, some)
+    chatter.age(NOW)
+    assert chatter.flips(SLOT) == 4
+
+
+def test_a_run_that_ends_otherwise_the_second_time_flips_once_more():
+    chatter = Chatter()
+    chatter.ran(SLOT, RUNS[:4])
+    chatter.ran(SLOT, [*RUNS[:3], run(3, 1, failed=False, attempt=2)])
+    chatter.age(NOW)
+    assert chatter.flips(SLOT) == 4
+    chatter.ran(SLOT, [*RUNS[:3], run(3, 0, failed=False, attempt=2)])
+    chatter.age(NOW)
+    assert chatter.flips(SLOT) == 4, "told before"
+
+
+def test_only_runs_of_the_last_half_hour_flip_but_what_they_flip_from_may_be_older():
+    chatter = Chatter()
+    chatter.ran(SLOT, [run(1, 300, failed=False), run(2, 29, failed=True), *RUNS[3:], run(5, 1, failed=True)])
     chatter.age(NOW)
     assert chatter.flips(SLOT) == 3
-    chatter.runs(SLOT, [])
-    assert chatter.age(NOW) == {SLOT}
+    assert chatter.age(after(29)) == {SLOT}
+    chatter.age(after(40))
+    assert not chatter._runs
 
 
 def flooded(count: int, minutes: float = 0) -> Chatter:

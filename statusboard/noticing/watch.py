@@ -10,14 +10,14 @@ it says that it happened later.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from datetime import datetime
 from typing import Final
 
 from msgspec import Struct
 
 from statusboard.board import Board, Delta, Row
-from statusboard.chatter import FLIPS, FLIPS_WITHIN, Chatter
+from statusboard.chatter import FLIPS, FLIPS_WITHIN, Chatter, Verdict
 from statusboard.current import Slot, competes, verdict_of
 from statusboard.diff import time_of
 from statusboard.model import Build, Fact, HealthState, Incident, Release, SourceHealth, health_key
@@ -85,7 +85,7 @@ class Watch:
                 recent.setdefault(row.slot, []).append(row)
         for slot, rows in recent.items():
             if len(rows) >= FLIPS and sum((time_of(row.fact) or now) > since for row in rows) >= FLIPS:
-                self._chatter.runs(slot, alternations(board.neighbours(rows[0]), since))
+                self._chatter.ran(slot, verdicts(board.neighbours(rows[0]), since))
 
     def follow(self, board: Board, delta: Delta, now: datetime) -> list[Transition]:
         """What a fold changed; ``board`` is as it is after it."""
@@ -162,7 +162,7 @@ class Watch:
         """A build's or a release's slot whose current row is new or says something new."""
         fact = row.fact
         assert isinstance(fact, Build | Release)
-        self._chatter.runs(slot, alternations(board.neighbours(row), now - FLIPS_WITHIN))
+        self._chatter.ran(slot, verdicts(board.neighbours(row), now - FLIPS_WITHIN))
         held = self._held.get(slot)
         failed = held is None and row.failing
         mended = held is not None and not row.failing and verdict_of(fact) in _GOOD
@@ -268,25 +268,18 @@ class Watch:
         return min(at, row.observed_at) if at is not None else row.observed_at - FLIPS_WITHIN
 
 
-def alternations(runs: Sequence[Row], since: datetime) -> list[datetime]:
-    """When the verdicts of a slot's runs (newest first) changed between good and failed, later than ``since``."""
-    times: list[datetime] = []
-    later: tuple[bool, datetime] | None = None
+def verdicts(runs: Iterable[Row], since: datetime) -> Iterator[Verdict]:
+    """How a slot's runs (newest first) ended: those after ``since``, and the one before."""
     for run in runs:
         fact = run.fact
         if not isinstance(fact, Build | Release) or not competes(fact):
             continue
         verdict = verdict_of(fact)
-        if verdict != "failed" and verdict not in _GOOD:
-            continue
-        bad = verdict == "failed"
-        if later is not None and later[0] != bad:
-            times.append(later[1])
-        at = time_of(fact) or run.observed_at
-        if at <= since:
-            break
-        later = (bad, at)
-    return [at for at in times if at > since]
+        if verdict == "failed" or verdict in _GOOD:
+            at = time_of(fact) or run.observed_at
+            yield Verdict(run.order, verdict == "failed", at)
+            if at <= since:
+                return
 
 
 def _current(board: Board, rows: Sequence[Row]) -> Row | None:

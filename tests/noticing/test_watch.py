@@ -6,6 +6,7 @@ from collections import Counter
 from datetime import timedelta
 from typing import Any
 
+import pytest
 from hypothesis import given
 
 from statusboard.board import Board, Delta
@@ -263,11 +264,25 @@ def test_runs_that_come_in_one_answer_flip_as_often():
     assert seen.flips(build(1)) == 4
 
 
-def test_a_rerun_flips_too():
+@pytest.mark.parametrize("counted", [True, False])
+def test_a_rerun_flips_too(counted: bool):
     seen = Seen(build(1, started_at=ago(9)))
+    verdict = ""
     for attempt, state in enumerate(("failed", "success", "failed"), 1):
-        seen.after(build(2, state, started_at=ago(8), attempt=attempt))
+        number = attempt if counted else 1
+        # While it runs, it keeps the verdict of the attempt before.
+        seen.after(build(2, "running", started_at=ago(8), attempt=number, verdict=verdict))
+        seen.after(build(2, state, started_at=ago(8), attempt=number))
+        verdict = state
     assert seen.flips(build(1)) == 3
+
+
+def test_what_flipped_before_a_rerun_still_counts_when_that_ends_otherwise():
+    seen = Seen()
+    seen.after(*(build(n, ("failed", "success")[n % 2], started_at=ago(9 - n)) for n in range(1, 5)))
+    assert seen.flips(build(1)) == 3
+    seen.after(build(4, "success", started_at=ago(5), attempt=2))
+    assert seen.flips(build(1)) == 4
 
 
 def test_runs_of_long_ago_do_not_flip():
