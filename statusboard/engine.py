@@ -17,20 +17,21 @@ import socket
 from collections.abc import Awaitable, Callable, Iterable, Mapping
 from datetime import datetime, timedelta
 from pathlib import Path
-from typing import Literal, Protocol, TypeAlias
+from typing import Literal, TypeAlias
 from uuid import uuid4
 
+from statusboard import sourcing
 from statusboard.board import Board, Delta
 from statusboard.clock import Clock, SystemClock
 from statusboard.diff import draft
 from statusboard.errors import ConfigError, HistoryGone, LeaseLost, SourceError, StoreError, StoreUnusable
-from statusboard.health import Tracker, afresh, by_age
-from statusboard.ingest import Ingest, Resolver
-from statusboard.model import Annotation, HealthState, SourceHealth, Status
-from statusboard.poller import Budgeted, Polled, Poller
-from statusboard.source import Source, SourceOptions
+from statusboard.health import by_age
+from statusboard.ingest import Ingest
+from statusboard.model import Annotation, HealthState, Status
+from statusboard.poller import Poller
+from statusboard.sourcing import Setup
 from statusboard.store import open_store, replacement
-from statusboard.store.base import Batch, Lease, Registration, Store
+from statusboard.store.base import Batch, Lease, Store
 from statusboard.store.memory import MemoryStore
 
 log = logging.getLogger("statusboard.engine")
@@ -47,33 +48,6 @@ STATUS_EVERY = 1.0
 #: Rows folded between two turns of the event loop.
 CHUNK = 200
 _AGE_ORDER = {"starting": 0, "fresh": 1, "partial": 2, "aging": 3, "stale": 4, "down": 5, "paused": 6}
-
-
-class Setup(Protocol):
-    """One configured source, ready to be built (`statusboard.wiring` makes them from the config).
-
-    Equal ones read the same in the same way, under whatever services their items are filed.
-    """
-
-    @property
-    def name(self) -> str: ...
-    @property
-    def type(self) -> str: ...
-    @property
-    def identity(self) -> str:
-        """What is read and, after a ``+``, what decides under which services its items are filed."""
-
-    @property
-    def interval(self) -> float: ...
-    @property
-    def optional(self) -> bool: ...
-    @property
-    def resolver(self) -> Resolver: ...
-    def build(self, clock: Clock, store: Store) -> Awaitable[tuple[Source[SourceOptions], Budgeted]]:
-        """The source and its client, with the validators that the store has for it.
-
-        Raises `StoreError` alone: what cannot be made comes as a source that fails at every poll, and says why.
-        """
 
 
 class Engine:
@@ -416,18 +390,7 @@ class Engine:
         ingest = Ingest(self.store, self.clock, keep=self._keep, standing=lambda slot: self.board.standing(slot))
         ingest.lease = lease
         await ingest.load()
-        known = await self._what_is_read()
-        self.renewed = frozenset(await self.store.register(self._registrations(), lease))
-        healths = ingest.healths()
-        for name in healths.keys() - self.setups.keys():
-            await ingest.leave(name)
-        statuses = {status.source: status for status in await self.store.statuses()}
-        polled = []
-        for setup in self.setups.values():
-            before, status = healths.get(setup.name), statuses.get(setup.name)
-            if known.get(setup.name) != _what(setup.identity):  # what other options gave proves nothing of these
-                before, status = afresh(before), None
-            polled.append(await self._set_up(setup, ingest, before, status))
+        polled, self.renewed = await sourcing.set_up_all(self.setups, ingest, lease)
         self.ingest = ingest
         store = self.store
         self.poller = Poller(
@@ -443,74 +406,24 @@ class Engine:
         self._spawn(self._tidy(ingest), "tidy")
         log.info("polling %d sources", len(polled))
 
-    async def _set_up(self, setup: Setup, ingest: Ingest, before: SourceHealth | None, status: Status | None) -> Polled:
-        """A source ready to be polled, given what is known of its health and its last poll."""
-        source, client = await setup.build(self.clock, self.store)
-        ingest.renew(setup.name, setup.resolver)
-        tracker = Tracker(
-            setup.name,
-            setup.type,
-            setup.interval,
-            optional=setup.optional,
-            expected=source.expected_beats(),
-            before=before,
-            last_success=status.last_success if status is not None else None,
-        )
-        if before is None:
-            # From the very beginning: a source that nobody has heard of yet must not be missed by nobody.
-            await ingest.health(tracker.judge(self.clock.now()))
-        return Polled(source, client, tracker, interval=setup.interval, clock=self.clock)
-
     async def _change_sources(self, poller: Poller, lease: Lease, before: Mapping[str, Setup]) -> None:
         """Have ``setups`` polled in the place of those ``before``; within ``_switching``.
 
         Where that fails half-way nothing is polled any more, and polling begins anew with the next look at the lease.
         """
-        after, ingest = self.setups, poller.ingest
-        ingest.keep = self._keep
-        changed = [n for n in after if not (n in before and _alike(before[n], after[n], filing=True))]
-        removed = [n for n in before if n not in after]
-        if not changed and not removed:
+        poller.ingest.keep = self._keep
+        changed = sourcing.changes(before, self.setups)
+        if not any(changed):
             return
         try:
-            replaced = await self._replace_sources(poller, lease, changed, removed, before)
+            self.renewed = await sourcing.replace(poller, lease, before, self.setups, changed)
         except BaseException:
             await self._stop_polling()
             raise
         self._note_statuses()
-        for polled in replaced:
-            await polled.client.aclose()
-        log.info("polling %d sources now: %d changed, %d removed", len(after), len(changed), len(removed))
-
-    async def _replace_sources(
-        self, poller: Poller, lease: Lease, changed: list[str], removed: list[str], before: Mapping[str, Setup]
-    ) -> list[Polled]:
-        """What `_change_sources` does; returns what is polled no longer."""
-        ingest = poller.ingest
-        await poller.halt([*changed, *removed])
-        await ingest.flush()  # what waits to be written is not written of a source that is gone by then
-        known = await self._what_is_read()
-        self.renewed = frozenset(await self.store.register(self._registrations(), lease))
-        for name in removed:
-            await ingest.leave(name)
-        healths, polled = ingest.healths(), dict(poller.polled)
-        for name in changed:
-            setup, old = self.setups[name], polled.get(name)
-            health, status = healths.get(name), old.status if old is not None else None
-            if known.get(name) != _what(setup.identity):
-                health, status = afresh(health), None
-            polled[name] = new = await self._set_up(setup, ingest, health, status)
-            if old is not None and _alike(before[name], setup, filing=False):
-                new.go_on_from(old)
-        replaced = [each for name, each in poller.polled.items() if polled[name] is not each or name in removed]
-        poller.go_on(polled[name] for name in self.setups)
-        return replaced
-
-    def _registrations(self) -> list[Registration]:
-        return [Registration(source=s.name, type=s.type, identity=s.identity) for s in self.setups.values()]
-
-    async def _what_is_read(self) -> dict[str, str]:
-        return {r.source: _what(r.identity) for r in await self.store.registered()}
+        log.info(
+            "polling %d sources now: %d changed, %d removed", len(self.setups), len(changed.anew), len(changed.removed)
+        )
 
     async def _refuse_other_options(self) -> None:
         """One name read with other options by two boards of one store would flip the picture at every poll.
@@ -522,13 +435,13 @@ class Engine:
             store = self.store
             try:
                 await self._try_lease()
-                stored = await self._what_is_read()
+                read = await sourcing.read_now(store)
             except StoreError as error:
                 await self._failed(error, store)
                 continue
             if self.poller is not None:
                 return
-            other = self._read_otherwise(stored)
+            other = sourcing.read_otherwise(self.setups.values(), read)
             if not other:
                 return
             if self.clock.monotonic() > patience:
@@ -539,17 +452,14 @@ class Engine:
                 )
             await self.clock.sleep(LEASE_EVERY / 2)
 
-    def _read_otherwise(self, stored: Mapping[str, str]) -> list[str]:
-        """The sources of ours that whoever polls reads with other options."""
-        ours = {setup.name: _what(setup.identity) for setup in self.setups.values()}
-        return sorted(name for name, what in ours.items() if stored.get(name, what) != what)
-
     async def _compare_options(self) -> None:
         """Say so while whoever polls has other options than ours, for longer than boards of one config need to agree.
 
         A board that has begun is not ended for that: what the other one reads is shown.
         """
-        other = self._read_otherwise(await self._what_is_read()) if self.role == "following" else []
+        other: list[str] = []
+        if self.role == "following":
+            other = sourcing.read_otherwise(self.setups.values(), await sourcing.read_now(self.store))
         now = self.clock.monotonic()
         if not other:
             self._disputed_since, self.dispute = None, ""
@@ -655,7 +565,7 @@ class Engine:
             drafts = tuple(draft(None, fact, part=parts.get(fact.key, "")) for fact in facts)
             statuses = tuple(self.statuses.values())
             await store.append(Batch(observed_at=self.clock.now(), drafts=drafts, statuses=statuses), lease)
-            await store.register(self._registrations(), lease)
+            await store.register(sourcing.registrations(self.setups.values()), lease)
         self.store = store
         self._lease = None
         await self._load()
@@ -681,16 +591,6 @@ class Engine:
             await work
         except StoreError as error:
             log.warning("while closing the store: %s", error)
-
-
-def _what(identity: str) -> str:
-    """What is read, of an identity: type, URL and options."""
-    return identity.partition("+")[0]
-
-
-def _alike(one: Setup, two: Setup, *, filing: bool) -> bool:
-    """Whether two setups read the same in the same way, and with ``filing`` under the same services too."""
-    return one == two and _what(one.identity) == _what(two.identity) and (not filing or one.identity == two.identity)
 
 
 def _before(status: Status, since: datetime) -> bool:
