@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import importlib
 from collections.abc import Callable, Mapping
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -116,25 +117,27 @@ class OptionInfo(Struct, frozen=True, kw_only=True):
 class Registry:
     """The source types of this installation, or of an explicit table (`of`)."""
 
-    def __init__(self, entries: Mapping[str, Entry], load: Callable[[Entry], object]) -> None:
-        self._entries = dict(sorted(entries.items()))
+    def __init__(self, find: Callable[[], Mapping[str, Entry]], load: Callable[[Entry], object]) -> None:
+        self._find = find
         self._load = load
         self._loaded: dict[str, type[Source[Any]]] = {}
         self._errors: dict[str, str] = {}
 
     @classmethod
     def installed(cls) -> Registry:
-        """Built-in and third-party types, from the metadata of what is installed."""
-        from importlib.metadata import entry_points
-
-        return cls(_entries([(p.name, p.value, _distribution(p)) for p in entry_points(group=GROUP)]), _import)
+        """Built-in and third-party types, from the metadata of what is installed: looked at when first asked."""
+        return cls(_installed, _import)
 
     @classmethod
     def of(cls, sources: Mapping[str, type[Source[Any]]]) -> Registry:
         """An explicit table, for tests and demos."""
         table = dict(sources)
         entries = {n: Entry(name=n, target=f"{c.__module__}:{c.__qualname__}", built_in=True) for n, c in table.items()}
-        return cls(entries, lambda entry: table[entry.name])
+        return cls(lambda: entries, lambda entry: table[entry.name])
+
+    @cached_property
+    def _entries(self) -> dict[str, Entry]:
+        return dict(sorted(self._find().items()))
 
     def names(self) -> tuple[str, ...]:
         """All types, sorted.  Imports nothing."""
@@ -178,8 +181,15 @@ class Registry:
 # --- listing --------------------------------------------------------------------------------------------------------
 
 
-def _distribution(point: Any) -> str:
-    return "" if point.dist is None else str(point.dist.name)
+def _installed() -> dict[str, Entry]:
+    from importlib.metadata import entry_points
+
+    names: dict[int, str] = {}  # a distribution parses its metadata anew for each question
+    points = list(entry_points(group=GROUP))
+    for point in points:
+        if point.dist is not None and id(point.dist) not in names:
+            names[id(point.dist)] = str(point.dist.name)
+    return _entries([(point.name, point.value, names.get(id(point.dist), "")) for point in points])
 
 
 def _entries(points: list[tuple[str, str, str]]) -> dict[str, Entry]:

@@ -3,9 +3,14 @@
 from __future__ import annotations
 
 import gc
+import os
+import time
 from typing import TYPE_CHECKING
 
+from textual import events
+
 from statusboard.app import BoardApp
+from statusboard.screens import presence
 
 if TYPE_CHECKING:
     from statusboard.board import Delta
@@ -15,6 +20,8 @@ if TYPE_CHECKING:
 
 class WallApp(BoardApp):
     """Shows the wall as soon as the engine has read its store, and ends at a key pressed twice."""
+
+    _presence: presence.Presence | None = None
 
     def _load_all(self) -> tuple[Settings, Engine]:
         loaded = self._load_engine()
@@ -32,10 +39,30 @@ class WallApp(BoardApp):
         self.set_keymap(settings.keys)
         self.live = live = Live(engine, settings, ascii_only=self.look.ascii_only)
         await self.push_screen(WallScreen(live, locked=True))
+        if "SSH_CONNECTION" in os.environ:
+            self._presence = presence.Presence(time.monotonic())
+            self._presence.guard(time.monotonic)
+            self.set_interval(presence.ASK_EVERY, self._ask)
+            self._ask()
         self._give_notice(live)
         # What is in memory now stays: the collector need not look at it again.
         gc.enable()
         gc.freeze()
+
+    def _ask(self) -> None:
+        """Ask the terminal whether it is there; without an answer nobody sees the wall any more."""
+        if self._presence is None or self._driver is None:
+            return
+        if self._presence.gone(time.monotonic()):
+            self.leave(0, "the terminal answers no more")
+            return
+        self._driver.write(presence.QUESTION)
+        self._driver.flush()
+
+    def on_cursor_position(self, event: events.CursorPosition) -> None:
+        """The terminal has answered."""
+        if self._presence is not None:
+            self._presence.heard(time.monotonic())
 
     def _hear(self, delta: Delta) -> None:
         """The wall listens itself."""

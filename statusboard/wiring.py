@@ -7,10 +7,10 @@ import logging
 from collections.abc import Iterable, Sequence
 from datetime import timedelta
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import msgspec
 
-from statusboard.client import ClientPool, SourceClient
 from statusboard.clock import Clock, SystemClock
 from statusboard.config import Config, ConfiguredSource
 from statusboard.credentials import Keychain, load_salt
@@ -22,6 +22,9 @@ from statusboard.model import Validator
 from statusboard.paths import data_dir, private_dir, store_path
 from statusboard.source import Context, Http, Scope, Source, SourceOptions
 from statusboard.store.base import Store
+
+if TYPE_CHECKING:
+    from statusboard.client import ClientPool, SourceClient
 
 log = logging.getLogger("statusboard.source")
 
@@ -136,6 +139,13 @@ def _salt() -> bytes | None:
         return None
 
 
+def _pool(clock: Clock) -> ClientPool:
+    """The way to all vendors.  Who only follows asks none, and does not wait for the HTTP library either."""
+    from statusboard.client import ClientPool
+
+    return ClientPool(clock, salt=_salt())
+
+
 class Wiring:
     """An engine, and what its sources are made with: another config can take the place of the first while it runs."""
 
@@ -152,7 +162,7 @@ class Wiring:
         self.config = config
         path, foreign = self._store = store_of(config)
         self._read_only = read_only or foreign
-        self._pool = pool or ClientPool(clock, salt=None if self._read_only else _salt())
+        self._pool = pool if pool is not None or self._read_only else _pool(clock)
         self._keychain = keychain or Keychain(folder=config.path.parent)
         self.engine = Engine(
             self._setups(config),
@@ -160,7 +170,7 @@ class Wiring:
             read_only=self._read_only,
             keep=_keep(config),
             clock=clock,
-            close=self._pool.aclose,
+            close=self._pool.aclose if self._pool is not None else None,
         )
 
     async def apply(self, config: Config) -> str:
@@ -181,7 +191,9 @@ class Wiring:
         return ""
 
     def _setups(self, config: Config) -> list[SourceSetup]:
-        return [] if self._read_only else make_setups(config, self._pool, self._keychain)
+        if self._read_only or self._pool is None:
+            return []
+        return make_setups(config, self._pool, self._keychain)
 
 
 def _keep(config: Config) -> timedelta:

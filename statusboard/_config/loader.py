@@ -171,7 +171,7 @@ class Loader:
             self._add(at, f"there is no time zone `{shown(name)}`", "board.timezone", hint)
 
     def _wall(self, main: Map | None) -> WallOptions:
-        names = (*VIEWS, *(view.name for view in self.sections.views))
+        names = (*VIEWS, *(view.name for view in self.sections.views if view.layout == "lanes"))
         return bind_wall(main.get("wall") if main is not None else None, names, self._check_filter, self.problems)
 
     # -- sources -------------------------------------------------------------------------------------------------

@@ -40,7 +40,7 @@ class WallOptions(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True)
 def bind_wall(
     node: Node | None, views: Collection[str], check: FilterCheck | None, problems: list[Problem]
 ) -> WallOptions:
-    """The section; ``views`` are the names of all there are."""
+    """The section; ``views`` are the names of those that have lanes."""
     if node is None or (isinstance(node, Scalar) and node.value is None):
         return WallOptions()
     options = bind(node, WallOptions, problems, "wall")
@@ -51,7 +51,9 @@ def bind_wall(
     for index, (name, at) in enumerate(zip(options.views, marks, strict=False)):
         if name not in views:
             hint = closest(name, views)
-            problems.append(problem_at(at, f"there is no view `{shown(name)}`", path=f"wall.views[{index}]", hint=hint))
+            problems.append(
+                problem_at(at, f"there is no view `{shown(name)}` for a wall", path=f"wall.views[{index}]", hint=hint)
+            )
     if options.every < LEAST_EVERY:
         problems.append(
             problem_at(node.mark("every"), "nobody can read that fast", path="wall.every", hint="5s or more")

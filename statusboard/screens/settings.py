@@ -93,10 +93,11 @@ def settings_of(config: Config, *, demo: bool = False) -> Settings:
 
 def only(settings: Settings, name: str) -> Settings:
     """The same with a wall of this one view.  ConfigError where there is none of that name."""
-    found = next((view for view in settings.views if view.name.casefold() == name.casefold()), None)
+    views = [view for view in settings.views if view.layout == "lanes"]
+    found = next((view for view in views if view.name.casefold() == name.casefold()), None)
     if found is None:
-        names = ", ".join(view.name for view in settings.views)
-        raise ConfigError(f"there is no view `{clean(name, 80)}`", hint=f"there are {names}")
+        hint = f"there are {', '.join(view.name for view in views)}"
+        raise ConfigError(f"there is no view `{clean(name, 80)}` for a wall", hint=hint)
     return structs.replace(settings, wall=structs.replace(settings.wall, views=(found,)))
 
 

@@ -34,13 +34,11 @@ def test_a_plug_in_that_cannot_be_used_is_listed_with_its_error_and_harms_nothin
             raise ImportError("No module named 'pager\x1b[31m'")
         return REGISTRY.load("ci")
 
-    known = Registry(
-        {
-            "broken": Entry(name="broken", target="x:Y", distribution="statusboard-pager"),
-            "ci": Entry(name="ci", target="x:Z", built_in=True),
-        },
-        load,
-    )
+    entries = {
+        "broken": Entry(name="broken", target="x:Y", distribution="statusboard-pager"),
+        "ci": Entry(name="ci", target="x:Z", built_in=True),
+    }
+    known = Registry(lambda: entries, load)
     text = listing(known, 100)
     assert "broken" in text and "cannot be used: ImportError" in text and "[statusboard-pager]" in text
     assert "\x1b" not in text and "builds" in text

@@ -19,8 +19,10 @@ class Sshd(Server):
 
     name: ClassVar[str] = "sshd"
 
-    def __init__(self, folder: Path, *, port: int | None = None) -> None:
+    def __init__(self, folder: Path, *, port: int | None = None, more: str = "") -> None:
+        """``more`` is added to its configuration."""
         super().__init__(folder, port=port)
+        self.more = more
         # sshd wants to be called by its full path.
         self._sshd = program("sshd", "/usr/sbin/sshd", package="openssh-server")
         self._ssh = program("ssh", package="openssh-client")
@@ -52,7 +54,7 @@ class Sshd(Server):
             "PermitRootLogin": "prohibit-password",
         }
         lines = [f"{name} {value}" for name, value in settings.items()]
-        (self.folder / "sshd_config").write_text("\n".join(lines) + "\n")
+        (self.folder / "sshd_config").write_text("\n".join([*lines, self.more]) + "\n")
 
     def command(self) -> Sequence[str]:
         return [self._sshd, "-D", "-e", "-f", str(self.folder / "sshd_config")]
@@ -66,9 +68,11 @@ class Sshd(Server):
 
     def call(self, *command: str, data: bytes = b"") -> subprocess.CompletedProcess[bytes]:
         """What ``ssh host COMMAND`` does with this standard input."""
-        options = {"StrictHostKeyChecking": "no", "UserKnownHostsFile": "/dev/null", "BatchMode": "yes"}
-        words = [word for name, value in options.items() for word in ("-o", f"{name}={value}")]
+        return subprocess.run([*self.client("-q"), *command], input=data, capture_output=True, timeout=60, check=False)
+
+    def client(self, *options: str) -> list[str]:
+        """``ssh host``, with these options."""
+        settings = {"StrictHostKeyChecking": "no", "UserKnownHostsFile": "/dev/null", "BatchMode": "yes"}
+        words = [word for name, value in settings.items() for word in ("-o", f"{name}={value}")]
         login = ["-F", "none", "-i", str(self.folder / "key"), "-p", str(self.port), f"{getpass.getuser()}@127.0.0.1"]
-        return subprocess.run(
-            [self._ssh, "-q", *words, *login, *command], input=data, capture_output=True, timeout=60, check=False
-        )
+        return [self._ssh, *options, *words, *login]
