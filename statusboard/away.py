@@ -144,7 +144,7 @@ _COUNTED: Final[tuple[tuple[str, Event, str, str], ...]] = (
     ("incident", "opened", "1 incident opened", "{} incidents opened"),
     ("incident", "closed", "1 resolved", "{} resolved"),
     ("build", "failed", "1 build broke", "{} builds broke"),
-    ("build", "mended", "1 build is whole again", "{} builds are whole again"),
+    ("build", "mended", "1 build fixed", "{} builds fixed"),
     ("release", "released", "1 release", "{} releases"),
     ("release", "failed", "1 release failed", "{} releases failed"),
     ("ticket", "opened", "1 ticket opened", "{} tickets opened"),

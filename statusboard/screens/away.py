@@ -14,11 +14,12 @@ from textual.widgets import Static
 from statusboard.away import AWAY, Marks, digest_line, read_visits, write_visit
 from statusboard.board import Delta
 from statusboard.errors import StoreError
-from statusboard.keys import DEFAULTS, key_named
+from statusboard.keys import key_named
 from statusboard.model import Build, Incident, Release, Ticket
 from statusboard.query import parse
 from statusboard.screens.feed import BoardAround, entries_since
 from statusboard.screens.live import Live
+from statusboard.text import cell_len
 from statusboard.view import stands
 from widgets.table import BoardTable
 from widgets.words import Word, styled
@@ -41,18 +42,24 @@ class DigestLine(Static):
     """One line above the lanes; the next key takes it away."""
 
     DEFAULT_CSS = """
-    DigestLine { display: none; height: auto; max-height: 2; padding: 0 1; background: $panel; color: $foreground; }
+    DigestLine { display: none; height: auto; max-height: 3; padding: 0 1; background: $panel; color: $foreground; }
     """
 
     def __init__(self) -> None:
         super().__init__(markup=False)
 
-    def tell(self, words: list[Word]) -> None:
-        """Show these words; none: nothing."""
-        if words:
-            self.update(styled(words, ansi=self.app.native_ansi_color))
-        if self.display != bool(words):
-            self.display = bool(words)
+    def tell(self, digest: str, hint: str) -> None:
+        """What happened, and beside or below it what can be done."""
+        room = self.app.size.width - 2
+        beside = cell_len(digest) + 3 + cell_len(hint) <= room
+        words: list[Word] = [(digest, "strong"), ("   " if beside else "\n", ""), (hint, "muted")]
+        self.update(styled(words if hint else words[:1], ansi=self.app.native_ansi_color))
+        self.display = True
+
+    def hide(self) -> None:
+        """It was read."""
+        if self.display:
+            self.display = False
 
 
 class Attendance:
@@ -115,7 +122,7 @@ class Attendance:
         """A person is there."""
         now = self._live.now
         since = self.marks.since
-        self.line.tell([])
+        self.line.hide()
         away, lost = self.marks.pressed(now, looking=key in self._looking())
         self._repaint(lost)
         if away:
@@ -144,20 +151,14 @@ class Attendance:
             self._repaint(self.marks.keep(entries, board))
         told = digest_line(entries, away, visit=visit) if away >= AWAY else ""
         if told and self.line.is_mounted:
-            self.line.tell([(told, "strong"), (self._hint(), "muted")])
+            self.line.tell(told, self._hint())
 
     def _hint(self) -> str:
-        count = len(self.marks)
-        if not count:
-            return ""
-        go, clear = (self._keys(action)[0] for action in (NEXT, ALL))
-        return f"   {count} marked: {go} goes through them, {clear} clears"
-
-    def _keys(self, action: str) -> list[str]:
-        return (self._live.settings.keys.get(action) or DEFAULTS["board"][action]).split(",")
+        count, keys = len(self.marks), self._live.keys_of
+        return f"{count} marked: {keys(NEXT)[0]} goes through them, {keys(ALL)[0]} clears" if count else ""
 
     def _looking(self) -> set[str]:
-        return {key_named(key) for action in (NEXT, ALL) for key in self._keys(action)}
+        return {key_named(key) for action in (NEXT, ALL) for key in self._live.keys_of(action)}
 
     # -- going through what is marked
 
@@ -217,7 +218,7 @@ class Attendance:
     def all_seen(self) -> None:
         """Take all marks away."""
         self._repaint(self.marks.seen(list(self.marks)))
-        self.line.tell([])
+        self.line.hide()
         self._screen.app.say("all changes are seen")
 
     # -- painting and keeping

@@ -9,6 +9,7 @@ from statusboard import presenting
 from statusboard.chatter import Chatter
 from statusboard.clock import Clock
 from statusboard.engine import Engine
+from statusboard.keys import DEFAULTS
 from statusboard.model import Status
 from statusboard.screens.lanes import Cells
 from statusboard.screens.laneset import LaneSet
@@ -55,6 +56,13 @@ class Live:
     def local_time(self) -> str:
         """The time of day where the board's people are."""
         return f"{self.now.astimezone(self.cells.zone):%H:%M:%S}"
+
+    def keys_of(self, action: str) -> list[str]:
+        """The keys of an action as they are bound now."""
+        bound = self.settings.keys.get(action)
+        if bound is None:
+            bound = next(keys[action] for keys in DEFAULTS.values() if action in keys)
+        return bound.split(",")
 
     def status(self, source: str) -> Status | None:
         """What moved at the last poll of a source."""

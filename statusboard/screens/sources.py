@@ -20,6 +20,7 @@ from statusboard.model import HealthState, SourceHealth, Status, health_key
 from statusboard.presenting import Glyphs
 from statusboard.query import Query, parse
 from statusboard.screens.faces import Face
+from statusboard.screens.help import key_name
 from statusboard.screens.live import Live
 from statusboard.view import ViewSpec
 from widgets.details import Section
@@ -30,7 +31,14 @@ from widgets.words import Word
 if TYPE_CHECKING:
     from statusboard.app import BoardApp
 
-HINT: Final = "space pause or resume   r read now   R read all   y copy what is wrong   enter details"
+HINT: Final = (
+    ("pause", "pause"),
+    ("refresh", "read now"),
+    ("refresh_all", "all"),
+    ("copy_url", "copy error"),
+    ("table.select", "more"),
+)
+"""Action -> what it does, in so few words that 60 cells hold them."""
 COLUMNS: Final = (
     Column("read", "Read", 7, 5, 90, "right"),
     Column("next", "Next", 5, 5, 60, "right"),
@@ -65,7 +73,7 @@ class SourcesFace(Face):
         super().__init__(live, id="sources")
         self._area = Lanes()
         self._panel = LanePanel(COLUMNS, ascii_only=live.ascii_only, name="sources")
-        self._hint = Static(HINT, id="sources-hint", markup=False)
+        self._hint = Static(self._keys(), id="sources-hint", markup=False)
         self._query = parse("")
         self._faults_only = False
         self._names: list[str] = []
@@ -80,6 +88,9 @@ class SourcesFace(Face):
     def on_mount(self) -> None:
         """The cells are made when they come into sight."""
         self._table.set_source(self._cells)
+
+    def _keys(self) -> str:
+        return "  ".join(f"{key_name(self.live.keys_of(action)[0])} {what}" for action, what in HINT)
 
     @property
     def _table(self) -> BoardTable:
@@ -126,6 +137,8 @@ class SourcesFace(Face):
         self._table.set_rows(self._names, self._names)
         self._panel.want(len(self._names))
         self._panel.tell(self._title(len(everything)))
+        if (keys := self._keys()) != str(self._hint.content):
+            self._hint.update(keys, layout=False)
         self._area.divide()
 
     def _passes(self, name: str) -> bool:

@@ -37,7 +37,7 @@ async def test_the_sources_and_what_is_wrong_with_them():
         assert "✗ down" in row_of(app, "am") and "404 no such thing" in row_of(app, "am")
         assert "✓ fresh" in row_of(app, "ci")
         assert "1 of 2 fresh" in line_with(app, "Sources ")
-        assert "this board is polling" in text_of(app) and "space pause or resume" in text_of(app)
+        assert "this board is polling" in text_of(app) and "space pause  r read now" in text_of(app)
 
 
 @pytest.mark.parametrize("key", ["S", "escape"])
