@@ -11,7 +11,7 @@ from __future__ import annotations
 
 from statusboard.presenting.details import details
 from statusboard.presenting.glyphs import ASCII, UNICODE, Cell, Glyphs, state_cell, word_of
-from statusboard.presenting.groups import group_line
+from statusboard.presenting.groups import group_line, names_width
 from statusboard.presenting.header import header_words, last_known_words
 from statusboard.presenting.lines import Line, Section
 from statusboard.presenting.past import HISTORY
@@ -32,6 +32,7 @@ __all__ = [
     "group_line",
     "header_words",
     "last_known_words",
+    "names_width",
     "source_lines",
     "state_cell",
     "state_words",

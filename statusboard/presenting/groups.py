@@ -2,24 +2,48 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 from statusboard.board import Row
 from statusboard.current import UNREAD
 from statusboard.grouping import Group
 from statusboard.model import Build, HealthState, Incident, ItemKind, Release, Ticket
 from statusboard.presenting.glyphs import ASCII, Cell, Glyphs
 from statusboard.presenting.rows import status_cell
+from statusboard.text import cell_len, fit
 
 _NONE = {"team": "no team", "service": "no service", "environment": "no environment", "source": "no source"}
 
 
+LONGEST = 24
+"""Cells of a group's name; longer ones are clipped."""
+
+
+def names_width(groups: Iterable[Group], by: str) -> int:
+    """The cells that these groups' names need, so that what follows stands in one column."""
+    return min(LONGEST, max((cell_len(_name(group, by)) for group in groups), default=0))
+
+
 def group_line(
-    group: Group, kind: ItemKind, by: str, worst: Row | None, state: HealthState, *, folded: bool, glyphs: Glyphs
+    group: Group,
+    kind: ItemKind,
+    by: str,
+    worst: Row | None,
+    state: HealthState,
+    *,
+    folded: bool,
+    glyphs: Glyphs,
+    width: int = 0,
 ) -> tuple[Cell, ...]:
-    """The words of a group's line.  ``state`` is that of the source of its ``worst`` row, named where it is folded."""
+    """The words of a group's line, the name in ``width`` cells.
+
+    ``state`` is that of the source of its ``worst`` row, which is named where the group is folded.
+    """
     opened, closed = "-+" if glyphs is ASCII else "▾▸"
     sign = closed if folded else opened
     count = len(group.keys)
-    words: list[Cell] = [(f"{sign} ", "muted"), (group.name or _NONE[by], "strong" if group.name else "unknown")]
+    name = fit(_name(group, by), width or cell_len(_name(group, by)))
+    words: list[Cell] = [(f"{sign} ", "muted"), (name, "strong" if group.name else "unknown")]
     if kind in ("build", "release"):
         words.append((f"  {group.healthy}/{count} healthy", "success" if group.healthy == count else ""))
     else:
@@ -33,6 +57,10 @@ def group_line(
     if folded and worst is not None and (group.healthy < count or kind not in ("build", "release")):
         words += _worst(worst, state, glyphs)
     return tuple(words)
+
+
+def _name(group: Group, by: str) -> str:
+    return group.name or _NONE[by]
 
 
 def _worst(row: Row, state: HealthState, glyphs: Glyphs) -> list[Cell]:

@@ -12,6 +12,7 @@ from statusboard.board import Board, Delta
 from statusboard.clock import Clock
 from statusboard.grouping import Group, grouped, laid_out
 from statusboard.model import ItemKind
+from statusboard.presenting import names_width
 from statusboard.query import Query, parse
 from statusboard.sorting import Sort
 from statusboard.view import Lane, LaneChange, ViewSpec
@@ -37,6 +38,8 @@ class LaneSet:
         self.lanes: dict[ItemKind, Lane] = {kind: Lane(kind, self.query, sort=view.sort) for kind in view.lanes}
         self.folded: set[tuple[ItemKind, str]] = set()
         self.groups: dict[ItemKind, dict[str, Group]] = {}
+        #: The cells that the names of a lane's groups need.
+        self.widths: dict[ItemKind, int] = {}
         #: What a lane is gathered by although its view asks for none, with all its groups folded at first.
         self.gathered: dict[ItemKind, str] = {}
         self._opened: set[tuple[ItemKind, str]] = set()
@@ -133,6 +136,7 @@ class LaneSet:
             states = {name: board.state_of(name) for name in board.health}
             groups = grouped(lane.keys, board.rows, by, states)
             self.groups[kind] = {group.key: group for group in groups}
+            self.widths[kind] = names_width(groups, by)
             folded = {group.key for group in groups if self.is_folded(kind, group.key)}
             lines = self._lines[kind] = laid_out(groups, folded)
         return lines

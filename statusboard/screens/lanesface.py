@@ -155,6 +155,7 @@ class LanesFace(Face):
             state,
             folded=self.lanes.is_folded(kind, key),
             glyphs=self.live.glyphs,
+            width=self.lanes.widths[kind],
         )
         return RowCells({}, line=line)
 
