@@ -18,7 +18,7 @@ from msgspec import Struct
 
 from statusboard.board import Board, Delta, Row
 from statusboard.chatter import FLIPS, FLIPS_WITHIN, Chatter, Verdict
-from statusboard.current import Slot, competes, verdict_of
+from statusboard.current import Slot, verdict_of
 from statusboard.diff import time_of
 from statusboard.model import Build, Fact, HealthState, Incident, Release, SourceHealth, health_key
 from statusboard.noticing.options import What
@@ -269,15 +269,13 @@ class Watch:
 
 
 def verdicts(runs: Iterable[Row], since: datetime) -> Iterator[Verdict]:
-    """How a slot's runs (newest first) ended: those after ``since``, and the one before."""
+    """How a slot's runs (newest first) ended: those after ``since``, and the one before.  One that is on its way again
+    only carries the verdict of its last attempt."""
     for run in runs:
         fact = run.fact
-        if not isinstance(fact, Build | Release) or not competes(fact):
-            continue
-        verdict = verdict_of(fact)
-        if verdict == "failed" or verdict in _GOOD:
+        if isinstance(fact, Build | Release) and (fact.state == "failed" or fact.state in _GOOD):
             at = time_of(fact) or run.observed_at
-            yield Verdict(run.order, verdict == "failed", at)
+            yield Verdict(run.order, fact.state == "failed", at)
             if at <= since:
                 return
 
