@@ -225,7 +225,7 @@ def _build(before: Build | None, after: Build, around: Around) -> _Told | None:
         return _Told("moved", f"build{on} cannot be read any more")
     if after.state == "running":
         goes_on = before is not None and before.state == "blocked" and not again
-        verb = "goes on" if goes_on else "started again" if again or after.attempt > 1 else "started"
+        verb = "resumed" if goes_on else "started again" if again or after.attempt > 1 else "started"
         return _Told("moved", f"build {verb}{on}", None if goes_on else after.started_at)
     if after.state == "blocked":
         return _Told("moved", f"build waits for somebody{on}", after.updated_at)

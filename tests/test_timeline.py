@@ -64,7 +64,7 @@ RUN = build(7, "running")
     [
         (None, build(7, "queued"), "build queued on main"),
         (build(7, "queued"), RUN, "build started on main"),
-        (build(7, "blocked"), RUN, "build goes on on main"),
+        (build(7, "blocked"), RUN, "build resumed on main"),
         (RUN, build(7, "success"), "build succeeded on main"),
         (RUN, build(7, "failed", change="12"), "build failed on #12"),
         (RUN, build(7, "failed", fork="eve"), "build failed on eve:main"),

@@ -12,7 +12,7 @@ from statusboard.timeline import Entry
 
 COLUMNS = (
     ColumnSpec("at", "Time ", 6, 6, 100, "right"),
-    ColumnSpec("what", "What happened", 44, 26, 100),
+    ColumnSpec("what", "What happened", 50, 26, 100),
     ColumnSpec("service", "Service", 16, 9, 60),
     ColumnSpec("about", "To what", None, 24, 100),
     ColumnSpec("environment", "Env", 12, 12, 20),

@@ -125,6 +125,7 @@ async def test_it_follows_the_states():
 async def test_at_rest_nothing_is_painted_but_the_clock():
     async with board(Told("ci", "build", [build(1)]), Told("am", "incident", [alert(1)])) as (app, pilot):
         await to_sources(app, pilot)
+        await until(pilot, lambda: "<2m" in row_of(app, "am") and "<2m" in row_of(app, "ci"))
         table = face_of(app).places[0]
         repaints: list[object] = []
         refresh = table.refresh
