@@ -96,7 +96,7 @@ class Herald:
         self._rules = Rules(options.rules)
         self._walls = options.walls
         quiet = Quiet(options.quiet, zone) if options.quiet is not None else None
-        self._pace.use(at_most=options.at_most, quiet=quiet)
+        self._pace.use(self._rules.every_way, at_most=options.at_most, quiet=quiet)
         self._terminal = terminal.choose(options.terminal, tmux=options.tmux, env=self._env)
         self._secrets = frozenset(secrets)
 
@@ -164,11 +164,6 @@ class Herald:
         """Somebody is there: tell what quiet hours held back."""
         if (message := self._pace.look()) is not None:
             self._outlets.show_notice(message.text)
-
-    def flips(self, key: str) -> int:
-        """How often an item's slot flipped in the last half hour, while it counts as flipping; else 0."""
-        row = self._engine.board.rows.get(key)
-        return self.chatter.flips(row.slot) if row is not None else 0
 
     async def close(self) -> None:
         """End what is under way."""

@@ -94,12 +94,14 @@ class Pace:
     def __init__(self, chatter: Chatter) -> None:
         self._chatter = chatter
         self._states: dict[Way, _State] = {}
-        self.use()
+        self._at_most = 1
+        self._quiet: Quiet | None = None
 
-    def use(self, *, at_most: int = 5, quiet: Quiet | None = None) -> None:
-        """Go by these from now on; what is counted already stays counted."""
+    def use(self, ways: Collection[Way], *, at_most: int, quiet: Quiet | None = None) -> None:
+        """Go by these from now on.  What is counted stays counted, but by ways that nobody is told by any more."""
         self._at_most = at_most
         self._quiet = quiet
+        self._states = {way: state for way, state in self._states.items() if way in ways}
 
     def offer(self, offers: Iterable[Offer], now: datetime, at: float) -> list[Delivery]:
         """What is to be told at once of what has just happened; the gravest first."""

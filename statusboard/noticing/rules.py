@@ -25,6 +25,11 @@ class Rules:
     def __init__(self, rules: Iterable[RuleOptions]) -> None:
         self._rules = [_Rule(parse(rule.when), frozenset(rule.on), _ways(rule)) for rule in rules]
 
+    @property
+    def every_way(self) -> frozenset[Way]:
+        """All ways that they name."""
+        return frozenset(way for rule in self._rules for way in rule.ways)
+
     def ways(self, transition: Transition, *, now: datetime, health: str) -> dict[Way, What]:
         """By which ways this is told, and as what: by each way once, as what the first rule says that names it."""
         found: dict[Way, What] = {}

@@ -238,9 +238,8 @@ async def test_a_flapping_alert_is_held_back():
     async with Running(rule("visual")) as running:
         for state in ("open", "resolved"):
             assert len(running.after(incident(1, state))[0]) == 1
-        assert running.herald.flips("am:incident:1") == 0
         assert running.after(incident(1)) == (["flips 3x in 30 minutes: Down, now open; held back until it rests"], "")
-        assert running.herald.flips("am:incident:1") == 3 and running.herald.flips("nowhere") == 0
+        assert running.herald.chatter.flips(("incident", "am:incident:1")) == 3
         for state in ("resolved", "open", "resolved"):
             assert running.after(incident(1, state)) == ([], "")
         assert running.later(31 * 60) == (["incident resolved: Down"], "")
@@ -301,6 +300,14 @@ async def test_another_config_loses_nothing_that_was_counted():
         running.after(incident(1))
         running.herald.use(msgspec.convert(rule("visual"), NoticesOptions), zone=UTC)
         assert running.later(1)[0] == ["during quiet hours: 1 incident opened"]
+
+
+async def test_a_way_that_another_config_names_no_more_is_told_nothing_more():
+    quiet = {"quiet": {"from": "11:00", "to": "13:00"}, **rule("bell")}
+    async with Running(quiet) as running:
+        running.after(incident(1))
+        running.herald.use(msgspec.convert(rule("visual"), NoticesOptions), zone=UTC)
+        assert running.later(1) == ([], "")
 
 
 async def test_a_fault_of_ours_ends_the_notices_and_nothing_else(caplog: pytest.LogCaptureFixture):

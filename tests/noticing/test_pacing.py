@@ -34,7 +34,7 @@ class Paced:
     def __init__(self, *, at_most: int = 5, quiet: Quiet | None = None, now: datetime = NOW) -> None:
         self.chatter = Chatter()
         self.pace = Pace(self.chatter)
-        self.pace.use(at_most=at_most, quiet=quiet)
+        self.pace.use([BELL, VISUAL, MINE], at_most=at_most, quiet=quiet)
         self.start = self.now = now
 
     @property
