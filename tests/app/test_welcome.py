@@ -171,9 +171,7 @@ async def on(pilot: Pilot[Any], screen: type[Any]) -> None:
 
 async def lamp_form(app: WelcomeApp, pilot: Pilot[Any], *, rooms: str = "hall") -> None:
     """The form of a lamp, with its rooms filled in."""
-    await pilot.press("s")
-    await on(pilot, TypesScreen)
-    await pilot.press("l", "a", "enter")
+    app.set_up("lamp")
     await on(pilot, FormScreen)
     await pasted(pilot, box(app, "rooms").line, rooms)
 
@@ -243,6 +241,9 @@ async def test_types_are_found_by_typing(tmp_path):
         assert "no type of that name" in text_of(app)
         await pilot.press("enter")
         assert isinstance(app.screen, TypesScreen)
+        await pilot.press("ctrl+u", *"lam", "enter")
+        await on(pilot, FormScreen)
+        assert "lamp" in text_of(app)
 
 
 def test_a_type_whose_name_begins_as_typed_comes_first():
@@ -319,7 +320,7 @@ async def test_escape_stops_a_trial_and_only_then_leaves(tmp_path, monkeypatch):
         await until(pilot, lambda: "Stopped." in text_of(app))
         assert isinstance(app.screen, FormScreen)
         await pilot.press("escape")
-        await on(pilot, TypesScreen)
+        await on(pilot, WelcomeScreen)
 
 
 async def test_what_was_typed_is_there_again_but_no_secret(tmp_path):
@@ -327,9 +328,9 @@ async def test_what_was_typed_is_there_again_but_no_secret(tmp_path):
         await lamp_form(app, pilot, rooms="hall, cellar")
         await pasted(pilot, box(app, "token").line, SECRET)
         await pilot.press("escape")
-        await on(pilot, TypesScreen)
+        await on(pilot, WelcomeScreen)
         assert SECRET not in repr(app.typed)
-        await pilot.press("enter")
+        app.set_up("lamp")
         await on(pilot, FormScreen)
         assert box(app, "rooms").line.value == "hall, cellar" and box(app, "token").line.value == ""
 

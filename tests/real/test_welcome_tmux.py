@@ -57,6 +57,23 @@ def test_the_demo_and_back_and_out(terminal: Tmux, tmp_path: Path) -> None:
     assert not (tmp_path / "home" / "config").exists()
 
 
+def test_what_is_shown_is_saved_in_the_current_folder(terminal: Tmux, tmp_path: Path) -> None:
+    welcome(terminal, tmp_path, width=100)
+    terminal.send("d")
+    terminal.wait_for("DEMO")
+    terminal.wait_for("5 of 5 fresh")
+    terminal.send("C-s")  # which a terminal with flow control would keep for itself
+    terminal.wait_for("Save what is shown")
+    terminal.send("3")
+    terminal.wait_for(".csv")
+    terminal.send("Enter")
+    terminal.wait_for("saved to")
+    (file,) = (tmp_path / "here").iterdir()
+    assert file.read_text().startswith("kind,state,") and len(file.read_text().splitlines()) > 20
+    terminal.send("q")
+    terminal.wait_for("That was the demo")
+
+
 def test_a_signal_in_the_demo_ends_everything(terminal: Tmux, tmp_path: Path) -> None:
     welcome(terminal, tmp_path)
     terminal.send("Enter")
