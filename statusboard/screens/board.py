@@ -418,6 +418,8 @@ class BoardScreen(Screen[None]):
             self.face.display = False
             self.face = face
             face.display = True
+            if face.is_mounted:
+                self._focus_something()  # at once: another focus repaints all of a table
 
     # -- how a view looks
 
