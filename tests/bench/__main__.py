@@ -1,4 +1,4 @@
-"""Prints the bench's table: ``python -m tests.bench [comparing|decoding|polling|screen|vendors ...]``.
+"""Prints the bench's table: ``python -m tests.bench [comparing|decoding|polling|screen|services|vendors ...]``.
 
 All of it takes about eight minutes.
 """
@@ -7,13 +7,14 @@ from __future__ import annotations
 
 import sys
 
-from tests.bench import comparing, decoding, polling, screen, vendors
+from tests.bench import comparing, decoding, polling, screen, services, vendors
 from tests.bench.table import printed
 
 PARTS = {
     "comparing": comparing.rows,
     "decoding": decoding.rows,
     "screen": screen.rows,
+    "services": services.rows,
     "polling": polling.rows,
     "vendors": vendors.rows,
 }

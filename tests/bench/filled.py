@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import os
 import threading
-from collections.abc import Coroutine
+from collections.abc import Callable, Coroutine, Iterable
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any, TypeVar
@@ -33,8 +33,10 @@ sources:
 class Filled:
     """The store that the measured program follows, and the hand that changes it."""
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, items: Callable[[datetime], Iterable[Item]] | None = None) -> None:
+        """``items`` makes what is on the board from the time at which it began; else there are `COUNT` of `item_of`."""
         self.folder = folder
+        self._items = items or (lambda began: [item_of(n, began) for n in range(COUNT)])
         self.config = folder / "config.yaml"
         self.config.write_text(CONFIG)
         self._loop = asyncio.new_event_loop()
@@ -90,7 +92,7 @@ class Filled:
             key=health_key("ci"), source="ci", title="ci", state="fresh", type="http-json", interval=12 * 3600
         )
         status = Status(source="ci", interval=12 * 3600, last_attempt=self.began, last_success=self.began)
-        items = [item_of(n, self.began) for n in range(COUNT)]
+        items = self._items(self.began)
         await self.store.append(
             Batch(
                 observed_at=self.began,

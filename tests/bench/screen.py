@@ -119,16 +119,16 @@ def _changes(filled: Filled, board: PtyProgram) -> list[Row]:
     def one(number: int, edition: int) -> Callable[[], None]:
         return lambda: filled.put(item_of(number, filled.began, edition=edition))
 
-    visible, visible_cpu = _cost(board, [one(VISIBLE, edition) for edition in range(1, 9)])
-    hidden, _ = _cost(board, [one(HIDDEN, edition) for edition in range(1, 9)])
-    equal, _ = _cost(board, [one(VISIBLE, 8)] * 8)
+    visible, visible_cpu = cost_of(board, [one(VISIBLE, edition) for edition in range(1, 9)])
+    hidden, _ = cost_of(board, [one(HIDDEN, edition) for edition in range(1, 9)])
+    equal, _ = cost_of(board, [one(VISIBLE, 8)] * 8)
     dice = random.Random(1)
 
     def flush(edition: int) -> Callable[[], None]:
         chosen = dice.sample(range(COUNT), 200)
         return lambda: filled.put(*(item_of(n, filled.began, edition=edition) for n in chosen))
 
-    _, flushed_cpu = _cost(board, [flush(n) for n in range(20, 30)])
+    _, flushed_cpu = cost_of(board, [flush(n) for n in range(20, 30)])
     return [
         Row("one visible cell changes, bytes", visible, 300, "B"),
         Row("one visible cell changes, CPU", visible_cpu * 1000, 10, "ms"),
@@ -138,7 +138,7 @@ def _changes(filled: Filled, board: PtyProgram) -> list[Row]:
     ]
 
 
-def _cost(board: PtyProgram, changes: list[Callable[[], None]]) -> tuple[float, float]:
+def cost_of(board: PtyProgram, changes: list[Callable[[], None]]) -> tuple[float, float]:
     """Bytes and CPU seconds of one change, beyond what the clock costs meanwhile.
 
     Each is alone in a second of its own; the clock ticks as often with and without.
