@@ -111,6 +111,16 @@ async def test_the_bell_rings_for_what_the_rules_ask():
         assert app.written == "\a"
 
 
+async def test_another_config_is_gone_by_at_once():
+    am = Told("am", "incident", [])
+    async with board(am, app_type=Written) as (app, pilot):
+        assert isinstance(app, Written) and app.live is not None
+        await known(app, pilot)
+        app.use_settings(msgspec.structs.replace(app.live.settings, notices=rules("bell")))
+        assert await told(app, pilot, am, alert(1)) == []
+        assert app.written == "\a"
+
+
 async def test_a_headless_app_writes_nothing():
     am = Told("am", "incident", [])
     async with board(am, notices=rules("bell", "terminal", terminal="osc9")) as (app, pilot):
