@@ -158,7 +158,7 @@ class WelcomeScreen(Looking):
         yield Static(styled(title, ansi=self.app.native_ansi_color), id="title", markup=False)
         yield Static(self._told(), id="told", markup=False)
         yield Menu(*self._choices(), id="choices")
-        yield Hint("j k ↑ ↓ move", "enter choose", "q quit")
+        yield Hint("j k or arrows move", "enter choose", "q quit")
 
     def on_mount(self) -> None:
         if self.app.around is not None:

@@ -15,7 +15,7 @@ from textual.widgets import Button, Input, Static
 from textual.worker import Worker
 
 from statusboard.credentials import Secret
-from statusboard.errors import ConfigError, CredentialError
+from statusboard.errors import CredentialError, StatusboardError
 from statusboard.screens.welcome_fields import FieldBox, Line
 from statusboard.setup.forming import Complaint, Form
 from statusboard.setup.proposing import SourceDraft
@@ -68,7 +68,7 @@ class FormScreen(Screen[None]):
             yield self._outcome
         with Horizontal(id="buttons"):
             yield Button("Try it ^T", id="try")
-            yield Button("Save… ^S", id="save")
+            yield Button("Save ^S", id="save")
             yield Button("Back esc", id="back")
 
     def on_mount(self) -> None:
@@ -204,13 +204,13 @@ class FormScreen(Screen[None]):
         draft = await self._draft()
         if draft is None:
             return
-        self._tell([(f"Reading it once, for at most {PATIENCE:.0f} s …  esc stops", "running")])
+        self._tell([(f"Reading it once, for at most {PATIENCE:.0f} s; esc stops", "running")])
         try:
             config = await asyncio.to_thread(check_text, config_text("x", [draft]), self.app.beginning.known)
-        except ConfigError as error:
-            self._tell([(f"! {problem}", "warning") for problem in error.problems])
+            found = await check(config, timeout=PATIENCE, keychain=self.app.beginning.keychain())
+        except StatusboardError as error:
+            self._tell([(f"! {clean(error, 600)}", "warning")])
             return
-        found = await check(config, timeout=PATIENCE, keychain=self.app.beginning.keychain())
         finding = found.sources[0]
         self._tell(told(finding))
         self._tried = draft if finding.verdict == "ok" else None

@@ -45,9 +45,9 @@ class TypesScreen(Looking):
         title: list[Word] = [("Which tool is to be read?", "heading")]
         title += [(f"  So far: {clean(names, 200)}", "")] if names else []
         yield Static(styled(title, ansi=self.app.native_ansi_color), id="title", markup=False)
-        yield Line(placeholder="type to filter: github, alerts, tickets …", id="search")
+        yield Line(placeholder="type to filter: github, alerts, tickets", id="search")
         yield Menu(id="types")
-        yield Hint("↑ ↓ move", "enter choose", *(["^S save what there is"] if names else []), "esc back")
+        yield Hint("arrows move", "enter choose", *(["^S save what there is"] if names else []), "esc back")
 
     def on_mount(self) -> None:
         self._fill("")
@@ -61,7 +61,7 @@ class TypesScreen(Looking):
         menu, ansi = self.query_one("#types", Menu), self.app.native_ansi_color
         menu.clear_options()
         if self._around is None:
-            menu.add_option(Option(styled([(" looking …", "muted")], ansi=ansi), disabled=True))
+            menu.add_option(Option(styled([(" looking around", "muted")], ansi=ansi), disabled=True))
             return
         found = self._found()
         types = sorted(matching(self._around.types, typed), key=lambda type: not typed and type.name not in found)
