@@ -410,6 +410,8 @@ def test_counts_of_incidents_builds_and_tickets():
     assert words_of(line_of(shop(build, 1, "running")))["builds"] == f"{RUNNING} 1"
     assert words_of(line_of(shop(build, 1, "unknown")))["builds"] == "? 1"
     assert "incidents" not in words_of(line_of(shop(build)))
+    quiet = UNICODE.of("incident", "suppressed")
+    assert words_of(line_of(shop(incident, 1, "suppressed")))["incidents"] == f"{quiet} 1"
 
 
 def test_a_silent_pager_is_not_peace():

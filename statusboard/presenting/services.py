@@ -176,9 +176,13 @@ def _sign(health: Health, glyphs: Glyphs) -> str:
 
 
 def _incidents(service: Service, glyphs: Glyphs) -> Cell:
-    """``2 critical``, ``2 crit +5``: the worst by number, then how many more."""
+    """``2 critical``, ``2 crit +5``: the worst by number, then how many more; without any, how many are suppressed."""
     if not service.severities:
-        return ("?", "unknown") if service.incidents_unread else ("", "")
+        if service.incidents_unread:
+            return ("?", "unknown")
+        return (
+            (f"{glyphs.of('incident', 'suppressed')} {service.suppressed}", "muted") if service.suppressed else ("", "")
+        )
     severity, count = service.severities[0]
     more = sum(number for _, number in service.severities[1:])
     text = f"{count} {_SHORT[severity]} +{more}" if more else f"{count} {severity}"
@@ -255,6 +259,7 @@ def service_lines(service: Service, environments: Sequence[str], telling: Tellin
     builds = service.builds
     counted = [
         *((count, severity) for severity, count in service.severities),
+        (service.suppressed, "suppressed"),
         (builds.failing, "failing builds" if builds.failing > 1 else "failing build"),
         (builds.unknown, "unknown builds" if builds.unknown > 1 else "unknown build"),
         (builds.running, "running builds" if builds.running > 1 else "running build"),

@@ -12,7 +12,17 @@ from statusboard.model import Build, Incident, Item, ItemKind, Release, Ticket
 
 K = TypeVar("K")
 Bucket: TypeAlias = Literal[
-    "incident", "build", "building", "built", "release", "published", "ticket", "unknown", "warning", "quiet"
+    "incident",
+    "build",
+    "building",
+    "built",
+    "release",
+    "published",
+    "suppressed",
+    "ticket",
+    "unknown",
+    "warning",
+    "quiet",
 ]
 """What an item counts as; ``incident`` and ``build`` are those that are failing."""
 UNDER_WAY: Final = frozenset({"queued", "running", "blocked"})
@@ -117,6 +127,8 @@ def bucket_of(row: Row, fact: Item) -> Bucket:
             return "warning"
         case Build():
             return "built"
+        case Incident() if row.current and fact.state == "suppressed":
+            return "suppressed"
         case Ticket() if row.current:
             return "ticket"
         case _:

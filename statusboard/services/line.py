@@ -74,6 +74,7 @@ class Service(Struct, frozen=True, kw_only=True):
     severities: tuple[tuple[Severity, int], ...] = ()
     incidents_were: bool = False
     incidents_unread: bool = False
+    suppressed: int = 0
     builds: Builds = Builds()
     places: dict[str, Deployed] = {}
     releases_unread: bool = False
@@ -186,6 +187,7 @@ def fold(name: str, entry: Entry, board: Board, sight: Sight) -> Service:
         severities=tuple((severity, found[severity]) for severity in _WORST_FIRST if found[severity]),
         incidents_were=_were(incidents, board),
         incidents_unread=bool(sight.of_incidents),
+        suppressed=entry.count("suppressed"),
         builds=_builds(entry, board),
         places=_places(releases, incidents, board),
         releases_unread=sight.releases_unread or _unread(entry, board, "release"),
