@@ -236,9 +236,7 @@ class Ingest:
         desk = self._desks[source]
         async with desk.lock:
             facts = [fact for fact in await self._facts(desk, desk.known) if not isinstance(fact, Annotation)]
-            changes = await self._append([removal(fact, "withdrawn") for fact in facts])
-            desk.begin_anew()
-            return changes
+            return await self._append([removal(fact, "withdrawn") for fact in facts])
 
     async def withdraw(self, source: str, keep_parts: Collection[str]) -> tuple[list[Change], list[str]]:
         """Take the parts of a source off the board that are no longer asked for; returns their names as well.

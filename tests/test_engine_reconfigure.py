@@ -19,7 +19,7 @@ from statusboard.model import Annotation, Item, Validator
 from statusboard.store.base import Batch, Lease, Registration
 from statusboard.store.memory import MemoryStore
 from statusboard.store.sqlite import SQLiteStore
-from tests.scripted import alert
+from tests.scripted import NoClient, NoHttp, alert
 from tests.test_engine import Boards, OneSource, states, unresolved
 
 T0 = datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC)
@@ -69,6 +69,7 @@ async def test_sources_are_added_and_what_was_read_before_is_left_alone(boards: 
     am, ci = one("am", 1), one("ci", 1)
     engine = await boards.start(am)
     assert await boards.run(5, until=lambda: engine.board.state_of("am") == "fresh")
+    await boards.run(2)
     assert engine.poller is not None
     before, due = engine.poller.polled["am"], engine.poller.polled["am"].due
     await change(boards, engine, am, ci)
@@ -99,6 +100,50 @@ async def test_a_removed_source_leaves_with_all_its_items_but_what_people_said(b
     assert [s.source for s in await engine.store.statuses()] == ["ci"] and engine.statuses.keys() == {"ci"}
     assert am.client.closed == 1 and ci.client.closed == 0
     assert engine.board.summary().blind == 0
+
+
+async def test_nothing_that_waited_to_be_written_is_written_of_a_source_that_has_gone(
+    boards: Boards, tmp_path: Path
+) -> None:
+    am, ci = one("am", 1), one("ci")
+    engine = await boards.start(am, ci, path=tmp_path / "board.sqlite")
+    assert engine.ingest is not None
+    ingest = engine.ingest
+    assert await boards.run(5, until=lambda: engine.board.state_of("am") == "fresh")
+    await boards.run(3)
+    assert await boards.run(40, until=lambda: "am" in ingest._statuses), "read again, and not written yet"
+    await change(boards, engine, ci)
+    await boards.run(3)
+    assert [s.source for s in await engine.store.statuses()] == ["ci"]
+
+
+class Gated(SQLiteStore):
+    """A database that takes no health while its gate is shut."""
+
+    gate: asyncio.Event
+
+    async def append(self, batch: Batch, lease: Lease | None = None) -> Any:
+        if any(draft.kind == "source" for draft in batch.drafts):
+            await self.gate.wait()
+        return await super().append(batch, lease)
+
+
+async def test_nobody_judges_the_health_of_a_source_that_has_gone(boards: Boards, tmp_path: Path) -> None:
+    ci, am = one("ci", 1), one("am", 1)
+    engine = await boards.start(ci, am, path=tmp_path / "board.sqlite")
+    assert await boards.run(5, until=lambda: len(states(engine)) == 2)
+    engine.store.__class__ = Gated
+    assert isinstance(engine.store, Gated)
+    gate = engine.store.gate = asyncio.Event()
+    for source in (ci, am):
+        source.script["alerts"] = lambda: asyncio.Event().wait()
+    await boards.run(40)  # both are aging by now, and of the first one that is about to be stored
+    changing = asyncio.create_task(engine.reconfigure([ci]))
+    await boards.run(1)
+    gate.set()
+    assert await boards.run(10, until=changing.done)
+    await boards.run(3)
+    assert engine.board.health.keys() == {"ci"} and engine.board.state_of("ci") == "aging"
 
 
 async def test_a_source_that_comes_back_is_a_new_one(boards: Boards) -> None:
@@ -191,6 +236,28 @@ async def test_another_catalog_files_all_items_anew(boards: Boards, tmp_path: Pa
     assert (refiled.built, am.client.closed) == (1, 1)
 
 
+async def test_after_another_catalog_the_same_answer_vouches_again(boards: Boards, tmp_path: Path) -> None:
+    tag = Validator(source="am", part="alerts", request="r", etag='"1"')
+
+    class Vouching(NoHttp):
+        validators = (tag,)
+
+    class Client(NoClient):
+        factory = property(lambda self: lambda scope: Vouching())
+
+    am = one("am", 1, identity="a+old")
+    am.client = Client()
+    engine = await boards.start(am, path=tmp_path / "board.sqlite")
+    assert await boards.run(5, until=lambda: bool(states(engine)))
+    await boards.run(2)
+    assert await engine.store.validators("am") == [tag]
+    refiled = Refiled(am, "")
+    refiled.client = Client()
+    await change(boards, engine, refiled)
+    await boards.run(5)
+    assert await engine.store.validators("am") == [tag], "void meanwhile, and stored again"
+
+
 async def test_who_backed_off_does_not_ask_earlier_for_being_filed_anew(boards: Boards) -> None:
     asked: list[float] = []
 
@@ -235,7 +302,8 @@ async def test_boards_of_one_config_change_one_after_the_other_and_none_minds(
     engines = [polls, follows] if polls_first else [follows, polls]
     for engine in engines:
         await change(boards, engine, one("am", 2, identity="b"))
-        await boards.run(1)
+        await boards.run(6)
+        assert polls.dispute == follows.dispute == "", "not for those few seconds"
     assert await boards.run(30, until=lambda: unresolved(follows) == {"am:incident:2": "open"})
     await boards.run(15)
     assert (polls.role, follows.role) == ("polling", "following")
