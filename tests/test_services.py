@@ -22,6 +22,7 @@ from statusboard.presenting.services import (
 )
 from statusboard.query import parse
 from statusboard.services import NO_SERVICE, Health, Service, ServiceMatrix, by_team
+from statusboard.services.matrix import AT_ONCE
 from statusboard.text import cell_len
 from tests.boards import NOW, STEPS, ago, board_of, build, fold, health, incident, note, release, ticket
 from widgets.layout import Column, lay_out
@@ -519,3 +520,22 @@ def test_the_details_tell_in_a_few_lines_how_a_service_is():
         "runs": f"production {OPEN} 1.0 10m  staging 1.1 10m",
         "not read": "tr",
     }
+
+
+def test_what_is_too_much_at_once_waits_to_be_done_in_steps():
+    facts = [build(n, services=(f"s{n}",), pipeline=f"p{n}") for n in range(AT_ONCE + 1)]
+    board = board_of(*READ, *facts)
+    matrix = matrix_of(board)
+    change = matrix.update(board, fold(board, health("ci", "stale")), NOW)
+    assert matrix.waiting and not change
+    matrix.update(board, fold(board, build(7, "failed", services=("s7",), pipeline="p7")), NOW)
+    steps = 0
+    for _ in matrix.settle_steps(board, NOW, chunk=100):
+        steps += 1
+        matrix.update(board, fold(board, build(f"n{steps}", services=(f"n{steps}",), pipeline=f"n{steps}")), NOW)
+        if steps == 20:
+            break
+    for _ in matrix.settle_steps(board, NOW):
+        pass
+    assert steps > 5 and not matrix.waiting
+    assert state(matrix) == state(matrix_of(board)) and matrix.keys[0] == "s7"

@@ -7,7 +7,7 @@ from collections.abc import Collection, Sequence
 from datetime import UTC
 from typing import Final
 
-from textual import on
+from textual import on, work
 from textual.app import ComposeResult
 from textual.content import Content
 from textual.widget import Widget
@@ -91,6 +91,19 @@ class ServicesFace(Face):
                 if self._coming is not coming:
                     return
             self._matrix, self._coming, self._built = coming, None, asked
+        await self._settle()
+        self._fit()
+        self._show(self._matrix.keys)
+
+    async def _settle(self) -> None:
+        """Have the lines folded that wait, in steps."""
+        if (matrix := self._matrix).waiting:
+            for _ in matrix.settle_steps(self.live.cells.board, self.live.now):
+                await asyncio.sleep(0)
+
+    @work(exclusive=True, group="settle")
+    async def _catch_up(self) -> None:
+        await self._settle()
         self._fit()
         self._show(self._matrix.keys)
 
@@ -102,7 +115,11 @@ class ServicesFace(Face):
         if not self._built:
             return
         change = self._matrix.update(board, delta, now)
-        if not change or not self.display:
+        if not self.display:
+            return
+        if self._matrix.waiting:
+            self._catch_up()
+        if not change:
             return
         if change.columns_changed:
             self._fit()
@@ -185,7 +202,7 @@ class ServicesFace(Face):
     @property
     def settled(self) -> bool:
         """Whether the services that were asked for are shown."""
-        return self._coming is None and self._built == self._asked
+        return self._coming is None and self._built == self._asked and not self._matrix.waiting
 
     @property
     def faults(self) -> int:

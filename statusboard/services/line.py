@@ -268,6 +268,9 @@ def _places(releases: Mapping[str, list[Row]], incidents: list[Row], board: Boar
 
 
 def _deployed(rows: list[Row], incidents: list[Row], board: Board) -> Deployed:
+    if len(rows) == 1 and not incidents:  # nearly always
+        counted = int(rows[0].current)
+        return Deployed(rows[0], None, counted, counted)
     settled = [row for row in rows if row.current]
     newest = [row for row in rows if row.newest]
     # Of several targets the one that failed is told; where nothing has a verdict yet, whatever was tried last.

@@ -21,6 +21,8 @@ MOST_ENVIRONMENTS: Final = 12
 """Environments that a matrix has columns for; those of previews come by the hundred."""
 CHUNK: Final = 1_000
 """Rows looked at in one step of building; of services, which take longer, a quarter as many."""
+AT_ONCE: Final = 500
+"""Services that an update folds anew; more of them wait for `ServiceMatrix.settle_steps`."""
 
 
 class MatrixChange(Struct, frozen=True):
@@ -65,7 +67,7 @@ class ServiceMatrix:
         self._entries: dict[str, Entry] = {}
         self._services: dict[str, Service] = {}
         self._placed: dict[str, SortKey] = {}
-        self._late: set[str] = set()  # what changed while it was being built
+        self._late: set[str] = set()  # whose lines are to be folded anew
         self._faults: set[str] = set()
         self._hidden_faults: set[str] = set()
         self._environments: Counter[str] = Counter()  # how many services are in each
@@ -185,23 +187,32 @@ class ServiceMatrix:
         for name in self._known:
             self._entries.setdefault(name, Entry())
         self._look_at_sources(board)
-        names = list(self._entries)
-        chunk = max(1, chunk // 4)
-        for start in range(0, len(names), chunk):
-            for name in names[start : start + chunk]:
+        self._late.update(self._entries)
+        yield from self.settle_steps(board, now, chunk=max(1, chunk // 4))
+        self._built = True
+
+    @property
+    def waiting(self) -> bool:
+        """Whether so many services look different that `update` left them to `settle_steps`."""
+        return bool(self._late)
+
+    def settle_steps(self, board: Board, now: datetime, *, chunk: int = CHUNK // 4) -> Iterator[None]:
+        """Fold the lines that wait, yielding after every ``chunk`` of them; ``keys`` are right after the last step."""
+        while self._late:
+            for name in [self._late.pop() for _ in range(min(chunk, len(self._late)))]:
                 self._judge(name, board, now)
             yield
-        for name in self._late:
-            self._judge(name, board, now)
-        self._late.clear()
         self._sort()
         self._note_columns()
-        self._built = True
 
     # -- change by change
 
     def update(self, board: Board, delta: Delta, now: datetime) -> MatrixChange:
-        """Follow what a fold changed on ``board``."""
+        """Follow what a fold changed on ``board``.
+
+        Where that is too much to be done at once (a source goes blind that all services are known by), ``waiting`` is
+        true afterwards.
+        """
         keys = delta.changed | delta.gone
         sources = {name for key in keys if ":source:" in key and key == health_key(name := key.partition(":")[0])}
         if sources and self.query.needs_health:
@@ -219,7 +230,7 @@ class ServiceMatrix:
                 dirty.update(
                     name for name, entry in self._entries.items() if any(told in sources for told, _ in entry.sources)
                 )
-        if not self._built:
+        if not self._built or self._late or len(dirty) > AT_ONCE:
             self._late |= dirty
             return MatrixChange()
         moved = False
