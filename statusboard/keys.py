@@ -12,7 +12,7 @@ THEMES = (
 )
 """The themes: our own, and the terminal's own colours on a dark and on a light ground."""
 
-VIEWS = ("Overview", "Incidents", "Builds", "Releases", "Tickets")
+VIEWS = ("Overview", "Incidents", "Builds", "Releases", "Tickets", "Unowned")
 """The views of lanes that every board has: those that a wall can show."""
 
 DEFAULTS: Mapping[str, Mapping[str, str]] = {

@@ -67,12 +67,16 @@ _ ... ... ... ... ###
 # .#.#. ##### .#.#. ##### .#.#.
 """
 _DOTS: Final = {line[0]: line[2:].split() for line in _LETTERS.strip().splitlines()} | {" ": ["."] * DOTS}
+_UNCOMPOSED: Final = str.maketrans(
+    {"ß": "ss", "ø": "o", "Ø": "O", "ł": "l", "Ł": "L", "đ": "d", "Đ": "D", "æ": "ae", "Æ": "AE", "œ": "oe", "Œ": "OE"}
+)
+"""Letters that are not a plain one and an accent to Unicode."""
 _HALVES: Final = {"..": " ", "#.": "▀", ".#": "▄", "##": "█"}
 
 
 def spelled(text: str) -> str | None:
     """``text`` in the letters there are (capitals, without accents), or None where one of them cannot be drawn."""
-    plain = unicodedata.normalize("NFKD", text.replace("ß", "ss").replace("ø", "o").replace("Ø", "O").replace("ł", "l"))
+    plain = unicodedata.normalize("NFKD", text.translate(_UNCOMPOSED))
     spelt = "".join(char for char in plain if not unicodedata.combining(char)).upper()
     return spelt if all(char in _DOTS for char in spelt) else None
 

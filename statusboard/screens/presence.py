@@ -1,9 +1,9 @@
 """Whether somebody still holds the other end of the terminal.
 
 A wall writes its clock every second.  A network that has died is noticed by nobody then: TCP takes a quarter of an
-hour over what is not acknowledged, and an sshd that asks its client (``ClientAliveInterval``) may do so in silence only,
-which a wall never keeps (OpenSSH 9.2).  So the wall asks the terminal itself where its cursor is, which every terminal
-answers.
+hour over what is not acknowledged, and an sshd that asks its client (``ClientAliveInterval``) may do so in silence
+only, which a wall never keeps (OpenSSH 9.2).  So the wall asks the terminal itself where its cursor is, which every
+terminal answers.
 """
 
 from __future__ import annotations

@@ -12,7 +12,7 @@ from textual.events import Resize
 from textual.screen import ModalScreen
 
 from statusboard.board import Delta
-from statusboard.palettes import Palette
+from statusboard.palettes import NIGHT
 from statusboard.screens.guarded import Guarded
 from statusboard.screens.live import Live
 from statusboard.screens.wall_walk import Picture, Told, Walk
@@ -29,30 +29,6 @@ TWICE_WITHIN: Final = 2.0
 """Seconds in which the key must be pressed again."""
 CLOCK_EVERY: Final = 60.0
 """Seconds between two looks at everything, where a filter asks for times."""
-
-NIGHT: Final = Palette(
-    "night",
-    True,
-    {
-        "background": "#000000",
-        "surface": "#000000",
-        "panel": "#0a0a0a",
-        "text": "#8c8c8c",
-        "muted": "#808080",
-        "accent": "#5f8f9a",
-        "running": "#5f87af",
-        "success": "#5f9a6e",
-        "warning": "#a58445",
-        "unknown": "#9a80b4",
-        "failed": "#d0605a",
-        "cursor": "#26548f",
-        "cursor-text": "#ffffff",
-        "scrollbar": "#66788f",
-        "border": "#3d4855",
-    },
-)
-"""The colours of a wall at night: as dim as they can be and still be read."""
-
 
 class WallScreen(ModalScreen[None], Guarded):
     """Follows the engine once a second.  It is modal so that none of the app's keys reach past it.

@@ -12,6 +12,7 @@ from statusboard.presenting import Glyphs
 from statusboard.screens import wall_words
 from statusboard.screens.wall_tiles import tile_of
 from statusboard.screens.wall_words import HIDDEN, Verdict
+from statusboard.text import cell_len, clip
 from statusboard.wall import Deployed, Faults, Freshness, Part, Rotation, Slide, WallSpec, freshness
 from widgets.bigtype import height_of_big, largest
 from widgets.tiles import GAP, Plan, column_lines, columns_of_cells, least_scale, plan
@@ -260,6 +261,12 @@ class Walk:
 
 
 def _middle(words: Sequence[Word], width: int) -> Line:
-    """Words in the middle of a line."""
-    left = max(0, (width - width_of(words)) // 2)
-    return ((" " * left, ""), *words)
+    """Words in the middle of a line, the first of them as far as they fit."""
+    shown: list[Word] = []
+    for text, style in words:
+        room = width - width_of(shown)
+        if cell_len(text) > room and shown:
+            break
+        shown.append((clip(text, room), style))
+    left = max(0, (width - width_of(shown)) // 2)
+    return ((" " * left, ""), *shown)

@@ -84,7 +84,7 @@ def counts_of(rows: Iterable[Row], summary: Summary) -> list[Word]:
 
 
 def read_words(board: Board, summary: Summary, zone: tzinfo, read_at: datetime | None) -> list[Word]:
-    """``40 builds, 9 releases, 0 incidents of 12 services, read at 09:41``: of what it is said that all is well."""
+    """``40 builds, 9 releases, 0 incidents, read at 09:41``: of what it is said that all is well."""
     counts: dict[str, int] = dict.fromkeys(_KINDS, 0)
     services: set[str] = set()
     for row in board.items():
@@ -93,9 +93,12 @@ def read_words(board: Board, summary: Summary, zone: tzinfo, read_at: datetime |
             services.update(row.fact.services)  # type: ignore[union-attr]  # items have them
     told = ", ".join(_many(counts[kind], kind) for kind in _KINDS)
     at = f", read at {read_at.astimezone(zone):%H:%M}" if read_at is not None else ""
-    of = f" of {_many(len(services), 'service')}" if services else ""
-    quiet = f", {summary.suppressed} suppressed" if summary.suppressed else ""
-    return [(f" {told}{of}{quiet}{at} ", "strong")]
+    words = [(f" {told}{at} ", "strong")]
+    if services:
+        words.append((f" {_many(len(services), 'service')} ", ""))
+    if summary.suppressed:
+        words.append((f" {summary.suppressed} suppressed ", "muted"))
+    return words
 
 
 def hidden_lines(faults: Faults, board: Board, now: datetime, width: int, room: int, filter: str) -> list[Line]:

@@ -231,8 +231,18 @@ class SQLiteStore:
         return await self._run(lambda database: _reads.coverage(database, source, start))
 
     async def statuses(self) -> list[Status]:
-        """The newest volatile status of each source, by name."""
-        return await self._run(_reads.statuses)
+        """The newest volatile status of each source, by name.
+
+        A follower asks for it every second, and learns here that another file stands in the place of its own (reason
+        ``moved``): what it has open would never change again.
+        """
+
+        def read(database: Database) -> list[Status]:
+            if self._setup.read_only:
+                database.check_in_place()
+            return _reads.statuses(database)
+
+        return await self._run(read)
 
     async def request_poll(self, source: str | None = None) -> int:
         """Ask whoever polls to poll this source (or all) now; returns the request's number."""
