@@ -309,7 +309,7 @@ def _linked_safely(item: dict[str, Any]) -> dict[str, Any]:
 
 def proposed_name(view: str, at: datetime, form: Format) -> str:
     """A file name for what was seen then: ``statusboard-payments-20260102-120405.csv``."""
-    words = re.sub(r"[^a-z0-9]+", "-", view.casefold()).strip("-")[:40]
+    words = re.sub(r"\W+", "-", view.casefold()).strip("-")[:40]
     return "-".join(filter(None, ("statusboard", words, f"{at:%Y%m%d-%H%M%S}"))) + f".{form}"
 
 

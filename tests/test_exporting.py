@@ -247,6 +247,7 @@ def test_a_filter_that_hides_faults_says_so_and_never_that_all_is_well() -> None
 def test_names_of_files() -> None:
     at = datetime(2026, 1, 2, 12, 4, 5, tzinfo=UTC)
     assert proposed_name("Payments & co", at, "csv") == "statusboard-payments-co-20260102-120405.csv"
+    assert proposed_name("Übersicht", at, "svg") == "statusboard-übersicht-20260102-120405.svg"
     assert proposed_name("../..", at, "txt") == "statusboard-20260102-120405.txt"
     assert len(proposed_name("x" * 500, at, "svg")) < 80
 

@@ -31,7 +31,10 @@ DOCS = (
     ("docs/sources.md", "how to set up each tool"),
     ("docs/plugins.md", "a source of your own"),
     ("docs/emit.md", "releases from scripts and pipelines"),
-    ("docs/headless.md", "keeping history with no board open"),
+    ("docs/notices.md", "being told of what changes"),
+    ("docs/themes.md", "colours and signs"),
+    ("docs/walls.md", "a board on the wall, over ssh"),
+    ("docs/headless.md", "the board without a screen: scripts, history"),
     ("config.example.yaml", "all that a configuration can say"),
 )
 
@@ -74,8 +77,8 @@ class DocsScreen(Screen[None]):
 def docs_lines(beginning: Beginning) -> list[tuple[str, str]]:
     """What the screen says: ``heading``, ``place`` or ``about``, and the text."""
     lines = [("heading", "Commands"), *_pairs(COMMANDS)]
-    lines += [("heading", f"Documents, in {clean(beginning.docs, 300)}"), *_pairs(DOCS)]
     lines += [("heading", "Where a configuration is looked for, in this order"), *_pairs(beginning.looked)]
+    lines += [("heading", f"Documents, in {clean(beginning.docs, 300)}"), *_pairs(DOCS)]
     return [*lines, ("heading", "The log"), ("place", clean(beginning.log, 300))]
 
 

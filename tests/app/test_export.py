@@ -19,7 +19,10 @@ from statusboard.screens.export import ExportScreen, folder, save_new, why
 from tests.app.stage import Told, board, settled, text_of, until
 from tests.scripted import alert, build
 
-ITEMS: list[Item] = [build(1, "failed", title="Fix [b] login"), build(2, "success", title="Add cart", pipeline="other")]
+ITEMS: list[Item] = [
+    build(1, "failed", title="Fix [b] <script>login"),
+    build(2, "success", title="Add cart", pipeline="other"),
+]
 
 
 @pytest.fixture(autouse=True)
@@ -52,6 +55,7 @@ async def test_a_picture_is_two_keys_away_and_shows_the_board_not_the_form(tmp_p
     assert file.name.startswith("statusboard-overview-") and file.suffix == ".svg"
     text = file.read_text()
     assert text.startswith("<svg") and "Add&#160;cart" in text and "Save&#160;what" not in text
+    assert "<script" not in text and "&lt;script&gt;login" in text
     assert "@font-face" not in text and "url(" not in text.replace("url(#", ""), "it fetches nothing"
 
 
@@ -77,7 +81,7 @@ async def test_csv_is_of_the_view(tmp_path):
         file = await saved(app, pilot, tmp_path)
     with file.open(newline="", encoding="utf-8") as lines:
         rows = list(csv.DictReader(lines))
-    assert [(row["kind"], row["title"]) for row in rows] == [("build", "Fix [b] login"), ("build", "Add cart")]
+    assert [(row["kind"], row["title"]) for row in rows] == [("build", "Fix [b] <script>login"), ("build", "Add cart")]
 
 
 async def test_json_has_the_contracts_form_and_says_what_is_hidden(tmp_path):
@@ -87,7 +91,10 @@ async def test_json_has_the_contracts_form_and_says_what_is_hidden(tmp_path):
         await asked(app, pilot, "4")
         file = await saved(app, pilot, tmp_path)
     picture = json.loads(file.read_text())
-    assert picture["schema"] == 1 and [item["title"] for item in picture["items"]] == ["Fix [b] login", "Add cart"]
+    assert picture["schema"] == 1 and [item["title"] for item in picture["items"]] == [
+        "Fix [b] <script>login",
+        "Add cart",
+    ]
     assert picture["filter"] == {
         "view": "Builds",
         "query": "",

@@ -15,13 +15,14 @@ from textual.events import Paste
 from textual.pilot import Pilot
 from textual.widgets import Button
 
+from statusboard import cli
 from statusboard.credentials import Keychain
 from statusboard.errors import AuthError
 from statusboard.model import Item, Part
 from statusboard.registry import Registry
 from statusboard.screens.menu import Menu
 from statusboard.screens.welcome import Beginning, WelcomeApp, WelcomeScreen
-from statusboard.screens.welcome_docs import DocsScreen
+from statusboard.screens.welcome_docs import COMMANDS, DOCS, DocsScreen
 from statusboard.screens.welcome_fields import FieldBox, Line
 from statusboard.screens.welcome_form import FormScreen
 from statusboard.screens.welcome_keep import KeepScreen
@@ -228,6 +229,12 @@ async def test_where_the_docs_are(tmp_path):
         assert str(tmp_path / "config.yaml") in shown.replace("\n", "").replace(" ", "")
         await pilot.press("escape")
         await on(pilot, WelcomeScreen)
+
+
+def test_every_document_that_is_named_is_there_and_every_command_too():
+    root = Path(__file__).parents[2]
+    assert [name for name, _ in DOCS if not (root / name).is_file()] == []
+    assert {name.split()[1] for name, _ in COMMANDS} <= {*cli.COMMANDS, "--help"}
 
 
 async def test_types_are_found_by_typing(tmp_path):

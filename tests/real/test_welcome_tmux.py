@@ -21,7 +21,7 @@ PROGRAM = [PYTHON, "-m", "statusboard"]
 def welcome(terminal: Tmux, folder: Path, *, width: int = 80, height: int = 24, no_color: bool = False) -> None:
     """Start the program where nobody has ever run it."""
     for name in ("home", "here", "tmp"):
-        (folder / name).mkdir()
+        (folder / name).mkdir(exist_ok=True)
     places = {name: str(folder / "home" / name.lower()) for name in ("DATA", "CACHE", "STATE")}
     terminal.start(
         PROGRAM,
@@ -108,6 +108,19 @@ def test_from_nothing_to_a_board_by_keyboard_in_a_small_terminal(
     assert written.stat().st_mode & 0o777 == 0o600 and str(tmp_path / "here" / "deploys.jsonl") in written.read_text()
     terminal.send("q")
     assert terminal.wait_ended() == 0
+
+
+def test_a_configuration_that_nobody_trusts_is_told_and_not_used(terminal: Tmux, tmp_path: Path) -> None:
+    (tmp_path / "here").mkdir()
+    (tmp_path / "here" / "statusboard.yaml").write_text("sources: [{type: exec, name: x, command: [touch, pwned]}]\n")
+    welcome(terminal, tmp_path, width=120, height=50)
+    terminal.wait_for("./statusboard.yaml is not trusted yet and is not used; read it, then run `statusboard trust`")
+    terminal.send("w")
+    terminal.wait_for("Where a configuration is looked for")
+    terminal.send("Escape")
+    terminal.wait_for("See the demo")
+    terminal.send("q")
+    assert terminal.wait_ended() == 0 and not (tmp_path / "here" / "pwned").exists()
 
 
 def test_a_file_that_is_named_and_missing_is_where_it_would_be_written(terminal: Tmux, tmp_path: Path) -> None:
