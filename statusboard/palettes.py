@@ -180,6 +180,27 @@ COLOR_BLIND_LIGHT: Final = _palette(
     border="#b9c0c8",
 )
 
+NIGHT: Final = _palette(
+    "wall-night",
+    dark=True,
+    background="#000000",
+    surface="#000000",
+    panel="#0a0a0a",
+    text="#8c8c8c",
+    muted="#808080",
+    accent="#5f8f9a",
+    running="#5f87af",
+    success="#5f9a6e",
+    warning="#a58445",
+    unknown="#9a80b4",
+    failed="#d0605a",
+    cursor="#2b69cc",
+    cursor_text="#ffffff",
+    scrollbar="#66788f",
+    border="#3d4855",
+)
+"""The colours of a wall at night: as dim as they can be and still be read. Not one to choose."""
+
 PALETTES: Final[Mapping[str, Palette]] = {
     palette.name: palette
     for palette in (DARK, LIGHT, HIGH_CONTRAST, HIGH_CONTRAST_LIGHT, COLOR_BLIND, COLOR_BLIND_LIGHT)

@@ -20,6 +20,7 @@ from statusboard.model import STATES
 from statusboard.palettes import (
     GROUNDS,
     NAMES,
+    NIGHT,
     PALETTES,
     SHAPE,
     TEXT,
@@ -39,7 +40,7 @@ from widgets.table import STYLE_NAMES
 from widgets.words import FAINT, STYLES, Word, styled
 
 ROOT = Path(__file__).parents[1]
-EACH = pytest.mark.parametrize("palette", PALETTES.values(), ids=PALETTES)
+EACH = pytest.mark.parametrize("palette", [*PALETTES.values(), NIGHT], ids=lambda palette: palette.name)
 TELLING = ("failed", "warning", "success", "running", "unknown")
 
 

@@ -10,7 +10,7 @@ from msgspec import Struct
 from statusboard._config.sections import choose
 from statusboard.binding import BAD, bind, closest, convert, shown
 from statusboard.errors import Problem
-from statusboard.palettes import NAMES, PALETTES, Pair, Palette, derived, is_color, unreadable
+from statusboard.palettes import NAMES, NIGHT, PALETTES, Pair, Palette, derived, is_color, unreadable
 from statusboard.yamlfile import Map, Node, Scalar, join, problem_at
 
 Glyphs = Literal["auto", "unicode", "ascii"]
@@ -34,7 +34,7 @@ def bind_themes(node: Node | None, taken: Collection[str], problems: list[Proble
     made: list[Palette] = []
     for name, entry in node.entries.items():
         path = join("themes", name)
-        if name in taken or name in PALETTES:
+        if name in taken or name in PALETTES or name == NIGHT.name:
             message = f"`{shown(name)}` is a theme of the board"
             problems.append(problem_at(entry.at, message, path=path, hint="give yours another name"))
         elif not name or not all(c.isascii() and (c.isalnum() or c in "-_") for c in name):

@@ -30,6 +30,7 @@ TWICE_WITHIN: Final = 2.0
 CLOCK_EVERY: Final = 60.0
 """Seconds between two looks at everything, where a filter asks for times."""
 
+
 class WallScreen(ModalScreen[None], Guarded):
     """Follows the engine once a second.  It is modal so that none of the app's keys reach past it.
 

@@ -65,6 +65,7 @@ def test_high_contrast_asks_for_more(home: Home):
         ("{mine: [x]}", "themes.mine", "a list, where a mapping", ""),
         ("{mine: {colors: x}}", "themes.mine.colors", "a mapping is wanted", ""),
         ("{dark: {}}", "themes.dark", "`dark` is a theme of the board", "another name"),
+        ("{wall-night: {}}", "themes.wall-night", "`wall-night` is a theme of the board", "another name"),
         ("{ansi: {}}", "themes.ansi", "`ansi` is a theme of the board", "another name"),
         ("{'a b': {}}", "themes.a b", "no good name", "letters"),
         ("[x]", "themes", "`name: {base", ""),
