@@ -15,8 +15,8 @@ help:
 	@echo "make format     let ruff lay out the code"
 	@echo "make bench      the table of speed and memory"
 	@echo "make soak       the tests that take minutes"
-	@echo "make pictures   export the README's pictures"
-	@echo "make docs       write docs/sources.md from the sources"
+	@echo "make pictures   export the pictures of the documentation"
+	@echo "make docs       write docs/sources.md from the sources, docs/keys.md from the screens"
 	@echo "make clean      remove what the targets above made"
 	@echo "make fresh-constraints   pin the newest versions that pyproject.toml allows"
 
@@ -47,6 +47,7 @@ pictures: $(VENV)/.dev
 
 docs: $(VENV)/.runtime
 	$(BIN)/statusboard sources --markdown > docs/sources.md.new && mv docs/sources.md.new docs/sources.md
+	$(BIN)/statusboard keys --markdown > docs/keys.md.new && mv docs/keys.md.new docs/keys.md
 
 clean:
 	rm -rf $(VENV) build dist .hypothesis .import_linter_cache .mypy_cache .pytest_cache .ruff_cache

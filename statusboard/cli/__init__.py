@@ -23,6 +23,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "show": ("show", "Print the board once, as a table or JSON; the exit code tells how things are."),
     "check": ("check", "Try every source and say what it gives: reachable, credentials, items, budget."),
     "sources": ("sources", "List the source types, or the options of one."),
+    "keys": ("keys", "List the keys, and the names that a configuration gives others by."),
     "emit": ("emit", "Write a line into a deploy log, from a script or pipeline."),
     "init": ("init", "Write a first configuration (never overwrites one)."),
     "login": ("login", "Store a secret in the system's keyring; the input is hidden."),

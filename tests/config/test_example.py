@@ -9,16 +9,21 @@ import pytest
 
 from statusboard._config.loader import ROOT_KEYS
 from statusboard.config import Config, load_config
+from statusboard.keys import ACTIONS, THEMES
+from statusboard.query import parse
 from statusboard.registry import BUILT_IN, COMMON_OPTIONS, Registry
 
 EXAMPLE = Path(__file__).parents[2] / "config.example.yaml"
 
 
+def load(path: Path, env: dict[str, str]) -> Config:
+    """As the program reads it: filters, actions and themes are looked at."""
+    return load_config(path, registry=Registry.installed(), check_filter=parse, actions=ACTIONS, themes=THEMES, env=env)
+
+
 @pytest.fixture(scope="module")
 def config() -> Config:
-    return load_config(
-        EXAMPLE, registry=Registry.installed(), env={"ALERTMANAGER_USER": "x", "ALERTMANAGER_PASSWORD": "x"}
-    )
+    return load(EXAMPLE, env={"ALERTMANAGER_USER": "x", "ALERTMANAGER_PASSWORD": "x"})
 
 
 def test_it_is_valid_and_says_where_every_type_of_source_is_described(config: Config):
@@ -51,7 +56,7 @@ def test_what_is_commented_out_is_valid_too(tmp_path: Path):
     (tmp_path / "teams" / "web.yaml").write_text("services: {blog: {team: web}}\n")
     path = tmp_path / "config.yaml"
     path.write_text(text, encoding="utf-8")
-    config = load_config(path, registry=Registry.installed(), env={})
+    config = load(path, env={})
     assert "blog" in {service.name for service in config.services}
     assert config.keys
     assert config.theme == config.themes[0].name
