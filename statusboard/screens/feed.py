@@ -24,6 +24,8 @@ MOST: Final = 4_000
 """Entries held at most."""
 PAGE: Final = 400
 """Changes read at a time: some 10 ms."""
+FEW: Final = 40
+"""Changes looked at first for what is new: more than a flush mostly has."""
 CHUNK: Final = 100
 """Changes looked at in one step: 2 ms."""
 PATIENCE: Final = 50
@@ -105,13 +107,14 @@ class Feed:
             return False
         found: list[Change] = []
         before: int | None = None
+        limit = FEW
         while len(found) <= self._most:
-            page = await self.store.past(before=before, limit=PAGE)
+            page = await self.store.past(before=before, limit=limit)
             new = [change for change in page if change.seq > self._newest]
             found += new
-            if len(new) < PAGE:
+            if len(new) < limit:
                 break
-            before = page[-1].seq
+            before, limit = page[-1].seq, PAGE
         else:
             self.missed = True
             return False
