@@ -191,7 +191,7 @@ def table(
     """
     keys = {row.key for row in made.rows} if made.narrowed else None
     lines = [_head(board.summary(keys=keys, sources=required), made)]
-    lines += [f"{made.asked}: {left_out(made) or 'nothing is left out'}"] if made.narrowed else []
+    lines += [f"{left_out(made) or 'nothing is left out'} ({made.asked})"] if made.narrowed else []
     failing = [row for row in made.rows if row.failing]
     unknown = [row for row in made.rows if row.unknown]
     sections = {"FAILING": failing, "UNKNOWN": unknown}

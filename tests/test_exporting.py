@@ -238,7 +238,7 @@ def test_a_filter_that_hides_faults_says_so_and_never_that_all_is_well() -> None
     board = board_of(health("ci"), build(1, "failed"), ticket(1))
     lines = table_of(board, 100, query="kind:ticket").splitlines()
     assert lines[0].startswith("OK HERE: ")
-    assert lines[1] == "Overview, filter kind:ticket: 1 more item is not shown, 1 of them FAILING"
+    assert lines[1] == "1 more item is not shown, 1 of them FAILING (Overview, filter kind:ticket)"
 
 
 # -- files

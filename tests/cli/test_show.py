@@ -114,7 +114,7 @@ def test_a_filter_narrows_items_counts_and_the_exit_code_and_says_so(home: Home)
     told = home.run("show", "--filter", "service:web")
     lines = told.out.splitlines()
     assert told.code == 0 and lines[0].startswith("OK HERE")
-    assert lines[1] == "Overview, filter service:web: 1 more item is not shown, 1 of them FAILING"
+    assert lines[1] == "1 more item is not shown, 1 of them FAILING (Overview, filter service:web)"
     assert "checkout" not in told.out
 
 
