@@ -73,10 +73,8 @@ def command(markdown: bool) -> int:
 
 def rows(place: str) -> Iterator[Row]:
     """The actions of a place, in the order in which its help tells them.  Imports its screen."""
-    from textual.binding import Binding
-
     _, module, name = PLACES[place]
-    bindings = [each for each in vars(getattr(import_module(module), name))["BINDINGS"] if isinstance(each, Binding)]
+    bindings = [each for each in vars(getattr(import_module(module), name))["BINDINGS"] if not isinstance(each, tuple)]
     views = [binding for binding in bindings if (binding.id or "").startswith("view_")]
     for binding in bindings:
         if binding.id is None or binding in views[1:]:
