@@ -101,13 +101,11 @@ class ConfigFile:
             if 0 < self._missed < MISSED_LOOKS:
                 return None
             await self._sleep(SETTLE)
-            if mark != await asyncio.to_thread(self._look):
-                return None  # still being written: the next look sees more
         try:
             return await asyncio.to_thread(self._try, mark)
         except _Moving:
             if not now:
-                return None
+                return None  # still being written: the next look sees more
             await self._sleep(SETTLE)
             return await self.look()
 

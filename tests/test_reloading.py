@@ -13,6 +13,7 @@ from statusboard.config import Config, Files, gather, load_files
 from statusboard.errors import ConfigError
 from statusboard.reloading import ConfigFile, differences
 from statusboard.trust import TrustList
+from statusboard.wiring import store_of
 from tests.config.sources import REGISTRY, Home
 
 ONE = "sources: [{type: ci, name: gh, repos: x}]\n"
@@ -89,6 +90,7 @@ async def test_a_change_is_given_once(looked: Looked) -> None:
 
 
 async def test_a_change_of_the_same_size_at_the_same_time_is_seen(looked: Looked) -> None:
+    assert await looked.look(2) is None
     before = looked.home.main.stat()
     looked.home.write(ONE.replace("gh", "ci"))
     os.utime(looked.home.main, ns=(before.st_atime_ns, before.st_mtime_ns))
@@ -96,10 +98,13 @@ async def test_a_change_of_the_same_size_at_the_same_time_is_seen(looked: Looked
     assert found is not None and found.sources[0].name == "ci"
 
 
-async def test_what_changed_between_the_first_reading_and_the_first_look_is_seen(looked: Looked) -> None:
-    looked.home.write(TWO)
-    looked.file._mark = looked.file._look()  # as if it was written within one tick of the file system's clock
-    assert views(await looked.look()) == ["Mine"]
+async def test_what_changes_within_one_tick_of_the_file_systems_clock_is_seen(looked: Looked) -> None:
+    for text, wanted in ((TWO, ["Mine"]), (TWO.replace("Mine", "Ours"), ["Ours"])):
+        looked.home.write(text)
+        looked.file._mark = looked.file._look()  # what it looks like is what it looked like when it was read
+        assert views(await looked.look()) == wanted
+        looked.home.write(text + "# changed\n")
+        assert await looked.look() is not None, "and once more after each change"
 
 
 @pytest.mark.parametrize("now", [True, False])
@@ -169,10 +174,14 @@ async def test_a_config_map_that_is_swapped(home: Home) -> None:
     looked = Looked(home)
     looked.file.load()
     assert await looked.look(2) is None
+    assert looked.file.config is not None
+    before = store_of(looked.file.config)
     (home.folder / "..new").symlink_to("..2026_2")
     (home.folder / "..new").rename(home.folder / "..data")
     shutil.rmtree(home.folder / "..2026_1")
-    assert views(await looked.look()) == ["Mine"]
+    found = await looked.look()
+    assert found is not None and views(found) == ["Mine"]
+    assert store_of(found) == before, "it is the same board, with the same database"
 
 
 async def test_a_link_to_another_file_with_the_same_text_changes_nothing(home: Home) -> None:
@@ -193,6 +202,7 @@ async def test_includes_are_looked_at_and_so_are_those_that_come(looked: Looked)
     home.write(ONE + "include: more/*.yaml\n")
     found = await looked.look()
     assert found is not None and [s.name for s in found.sources] == ["gh", "b"]
+    assert await looked.look(2) is None
     home.write("sources: [{type: ci, name: c, repos: x}]\n", "more/c.yaml")
     found = await looked.look()
     assert found is not None and [s.name for s in found.sources] == ["gh", "b", "c"]
@@ -210,6 +220,7 @@ async def test_an_include_that_is_missing_is_waited_for(looked: Looked) -> None:
     home.write(ONE + "include: more.yaml\n")
     assert await looked.look() is None
     assert "config.yaml:2: include: cannot include" in looked.file.notice
+    await looked.look(2)
     home.write("views: [{name: Mine}]\n", "more.yaml")
     assert views(await looked.look()) == ["Mine"] and looked.file.notice == ""
 
