@@ -1,4 +1,4 @@
-"""Prints the bench's table: ``python -m tests.bench [comparing|decoding|polling|screen|services|vendors ...]``.
+"""Prints the bench's table: ``python -m tests.bench [comparing|decoding|polling|screen|services|vendors|wall ...]``.
 
 All of it takes about eight minutes.
 """
@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import sys
 
-from tests.bench import comparing, decoding, polling, screen, services, vendors
+from tests.bench import comparing, decoding, polling, screen, services, vendors, wall
 from tests.bench.table import printed
 
 PARTS = {
@@ -17,6 +17,7 @@ PARTS = {
     "services": services.rows,
     "polling": polling.rows,
     "vendors": vendors.rows,
+    "wall": wall.rows,
 }
 
 

@@ -17,7 +17,7 @@ from typing import IO
 import pytest
 
 from statusboard.clock import FakeClock
-from statusboard.errors import LeaseLost, StoreError
+from statusboard.errors import LeaseLost, StoreError, StoreUnusable
 from statusboard.store._database import Setup, connect
 from statusboard.store._rules import Standstill
 from statusboard.store._worker import LOOK_EVERY
@@ -313,6 +313,26 @@ async def test_a_private_file_is_not_followed(public: Path):
     output, _ = await asyncio.to_thread(follower.communicate, timeout=60)
     assert output == "unusable unreadable\n"
     await store.close()
+
+
+async def test_a_follower_learns_that_its_file_was_replaced(path: Path):
+    writer, follower = SQLiteStore(path), SQLiteStore(path, read_only=True)
+    await writer.open()
+    await follower.open()
+    assert await follower.statuses() == []
+    await writer.close()
+    path.rename(path.with_name("old.sqlite"))
+    with pytest.raises(StoreUnusable) as caught:
+        await follower.statuses()
+    assert caught.value.reason == "moved"
+    await writer.open()
+    with pytest.raises(StoreUnusable):
+        await follower.statuses()
+    await follower.close()
+    await follower.open()
+    assert await follower.statuses() == []
+    await follower.close()
+    await writer.close()
 
 
 async def test_a_follower_never_polls_and_never_writes(path: Path):
