@@ -27,6 +27,8 @@ from widgets.lanes import LanePanel, Lanes
 from widgets.table import BoardTable, Column, RowCells
 from widgets.words import Word
 
+KEPT: Final = 3
+"""Matrices that are kept up to date: of the view that is shown, and of those that were shown before."""
 _KEPT_ROWS: Final = 2_000
 
 
@@ -39,10 +41,10 @@ class ServicesFace(Face):
         self._panel = LanePanel((), ascii_only=live.ascii_only, name="services")
         self._query = parse("")
         self._faults_only = False
+        #: Those that were built, by what was asked for; all of them follow the board.
+        self._built: dict[tuple[str, bool], ServiceMatrix] = {}
         self._matrix = self._new()
         self._coming: ServiceMatrix | None = None
-        #: What the matrix that is shown was built for; what is asked for is something else while it is rebuilt.
-        self._built: tuple[object, ...] = ()
         self._subject: str | None = None
         #: How many environments have a column.
         self._places = MOST_ENVIRONMENTS
@@ -64,11 +66,15 @@ class ServicesFace(Face):
     # -- what is shown
 
     def ask(self, view: ViewSpec, query: Query, *, faults_only: bool) -> None:
-        """The services that this filter lets through."""
+        """The services that this filter lets through; those that were built already are shown at once."""
         self._query, self._faults_only = query, faults_only
+        if query.needs_clock:
+            self._built.pop(self._asked, None)
+        if (matrix := self._built.get(self._asked)) is not None and not matrix.waiting:
+            self._turn_to(matrix)
 
     @property
-    def _asked(self) -> tuple[object, ...]:
+    def _asked(self) -> tuple[str, bool]:
         return (self._query.text, self._faults_only)
 
     def _new(self) -> ServiceMatrix:
@@ -79,21 +85,29 @@ class ServicesFace(Face):
 
     def forget(self) -> None:
         """The next rebuild looks at everything again."""
-        self._built = ()
+        self._built.clear()
 
     async def rebuild(self) -> None:
         """Another matrix in the place of this one when it is ready; what comes meanwhile reaches both."""
-        if self._built != self._asked:
-            asked, coming = self._asked, self._new()
-            self._coming = coming
+        asked = self._asked
+        if asked not in self._built:
+            self._coming = coming = self._new()
             for _ in coming.build_steps(self.live.cells.board, self.live.now):
                 await asyncio.sleep(0)
                 if self._coming is not coming:
                     return
-            self._matrix, self._coming, self._built = coming, None, asked
+            self._coming = None
+            while len(self._built) >= KEPT:
+                del self._built[next(iter(self._built))]
+            self._built[asked] = coming
+        self._matrix = self._built[asked]
         await self._settle()
+        self._turn_to(self._matrix)
+
+    def _turn_to(self, matrix: ServiceMatrix) -> None:
+        self._matrix = matrix
         self._fit()
-        self._show(self._matrix.keys)
+        self._show(matrix.keys)
 
     async def _settle(self) -> None:
         """Have the lines folded that wait, in steps."""
@@ -104,36 +118,32 @@ class ServicesFace(Face):
     @work(exclusive=True, group="settle")
     async def _catch_up(self) -> None:
         await self._settle()
-        self._fit()
-        self._show(self._matrix.keys)
+        self._turn_to(self._matrix)
 
     def follow(self, delta: Delta) -> None:
         """Services that look different now, or stand elsewhere."""
         board, now = self.live.cells.board, self.live.now
         if self._coming is not None:
             self._coming.update(board, delta, now)
-        if not self._built:
-            return
-        change = self._matrix.update(board, delta, now)
-        if not self.display:
-            return
-        if self._matrix.waiting:
-            self._catch_up()
-        if not change:
-            return
-        if change.columns_changed:
-            self._fit()
-        self._show(change.changed)
+        for matrix in self._built.values():
+            change = matrix.update(board, delta, now)
+            if matrix is not self._matrix or not self.display:
+                continue
+            if matrix.waiting:
+                self._catch_up()
+            if change.columns_changed:
+                self._fit()
+            if change:
+                self._show(change.changed)
 
     def age(self) -> None:
         """Ages move on."""
-        self._fit()
-        self._show(self._matrix.keys)
+        self._turn_to(self._matrix)
 
     def tell(self) -> None:
         """The title: how many services are how, and which sources are not read."""
         live, board = self.live, self.live.cells.board
-        if not self._built:
+        if self._matrix not in self._built.values():
             self._panel.tell([("Services", "strong")])
             return
         names = sorted({*board.health, *live.settings.reads})
@@ -168,9 +178,10 @@ class ServicesFace(Face):
 
     def _show(self, changed: Collection[str]) -> None:
         keys = self._matrix.keys
-        self._table.set_empty(Content("" if keys else " no service passes the filter" if self._matrix.left_out else ""))
+        told = "no service passes the filter" if self._matrix.left_out else "no service is known"
+        self._table.set_empty(Content("" if keys else told))
         self._table.set_rows(keys, changed)
-        self._panel.want(len(keys))
+        self._panel.want(max(1, len(keys)))  # an empty one says why
         self._area.divide()
         subject = self.subject
         if subject != self._subject:
@@ -202,7 +213,7 @@ class ServicesFace(Face):
     @property
     def settled(self) -> bool:
         """Whether the services that were asked for are shown."""
-        return self._coming is None and self._built == self._asked and not self._matrix.waiting
+        return self._built.get(self._asked) is self._matrix and not self._matrix.waiting
 
     @property
     def faults(self) -> int:

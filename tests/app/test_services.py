@@ -10,6 +10,7 @@ import pytest
 from statusboard.errors import ServerError
 from statusboard.model import Item, Release
 from statusboard.text import cell_len
+from statusboard.view import ViewSpec
 from tests.app.stage import Told, board, line_with, poll, screen_of, settled, show, text_of, until
 from tests.scripted import alert, build
 
@@ -83,6 +84,34 @@ async def test_another_view_hears_of_it_too() -> None:
         await pilot.press("2")
         await settled(app, pilot)
         assert "✓ ok" in line_with(app, " web ")
+
+
+async def test_views_of_several_filters_follow_side_by_side() -> None:
+    sources = company()
+    views = tuple(ViewSpec(f"V{n}", f"service:{name}", layout="services") for n, name in enumerate(("web", "cart")))
+    async with board(*sources, views=views) as (app, pilot):
+        for name in ("Services", "V0", "V1"):
+            await show(app, pilot, name)
+        assert "Services  1" in text_of(app) and " cart " in text_of(app) and " web " not in text_of(app)
+        sources[0].items = []
+        await poll(app, pilot)
+        for name in ("V0", "Services"):
+            await show(app, pilot, name)
+            assert "✓ ok" in line_with(app, " web ")
+
+
+async def test_nothing_to_show_is_said() -> None:
+    async with board(Told("am", "incident", [])) as (app, pilot):
+        await pilot.press("2")
+        await settled(app, pilot)
+        assert "no service is known" in text_of(app)
+        await pilot.press("slash", *"team:x", "enter")
+        await settled(app, pilot)
+        assert "no service is known" in text_of(app)
+    async with board(*company()) as (app, pilot):
+        await pilot.press("2", "slash", *"team:nobody", "enter")
+        await settled(app, pilot)
+        assert "no service passes the filter" in text_of(app)
 
 
 async def test_a_source_that_fails_takes_the_green_away() -> None:
