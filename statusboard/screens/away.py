@@ -154,7 +154,8 @@ class Attendance:
             self.line.tell(told, self._hint())
 
     def _hint(self) -> str:
-        count, keys = len(self.marks), self._live.keys_of
+        rows, keys = self._live.cells.board.rows, self._live.keys_of
+        count = sum(1 for key in self.marks if (row := rows.get(key)) is not None and stands(row))
         return f"{count} marked: {keys(NEXT)[0]} goes through them, {keys(ALL)[0]} clears" if count else ""
 
     def _looking(self) -> set[str]:
