@@ -78,7 +78,7 @@ class BoardScreen(Screen[None]):
         Binding("s", "sort", "Sort by the next column", show=False, id="sort"),
         Binding("i", "turn", "Sort the other way round", show=False, id="turn"),
         Binding("v", "group", "Group by team, service, environment, source", show=False, id="group"),
-        Binding("space", "fold", "Fold or open the group", show=False, id="fold"),
+        Binding("space", "fold", "Fold or open the group, or show a service's items", show=False, id="fold"),
         Binding("minus", "fold_all(True)", "Fold all groups", show=False, id="fold_all"),
         Binding("plus", "fold_all(False)", "Open all groups", show=False, id="open_all"),
         Binding("w", "save_view", "Save what is shown as a view", show=False, id="save_view"),
