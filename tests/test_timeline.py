@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Callable, Sequence
 from datetime import UTC, date, datetime, timedelta
 from typing import Any
@@ -9,9 +10,10 @@ from zoneinfo import ZoneInfo
 
 import msgspec
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from statusboard.clock import to_us
 from statusboard.diff import draft, removal
 from statusboard.model import SEVERITIES, STATES, Change, Draft, Fact, PartError
 from statusboard.presenting import ASCII, UNICODE
@@ -388,6 +390,56 @@ async def test_a_filter_that_finds_nothing_does_not_read_for_ever(monkeypatch):
     assert not feed.done and feed.shown == 0 and feed.reaches == ago(50)
     await feed.fill(10)
     assert feed.done
+
+
+BATCHES = st.lists(
+    st.tuples(st.integers(0, 30), st.lists(st.tuples(st.integers(0, 12), st.integers(0, 60)), min_size=1, max_size=8)),
+    max_size=12,
+)
+"""Batches: minutes after the one before, and builds of so many numbers that ended so many minutes before it."""
+
+
+@given(BATCHES, st.integers(1, 9), st.integers(1, 9), st.integers(5, 60))
+@settings(deadline=None, max_examples=150)
+def test_however_it_is_read_the_list_is_the_same(batches, page: int, few: int, most: int):
+    async def check() -> None:
+        store, minutes, seen = MemoryStore(), 2_000, 0.0
+        lease = await store.lease("poll", "me")
+        expected: dict[int, tuple[int, int]] = {}
+        follower = Feed(store, Around(), most=10_000)
+        for gap, ended in batches:
+            minutes -= gap
+            drafts = []
+            for number, before in ended:
+                made = build(f"{seen}-{number}", "failed", ended_at=ago(minutes + before))
+                drafts.append(draft(None, made))
+            seen += 1
+            for change in await store.append(Batch(observed_at=ago(minutes), drafts=tuple(drafts)), lease):
+                previous = await store.recorded([change.prev_seq or 0])
+                entry = entry_of(change, previous[0] if previous else None)
+                if entry is not None:
+                    expected[entry.seq] = (-to_us(entry.at), -entry.seq)
+            await follower.catch_up() if follower._newest is not None else await follower.fill(1)
+        order = [str(-seq) for _, seq in sorted(expected.values())]
+        reader = Feed(store, Around(), most=10_000)
+        earlier: list[str] = []
+        while not reader.done:
+            await reader._read_older()
+            rows = [row for row in reader.rows(UTC) if row.isdecimal()]
+            assert rows[: len(earlier)] == earlier, "it only grows at its end"
+            earlier = rows
+        assert earlier == order
+        await follower.fill(100_000)
+        assert [row for row in follower.rows(UTC) if row.isdecimal()] == order
+        bounded = Feed(store, Around(), most=most)
+        await bounded.fill(100_000)
+        assert [row for row in bounded.rows(UTC) if row.isdecimal()] == order[:most] and len(bounded.entries) <= most
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("statusboard.screens.feed.PAGE", page)
+        patch.setattr("statusboard.screens.feed.FEW", few)
+        patch.setattr("statusboard.screens.feed.PATIENCE", 10_000)
+        asyncio.run(check())
 
 
 async def test_what_was_seen_since_a_moment():

@@ -9,7 +9,7 @@ from datetime import datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
-from textual.widgets import Static
+from textual.widgets import Input, Static
 
 from statusboard.away import AWAY, Marks, digest_line, read_visits, write_visit
 from statusboard.board import Delta
@@ -123,7 +123,8 @@ class Attendance:
         now = self._live.now
         since = self.marks.since
         self.line.hide()
-        away, lost = self.marks.pressed(now, looking=key in self._looking())
+        typing = isinstance(self._screen.app.focused, Input)
+        away, lost = self.marks.pressed(now, looking=not typing and key in self._looking())
         self._repaint(lost)
         if away:
             self._screen.run_worker(self._welcome(since, away), group="away", exclusive=True)
