@@ -78,15 +78,18 @@ def test_the_network_is_cut(how: str, why: str, vendors: Vendors, board: Bench, 
     assert {"? was open", "? was failed"} <= states(terminal.capture())
     blind = failed_build(terminal, "? was failed")
     assert blind.attributes == {"italic"}, "dimmed, not as loud as a fault that is known"
-    assert blind.foreground != rgb(DARK.error or "")
+    assert blind.foreground != rgb(DARK.colors["failed"])
 
     terminal.resize(240, 2 * SOURCES + 10)
     terminal.send("S")
-    terminal.wait_for("space pause/resume")
+    terminal.wait_for("Sources  0 of 30 fresh")
     for name, type in zip(vendors.names, vendors.types, strict=True):
         terminal.wait_for(re.compile(rf"^\W*(<1m|\d+m) .*\? stale +{name} +{type} +{ITEMS} .*{why}", re.MULTILINE))
-    assert re.search(r"^ *since +(<1m|\d+m) ago *\n *last read +(<1m|\d+m) ago", terminal.capture(), re.MULTILINE)
-    terminal.send("Escape")
+    terminal.send("Enter")
+    terminal.wait_for(re.compile(r"\bsince +(<1m|\d+m) ago\W*\n.*\blast read +(<1m|\d+m) ago", re.MULTILINE))
+    terminal.send("1")
+    terminal.wait_for(re.compile(r"^ *Incidents +\d+", re.MULTILINE))
+    terminal.send("p")
     terminal.resize(120, 40)
     assert vendors.asked() == [], "nobody answered meanwhile"
 
@@ -96,7 +99,7 @@ def test_the_network_is_cut(how: str, why: str, vendors: Vendors, board: Bench, 
     terminal.wait_for(lambda screen: {"◉ open", "✗ failed"} <= states(screen))
     assert not any("was" in state for state in states(terminal.capture()))
     known = failed_build(terminal, "✗ failed")
-    assert "bold" in known.attributes and known.foreground == rgb(DARK.error or "")
+    assert "bold" in known.attributes and known.foreground == rgb(DARK.colors["failed"])
     terminal.send("q")
     assert ended(terminal)[0] == 0
     assert not FAULTS.search(board.log)

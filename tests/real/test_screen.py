@@ -84,9 +84,9 @@ def test_a_build_breaks_and_is_mended(board: Bench, buildbot: Buildbot, terminal
     alarm = style_of(terminal, failed.strip()[:40], "✗ failed")
     (passed,) = lines(terminal.capture(), r"✓ success .*\bpasses\b")
     calm_style = style_of(terminal, passed.strip()[:40], "✓ success")
-    assert alarm.foreground == rgb(DARK.error or "") and "bold" in alarm.attributes
-    assert calm_style.foreground == rgb(DARK.success or "") and "bold" not in calm_style.attributes
-    assert style_of(terminal, "FAILING 1", "FAILING").foreground == rgb(DARK.error or "")
+    assert alarm.foreground == rgb(DARK.colors["failed"]) and "bold" in alarm.attributes
+    assert calm_style.foreground == rgb(DARK.colors["success"]) and "bold" not in calm_style.attributes
+    assert style_of(terminal, "FAILING 1", "FAILING").foreground == rgb(DARK.colors["failed"])
 
     buildbot.break_turns(False)
     buildbot.finished(buildbot.force("turns"))
@@ -106,8 +106,9 @@ def test_a_server_dies_under_a_running_board(
     open_board(terminal, board)
     live = terminal.wait_for(all_of("2 of 2 fresh", "DiskFull", "Errors"))
     assert len(lines(live, "◉ open .*critical .*(DiskFull|Errors)")) == 2
+    terminal.wait_for(lambda screen: screen.count("DiskFull") == screen.count("Errors") == 1)  # no notice of them
     terminal.send("G")  # the row under the cursor has the cursor's colours: look at the other one
-    (first, _) = (line.split()[-1] for line in lines(live, "DiskFull|Errors"))
+    (first, _) = (line.split()[-1] for line in lines(live, "◉ open .*(DiskFull|Errors)"))
     wait_until("an alarm's colour", lambda: "reverse" in style_of(terminal, first, "critical").attributes)
 
     am.kill()
