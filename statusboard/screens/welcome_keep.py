@@ -33,8 +33,8 @@ class KeepScreen(ModalScreen[bool]):
         super().__init__()
         self._no_keyring = no_keyring
         self._words: list[Word] = [
-            (f"This {field} is a secret itself", "heading"),
-            ("\n\nThe configuration never holds one, only where it is. ", ""),
+            (f"This is the {field} itself", "heading"),
+            ("\n\nThe configuration never holds it, only where it is. ", ""),
         ]
         if no_keyring:
             name = variable.removeprefix("env:")

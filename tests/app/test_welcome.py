@@ -10,12 +10,13 @@ from pathlib import Path
 from typing import Annotated, Any
 
 import pytest
+import yaml
 from keyring.backend import KeyringBackend
 from textual.events import Paste
 from textual.pilot import Pilot
 from textual.widgets import Button
 
-from statusboard import cli
+from statusboard import cli, demo
 from statusboard.credentials import Keychain
 from statusboard.errors import AuthError
 from statusboard.model import Item, Part
@@ -126,6 +127,7 @@ async def welcomed(
     keyring: Memory | None = None,
     no_keyring: str = "",
     target: Path | None = None,
+    known: Registry = KNOWN,
     **more: Any,
 ) -> AsyncIterator[tuple[WelcomeApp, Pilot[Any]]]:
     around = Around(
@@ -136,7 +138,7 @@ async def welcomed(
     )
     backend = keyring or Memory()
     beginning = Beginning(
-        known=KNOWN,
+        known=known,
         target=target or tmp_path / "new" / "config.yaml",
         look=lambda: around,
         keychain=lambda: Keychain(keyring=lambda: backend, environ={"LAMP_TOKEN": "t"}, timeout=20),
@@ -394,6 +396,34 @@ async def test_a_secret_is_never_shown_and_kept_only_with_consent(tmp_path):
         await until(pilot, lambda: app.return_value is not None)
     text = app.beginning.target.read_text()
     assert "keyring:lamp" in text and SECRET not in text
+
+
+async def test_a_server_is_tried_with_the_secret_that_was_typed(tmp_path):
+    """The demo's GitHub answers over HTTP, and only to its token."""
+    keyring = Memory()
+    async with await demo.start(folder=tmp_path / "vendors", story=False) as vendors:
+        repository = yaml.safe_load(vendors.config_yaml)["sources"][0]["repos"][0]
+        token = (tmp_path / "vendors" / "token").read_text().strip()
+        async with welcomed(tmp_path, keyring=keyring, known=Registry.installed()) as (app, pilot):
+            app.set_up("github")
+            await on(pilot, FormScreen)
+            box(app, "url").line.value = vendors.urls["github"]
+            box(app, "repos").line.value = repository
+            await pasted(pilot, box(app, "token").line, "wrong" + token)
+            await pilot.press("ctrl+t")
+            await on(pilot, KeepScreen)
+            await pilot.press("y")
+            await until(pilot, lambda: "FAILED: " in text_of(app))
+            assert "keyring:github" in " ".join(text_of(app).split())
+            line = box(app, "token").line
+            line.select_all()
+            await pasted(pilot, line, token)
+            await pilot.press("ctrl+t")
+            await on(pilot, KeepScreen)
+            await pilot.press("y")
+            await until(pilot, lambda: "OK: read " in text_of(app))
+            assert token not in text_of(app)
+    assert keyring.kept == {"github": token}
 
 
 async def test_where_no_secret_can_be_kept_it_says_what_to_do(tmp_path):
