@@ -287,22 +287,32 @@ def service_lines(service: Service, environments: Sequence[str], telling: Tellin
 def services_title(
     matrix: ServiceMatrix, glyphs: Glyphs = UNICODE, *, shown: int = MOST_ENVIRONMENTS, unread: Sequence[Cell] = ()
 ) -> list[Cell]:
-    """How many services are how; ``shown`` environments have columns, and ``unread`` tells of sources."""
+    """How many services are how, what is wrong first; ``shown`` environments have columns, ``unread`` tells of
+    sources."""
     counts, rest = matrix.counts, matrix.service(NO_SERVICE)
     if rest is not None:
         counts[rest.health] -= 1
     words: list[Cell] = [("Services ", "strong"), (f" {sum(counts.values())}", "")]
-    for health, word in _WORDS.items():
-        if (count := counts[health]) and health != "hidden":
-            words.append((f"  {_sign(health, glyphs)} {count} {word}", _STYLES[health]))
+
+    def tell(*healths: Health) -> None:
+        words.extend(
+            (f"  {_sign(health, glyphs)} {count} {_WORDS[health]}", _STYLES[health])
+            for health in healths
+            if (count := counts[health])
+        )
+
+    tell("failing", "acknowledged", "unknown", "unread")
     if rest is not None and rest.health in WRONG:
         words.append((f"  {_sign(rest.health, glyphs)} {_WORDS[rest.health]} without a service", _STYLES[rest.health]))
+    if matrix.hidden_faults:
+        words.append((f"  {matrix.hidden_faults} failing hidden", "failed"))
+    tell("warning", "ok")
+    words += unread
+    tell("nothing")
     if matrix.unowned:
         words.append((f"  {matrix.unowned} unowned", "muted"))
     if matrix.left_out:
         words.append((f"  {matrix.left_out} hidden", "muted"))
-    if matrix.hidden_faults:
-        words.append((f"  {matrix.hidden_faults} failing hidden", "failed"))
     if more := max(0, len(matrix.environments) - shown) + matrix.more_environments:
         words.append((f"  {more} more environment{'s' if more > 1 else ''}", "muted"))
-    return [*words, *unread]
+    return words
