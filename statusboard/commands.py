@@ -162,6 +162,7 @@ def commands(app: BoardApp) -> Iterator[Command]:
     yield Command("Themes", f"now {app.theme}; each is tried on as you go", partial(_themes, app))
     for theme in app.own_themes:
         yield Command(f"Theme: {theme.name}", "", partial(app.use_theme, theme.name), listed=False)
+    yield Command("Wall", "large type, page by page", app.action_wall)
     yield Command("Mouse", "for the board, or to select text", app.action_mouse)
     yield Command("Keys", "of this screen", app.action_keys)
     yield Command("Quit", "", app.action_quit)

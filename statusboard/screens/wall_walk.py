@@ -21,6 +21,8 @@ from widgets.words import Word, width_of
 
 LEAST: Final = (40, 10)
 """Columns and rows below which a wall says its verdict and nothing else."""
+_MOST_SCALE: Final = 4
+"""Of a verdict above tiles; one that stands alone may be twice as large."""
 _LATEST_EVERY: Final = 5.0
 _TILE_ROOM: Final = 8
 """Rows that tiles have before the verdict grows beyond the smallest type."""
@@ -48,10 +50,11 @@ class Picture(NamedTuple):
 
 
 class _Frame(NamedTuple):
-    """A view's verdict and the scale of its type, how its tiles are laid out, and how many there are."""
+    """A view's verdict and the scale of its type, what it counts, how its tiles are laid out, how many there are."""
 
     verdict: Verdict
     scale: int
+    counts: list[Line]
     plan: Plan
     tiles: int
 
@@ -102,45 +105,54 @@ class Walk:
         foot = wall_words.freshness_lines(fresh, width, band, self._glyphs, ascii_only=self._ascii)
         hidden = wall_words.hidden_lines(self._faults, board, now, width, max(2, height // 7), self.spec.filter)
         taken = 1 + len(foot) + len(hidden)
-        views = [self._keys(view) for view in range(len(self.spec.views) + 1)]
-        frames = [self._frame(view, keys, summary, fresh, width, height, taken) for view, keys in enumerate(views)]
+        views = [self._rows(view, board) for view in range(len(self.spec.views) + 1)]
+        frames = [self._frame(view, rows, summary, fresh, width, height, taken) for view, rows in enumerate(views)]
         slide = self._turn(views, frames, told.mono)
-        frame, keys = frames[slide.view], views[slide.view]
-        rows = [row for key in keys if (row := board.rows.get(key)) is not None]
-        top = self._top(frame, rows, summary, fresh, told, width, least_scale(width, height) > 0)
+        frame, rows = frames[slide.view], views[slide.view]
+        top = self._top(frame, summary, fresh, told, width)
         body = height - taken - len(top)
-        if keys:
+        if rows:
             columns = self._tiles(frame, rows, slide.page, told, width, body)
         else:
             columns = [(width, self._calm(slide.view, told, width, body))]
         return Picture(self._head(slide, frame), self._countdown(told.mono, width), [*top, *hidden], columns, foot)
 
-    def _keys(self, view: int) -> list[str]:
+    def _rows(self, view: int, board: Board) -> list[Row]:
         """What stands on the tiles of a view; the one after the last is of what is hidden and critical."""
-        return self._faults.keys(view) if view < len(self.spec.views) else self._faults.hidden_critical
+        keys = self._faults.keys(view) if view < len(self.spec.views) else self._faults.hidden_critical
+        return [row for key in keys if (row := board.rows.get(key)) is not None]
 
     def _frame(
-        self, view: int, keys: Sequence[str], summary: Summary, fresh: Freshness, width: int, height: int, taken: int
+        self, view: int, rows: Sequence[Row], summary: Summary, fresh: Freshness, width: int, height: int, taken: int
     ) -> _Frame:
         if view < len(self.spec.views):
             verdict = wall_words.verdict_of(self._faults, view, summary, fresh)
         else:
-            verdict = Verdict(f"{len(keys)} HIDDEN", "verdict-failed", True)
-        smallest = height_of_big(1, ascii_only=self._ascii)
+            verdict = Verdict(f"{len(rows)} HIDDEN", "verdict-failed", True)
         least = least_scale(width, height)
-        room = height - taken - (smallest if least else 1)  # the counts
-        most = height * 2 // 5 if not keys else max(smallest, height // 4)
-        scale = largest(verdict.big, width - 2, min(most, room), ascii_only=self._ascii)
-        if keys and scale > 1 and room - self._high(scale) < _TILE_ROOM:
+        counts = self._counts(rows, summary, width, far=least > 0) if rows else []
+        room = height - taken - max(1, len(counts))
+        most = height * 2 // 5
+        if rows:
+            most = max(self._high(1), height // (5 if self._ascii else 4))
+        limit = _MOST_SCALE if rows else 2 * _MOST_SCALE
+        scale = largest(verdict.big, width - 2, min(most, room), most=limit, ascii_only=self._ascii)
+        if rows and scale > 1 and room - self._high(scale) < _TILE_ROOM:
             scale = 1
-        body = room - self._high(scale)
-        laid = plan(len(keys), width, body, least=least, ascii_only=self._ascii)
-        return _Frame(verdict, scale, laid, len(keys))
+        laid = plan(len(rows), width, room - self._high(scale), least=least, ascii_only=self._ascii)
+        return _Frame(verdict, scale, counts, laid, len(rows))
+
+    def _counts(self, rows: Sequence[Row], summary: Summary, width: int, *, far: bool) -> list[Line]:
+        """What is wrong, in numbers; ``far``: in large type if there is room, and apart from the tiles below."""
+        words = wall_words.counts_of(rows, summary)
+        if not far:
+            return [_middle(words, width)]
+        return [*(wall_words.large_words(words, width, ascii_only=self._ascii) or [_middle(words, width)]), ()]
 
     def _high(self, scale: int) -> int:
         return height_of_big(scale, ascii_only=self._ascii) if scale else 1
 
-    def _turn(self, views: Sequence[Sequence[str]], frames: Sequence[_Frame], mono: float) -> Slide:
+    def _turn(self, views: Sequence[Sequence[Row]], frames: Sequence[_Frame], mono: float) -> Slide:
         """Walk on where it is time to, and to what is new."""
         count = len(self.spec.views)
         parts = [Part(n, frames[n].plan.pages(len(views[n])), self._faults.failing(n) > 0) for n in range(count)]
@@ -153,10 +165,10 @@ class Walk:
         self._go_to_new(views, frames, mono)
         return rotation.shown
 
-    def _go_to_new(self, views: Sequence[Sequence[str]], frames: Sequence[_Frame], mono: float) -> None:
+    def _go_to_new(self, views: Sequence[Sequence[Row]], frames: Sequence[_Frame], mono: float) -> None:
         """A fault that was not there before is shown at once."""
         assert self._rotation is not None
-        present = {key for keys in views for key in keys}
+        present = {row.key for rows in views for row in rows}
         new = present - self._seen if self._seen is not None else set()
         if not new:
             self._seen = present
@@ -164,9 +176,9 @@ class Walk:
         rotation = self._rotation
         slides = [
             Slide(view, index // frames[view].plan.each)
-            for view, keys in enumerate(views)
-            for index, key in enumerate(keys)
-            if key in new
+            for view, rows in enumerate(views)
+            for index, row in enumerate(rows)
+            if row.key in new
         ]
         wanted = [slide for slide in slides if slide in rotation.slides]
         if not wanted or rotation.shown in wanted or rotation.go_to(wanted[0], mono):
@@ -199,10 +211,8 @@ class Walk:
             name = self.spec.views[coming.view].name if coming.view < len(self.spec.views) else HIDDEN
         return f"{name} in {left:>2}s"
 
-    def _top(
-        self, frame: _Frame, rows: Sequence[Row], summary: Summary, fresh: Freshness, told: Told, width: int, far: bool
-    ) -> list[Line]:
-        """The verdict and, below it, what it counts; ``far``: that in large type too."""
+    def _top(self, frame: _Frame, summary: Summary, fresh: Freshness, told: Told, width: int) -> list[Line]:
+        """The verdict and, below it, what it counts: what is wrong, or what was read."""
         verdict = frame.verdict
         lines = wall_words.large(
             verdict.big,
@@ -213,17 +223,15 @@ class Walk:
             ascii_only=self._ascii,
             most=frame.scale or 1,
         )
-        if rows:
-            words = wall_words.counts_of(rows, summary)
-            if far:
-                return [
-                    *lines,
-                    *(wall_words.large_words(words, width, ascii_only=self._ascii) or [_middle(words, width)]),
-                ]
-        else:
-            words = wall_words.read_words(told.board, summary, self._zone, fresh.read_at)
-            if not verdict.band:
-                lines = [(), *lines, ()]
+        if frame.tiles:
+            return [*lines, *frame.counts]
+        if not verdict.band:
+            lines = [(), *lines, ()]
+        words = wall_words.read_words(told.board, summary, self._zone, fresh.read_at)
+        if frame.plan.far:
+            counts = [word for word in words if word[1] == "strong"]
+            large = wall_words.large_words(counts, width, ascii_only=self._ascii)
+            return [*lines, *large, *([()] if large else []), _middle(words[len(counts) :] if large else words, width)]
         return [*lines, _middle(words, width)]
 
     def _tiles(

@@ -84,16 +84,16 @@ def counts_of(rows: Iterable[Row], summary: Summary) -> list[Word]:
 
 
 def read_words(board: Board, summary: Summary, zone: tzinfo, read_at: datetime | None) -> list[Word]:
-    """``40 builds, 9 releases, 0 incidents, read at 09:41``: of what it is said that all is well."""
+    """``40 builds  9 releases  0 incidents``, and when they were read: of what it is said that all is well."""
     counts: dict[str, int] = dict.fromkeys(_KINDS, 0)
     services: set[str] = set()
     for row in board.items():
         if row.current:
             counts[row.fact.kind] += 1
             services.update(row.fact.services)  # type: ignore[union-attr]  # items have them
-    told = ", ".join(_many(counts[kind], kind) for kind in _KINDS)
-    at = f", read at {read_at.astimezone(zone):%H:%M}" if read_at is not None else ""
-    words = [(f" {told}{at} ", "strong")]
+    words = [(f" {_many(counts[kind], kind)} ", "strong") for kind in _KINDS]
+    if read_at is not None:
+        words.append((f" read at {read_at.astimezone(zone):%H:%M} ", ""))
     if services:
         words.append((f" {_many(len(services), 'service')} ", ""))
     if summary.suppressed:
@@ -102,7 +102,8 @@ def read_words(board: Board, summary: Summary, zone: tzinfo, read_at: datetime |
 
 
 def hidden_lines(faults: Faults, board: Board, now: datetime, width: int, room: int, filter: str) -> list[Line]:
-    """How many faults the wall does not show, and the critical incidents among them by name, in at most ``room`` lines.
+    """How many faults the wall does not show, and the critical incidents among them by name, in at most ``room`` lines,
+    and one that is blank.
 
     Those whose names find no room here stand on a page of their own (`Walk`), as all of them do.
     """
@@ -116,7 +117,7 @@ def hidden_lines(faults: Faults, board: Board, now: datetime, width: int, room: 
     lines += [f" HIDDEN CRITICAL: {name}" for name in named[:shown]]
     if shown < len(named):
         lines.append(f" {len(named) - shown} {'more ' if shown else ''}CRITICAL HIDDEN, each on the page {HIDDEN}")
-    return [bar(line, "critical", width) for line in lines]
+    return [*(bar(line, "critical", width) for line in lines), ()]
 
 
 def _named(row: Row, now: datetime) -> str:
@@ -155,12 +156,13 @@ def large_words(words: Sequence[Word], width: int, *, ascii_only: bool) -> list[
     """Words in the smallest large type, each in its style; nothing where not all of them fit or can be spelled."""
     spelt = [(spelled(text.strip().removesuffix(" failed")), style) for text, style in words if style != "muted"]
     texts = [(text, style) for text, style in spelt if text]
-    used = sum(width_of_big(text) + 2 for text, _ in texts)
+    used = sum(width_of_big(text) + 4 for text, _ in texts)
     if len(texts) < len(spelt) or used > width:
         return []
     left = " " * ((width - used) // 2)
+    styles = [style for _, style in texts]
     rows = zip(*(big(text, 1, ascii_only=ascii_only) for text, _ in texts), strict=True)
-    return [((left, ""), *((f" {line} ", style) for line, (_, style) in zip(row, texts, strict=True))) for row in rows]
+    return [((left, ""), *((f"  {line}  ", style) for line, style in zip(row, styles, strict=True))) for row in rows]
 
 
 def freshness_lines(fresh: Freshness, width: int, height: int, glyphs: Glyphs, *, ascii_only: bool) -> list[Line]:

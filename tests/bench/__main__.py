@@ -1,6 +1,6 @@
 """Prints the bench's table: ``python -m tests.bench [comparing|decoding|polling|screen|services|vendors|wall ...]``.
 
-All of it takes about eight minutes.
+All of it takes about a quarter of an hour.
 """
 
 from __future__ import annotations
