@@ -14,10 +14,10 @@ COLUMNS = (
     ColumnSpec("at", "Time ", 6, 6, 100, "right"),
     ColumnSpec("what", "What happened", 50, 26, 100),
     ColumnSpec("service", "Service", 16, 9, 60),
-    ColumnSpec("about", "To what", None, 24, 100),
     ColumnSpec("environment", "Env", 12, 12, 20),
     ColumnSpec("by", "By", 12, 10, 15, wide=True),
     ColumnSpec("source", "Source", 12, 8, 10, wide=True),
+    ColumnSpec("about", "To what", None, 24, 100),
 )
 LATE = "learned later"
 LATE_SIGN = "\N{SINGLE LEFT-POINTING ANGLE QUOTATION MARK}"

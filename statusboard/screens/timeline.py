@@ -35,6 +35,8 @@ AHEAD: Final = 100
 """Rows below the last one in sight from which on older entries are read."""
 MORE: Final = 400
 """Entries read then."""
+WIDE: Final = 150
+"""Cells from which on there is room for who and where from."""
 _END: Final = "end"
 _KEPT_ROWS: Final = 200
 
@@ -82,7 +84,7 @@ class TimelineFace(Face):
     def ask(self, view: ViewSpec, query: Query, *, faults_only: bool) -> None:
         """The changes of the items that pass this filter."""
         self._view, self._query, self._faults_only = view, query, faults_only
-        self._table.set_columns(columns(wide=view.wide))
+        self._set_columns()
         self._settled = self._shown == self._asked and not query.needs_clock
 
     @property
@@ -175,6 +177,13 @@ class TimelineFace(Face):
     def resized(self) -> None:
         """Another number of rows fits."""
         self._area.divide()
+
+    def on_resize(self) -> None:
+        """Another number of columns may fit."""
+        self._set_columns()
+
+    def _set_columns(self) -> None:
+        self._table.set_columns(columns(wide=self._view.wide or self.size.width >= WIDE))
 
     def _show(self, *, anew: bool = False) -> None:
         feed = self._feed

@@ -168,6 +168,17 @@ async def test_a_source_that_is_not_read_is_news_and_has_details():
         await until(pilot, lambda: "no row is chosen" in text_of(app))
 
 
+@pytest.mark.parametrize("width,told", [(120, False), (200, True)])
+async def test_who_and_where_from_where_there_is_room(width: int, told: bool):
+    async with board(Told("ci", "build", builds(1, actor="ann")), size=(width, 30)) as (app, pilot):
+        await to_timeline(app, pilot)
+        await pilot.pause()
+        assert ("Source" in line_with(app, "What happened")) is told
+        await pilot.press("ctrl+w")
+        await until(pilot, lambda: "Source" in line_with(app, "What happened"))
+        assert "ann" in line_with(app, "on b0")
+
+
 async def test_ages_times_and_utc():
     async with board(Told("ci", "build", builds(1))) as (app, pilot):
         await to_timeline(app, pilot)
