@@ -20,7 +20,7 @@ from typing import TYPE_CHECKING, ClassVar, TypeAlias
 
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
-from textual.events import Event, Key, MouseDown
+from textual.events import Event, Key, MouseDown, MouseScrollDown, MouseScrollUp
 
 from statusboard.errors import ConfigError, StatusboardError
 from statusboard.screens import first
@@ -50,6 +50,8 @@ AGES_EVERY = 15.0
 FIRST_EVERY = 60.0
 STOP_WITHIN = 5.0
 NOTICE_FOR = 8.0
+_PRESENCE = (Key, MouseDown, MouseScrollDown, MouseScrollUp)
+"""What says that somebody is there."""
 
 
 class BoardApp(TerminalApp[None]):
@@ -274,7 +276,7 @@ class BoardApp(TerminalApp[None]):
         """A key says that somebody is there."""
         if self._herald is not None and isinstance(event, Key) and not event.is_forwarded:
             self._herald.key_pressed()
-        if self._board is not None and isinstance(event, Key | MouseDown) and not event.is_forwarded:
+        if self._board is not None and isinstance(event, _PRESENCE) and not event.is_forwarded:
             self._board.attendance.pressed(event.key if isinstance(event, Key) else "")
         await super().on_event(event)
 

@@ -127,7 +127,7 @@ class Attendance:
         away, lost = self.marks.pressed(now, looking=not typing and key in self._looking())
         self._repaint(lost)
         if away:
-            self._screen.run_worker(self._welcome(since, away), group="away", exclusive=True)
+            self._screen.run_worker(self._welcome(since, away), group="welcome", exclusive=True)
         if self._saved is None or now - self._saved >= SAVE_EVERY:
             self._save()
 
