@@ -62,9 +62,11 @@ async def board(
     clock: Clock | None = None,
     views_file: Path | None = None,
     notices: NoticesOptions | None = None,
+    store_path: Path | None = None,
+    visits_file: Path | None = None,
 ) -> AsyncIterator[tuple[BoardApp, Pilot[None]]]:
     """A running board of these sources, read once; it ends with the block."""
-    engine = Engine(sources, store_path=None, clock=clock)
+    engine = Engine(sources, store_path=store_path, clock=clock)
     settings = Settings(
         title=title,
         timezone="UTC",
@@ -72,6 +74,7 @@ async def board(
         views=arranged(BUILT_IN, views),
         given=arranged(BUILT_IN, views),
         views_file=views_file,
+        visits_file=visits_file,
         reads={source.name: (source.kind,) for source in sources},
         notices=notices or NoticesOptions(),
     )
