@@ -445,7 +445,11 @@ class BoardTable(ScrollView, inherit_bindings=False):
     def render_lines(self, crop: Region) -> list[Strip]:
         """Called by the compositor; whatever the lines depend on is brought up to date first."""
         self._prepare()
-        return super().render_lines(crop)
+        lines = super().render_lines(crop)
+        if crop.size == self.size:
+            # A new layout paints what waited to be repainted, and Textual would paint it again with the next cell.
+            self._repaint_regions.clear()
+        return lines
 
     def render_line(self, y: int) -> Strip:
         """Line `y` of what is visible, the header first."""
