@@ -30,6 +30,10 @@ class Shown(Protocol):
 
     @property
     def live(self) -> Live | None: ...
+    @property
+    def shows_wall(self) -> bool:
+        """Whether nobody is there who could have changed it."""
+
     def use_settings(self, settings: Settings) -> None:
         """Show these in the place of those so far."""
 
@@ -114,5 +118,5 @@ class Reloader:
         differing = ", ".join(differences(before, config))
         if differing:
             log.info("the config has changed: %s", self._waits or differing)
-        if differing and not self._waits:
+        if differing and not self._waits and not app.shows_wall:
             app.say(f"config: {differing}")

@@ -139,6 +139,10 @@ async def test_what_is_broken_is_said_until_it_is_mended(tmp_path: Path, monkeyp
         await board.pilot.pause()
         assert "veiws" in text_of(board.app)
         assert "not applied" not in await board.change(one)
+        assert board.app.live is not None
+        board.app.live.engine.dispute = "another board reads shop with other options"
+        screen_of(board.app).tick()
+        await board.until("another board reads shop with other options")
 
 
 async def test_another_store_needs_a_restart_and_the_rest_does_not(

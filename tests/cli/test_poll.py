@@ -168,3 +168,17 @@ def test_a_terminal_that_closes_ends_it(home: Home) -> None:
     assert process.wait(30) == 0
     assert process.stdout is not None
     process.stdout.close()
+
+
+def test_a_changed_local_configuration_waits_to_be_trusted(home: Home) -> None:
+    home.deploys(deploy("1.0"))
+    del home.env["STATUSBOARD_CONFIG"]
+    local = home.config.rename(home.folder / "statusboard.yaml")
+    assert home.run("trust", "--yes").code == 0
+    process = home.start("poll")
+    told(process, "polling")
+    local.write_text(local.read_text() + "  - {type: deploy-log, name: more, path: more.jsonl}\n")
+    assert "changed since it was trusted (read it, then run `statusboard trust`)" in told(process, "config")
+    assert home.run("trust", "--yes").code == 0
+    assert "config has changed: source more added" in told(process, "config")
+    assert end(process) == 0
