@@ -84,12 +84,13 @@ class Feed:
 
     # -- reading
 
-    async def fill(self, wanted: int) -> None:
-        """Read back until so many entries can be shown, or there is no more, or for `PATIENCE` pages."""
+    async def fill(self, wanted: int) -> bool:
+        """Read back until so many entries can be shown, or there is no more; False where `PATIENCE` ended before."""
         for _ in range(PATIENCE):
             if self.done or (self._passed is not None and self.shown >= wanted):
-                return
+                return True
             await self._read_older()
+        return self.done or self.shown >= wanted
 
     async def _read_older(self) -> None:
         changes = await self.store.past(before=self._before, limit=PAGE)

@@ -57,6 +57,7 @@ class TimelineFace(Face):
         self._settled = False
         self._stirred = False
         self._catching = False
+        self._stalled = False
         self._problem = ""
         #: Items that are no longer on the board, as they were last, by key.
         self._left: dict[str, Row] = {}
@@ -98,7 +99,7 @@ class TimelineFace(Face):
         try:
             if self._feed is None or asked != self._shown or self._query.needs_clock:
                 feed = Feed(self.live.engine.store, self._around, self._shows(), faults_only=self._faults_only)
-                await feed.fill(FIRST)
+                self._stalled = not await feed.fill(FIRST)
                 self._feed, self._shown = feed, asked
             else:
                 await self._feed.catch_up()
@@ -188,7 +189,7 @@ class TimelineFace(Face):
     def _show(self, *, anew: bool = False) -> None:
         feed = self._feed
         rows = feed.rows(self._zone) if feed is not None else []
-        if feed is not None and feed.done and rows:
+        if feed is not None and (self._stalled or (feed.done and rows)):
             rows.append(_END)
         self._rows = rows
         self._table.set_rows(rows, rows if anew else [_END])
@@ -232,7 +233,7 @@ class TimelineFace(Face):
         if feed is None:
             return
         try:
-            await feed.fill(feed.shown + MORE)
+            self._stalled = not await feed.fill(feed.shown + MORE)
         except StoreError as error:
             self._problem = str(error)
         if feed is self._feed:
@@ -248,11 +249,7 @@ class TimelineFace(Face):
     def _cells(self, key: str) -> RowCells:
         now, zone = self.live.now, self._zone
         if key == _END:
-            feed = self._feed
-            told = "older changes are not listed: a filter leaves room for them"
-            if feed is None or not feed.full:
-                told = "nothing older is stored"
-            return RowCells({}, line=((f" {told}", "muted"),))
+            return RowCells({}, line=((f" {self._end_words()}", "muted"),))
         if key.startswith("d"):
             name, style = day_cells(date.fromisoformat(key[1:]), now, zone).cells["what"]
             return RowCells({}, line=((name, style),))
@@ -261,6 +258,15 @@ class TimelineFace(Face):
             return GONE
         text = entry_cells(entry, now, glyphs=self.live.glyphs, zone=zone, times=self.live.cells.times)
         return RowCells(text.cells, text.style, marked=self._is_new(entry))
+
+    def _end_words(self) -> str:
+        feed = self._feed
+        if feed is None or (feed.done and not feed.full):
+            return "nothing older is stored"
+        if feed.done:
+            return "older changes are not listed: a filter leaves room for them"
+        since = f" back to {feed.reaches.astimezone(self._zone):%a %d %b %H:%M}" if feed.reaches is not None else ""
+        return f"searched{since}: enter searches on"
 
     def _is_new(self, entry: Entry) -> bool:
         """Whether this change is one that its item is marked for."""
@@ -389,6 +395,10 @@ class TimelineFace(Face):
     @on(BoardTable.Selected)
     def _selected(self, event: BoardTable.Selected) -> None:
         event.stop()
+        if event.key == _END:
+            if self._stalled:
+                self._read_older()
+            return
         self.hold()
         self.post_message(self.Opened())
 

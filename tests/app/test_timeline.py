@@ -134,6 +134,24 @@ async def test_older_changes_are_read_as_one_goes_down(monkeypatch):
         assert "120 changes" in line_with(app, "Timeline ") and "b0" in text_of(app)
 
 
+async def test_a_filter_that_finds_little_says_how_far_it_looked(monkeypatch):
+    for name, value in (("PAGE", 5), ("PATIENCE", 2)):
+        monkeypatch.setattr(feed, name, value)
+    ci = Told("ci", "build", [])
+    async with board(ci) as (app, pilot):
+        for number in range(5):
+            ci.items = [build(n, "running", branch=f"b{n}", started_at=None) for n in range(10 * number + 10)]
+            await poll(app, pilot)
+        await to_timeline(app, pilot)
+        screen_of(app).filter_by("branch:b0")
+        await until(pilot, lambda: "no change" in line_with(app, "Timeline "))
+        assert "searched back to " in text_of(app)
+        for _ in range(6):
+            await pilot.press("enter")
+            await pilot.pause(0.05)
+        await until(pilot, lambda: "build started on b0" in text_of(app) and "nothing older is stored" in text_of(app))
+
+
 async def test_details_of_the_change_and_of_its_item():
     async with board(Told("am", "incident", [alert(1, title="Disk full", severity="high")])) as (app, pilot):
         await to_timeline(app, pilot)
