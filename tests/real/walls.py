@@ -54,6 +54,8 @@ class WallHost:
         settings = documented("MaxStartups")
         assert "ClientAliveInterval" in settings and "Match User wall" in settings
         settings = self._here(settings.replace("Match User wall", f"Match User {getpass.getuser()}"))
+        # A user of its own has a home of its own: what the shell of whoever tests does at a login is no wall's cost.
+        settings += f"\n    SetEnv HOME={folder}"
         (line,) = re.findall(r"^ +(restrict,pty,.*) ssh-ed25519 AAAA", DOCUMENT.read_text(), re.MULTILINE)
         self.sshd = Sshd(folder / "sshd", more="" if by_key else settings)
         self.sshd.start()
@@ -116,4 +118,7 @@ class WallHost:
         self._closing.set()
         for display in self.displays:
             display.close()
-        self.sshd.stop()
+        try:
+            self.until(0, timeout=30)  # they write into our folder
+        finally:
+            self.sshd.stop()
