@@ -17,8 +17,11 @@ from statusboard.board import Board, Row
 from statusboard.clock import from_us, to_us
 from statusboard.current import order_of, verdict_of
 from statusboard.model import Build, Change, Fact, Item, Release
+from statusboard.presenting import Glyphs
+from statusboard.presenting.timeline import LATE, late_sign
 from statusboard.store.base import Store
 from statusboard.timeline import Around, Entry, Shows, entry_of
+from widgets.words import Word
 
 MOST: Final = 4_000
 """Entries held at most."""
@@ -169,9 +172,7 @@ class Feed:
     @property
     def done(self) -> bool:
         """Whether there is nothing older to be had."""
-        return self._ended or (
-            self._floor is not None and self._passed is not None and self._passed <= -self._floor[0]
-        )
+        return self._ended or (self._floor is not None and self._passed is not None and self._passed <= -self._floor[0])
 
     @property
     def reaches(self) -> datetime | None:
@@ -209,3 +210,30 @@ async def entries_since(store: Store, around: Around, moment: datetime, *, most:
     feed = Feed(store, around, most=most)
     await feed._take(changes)
     return [feed.entries[-seq] for _, seq in feed._order]
+
+
+# -- what it says of itself ------------------------------------------------------------------------------------------
+
+
+def title_words(feed: Feed, zone: tzinfo, glyphs: Glyphs, *, filtered: bool) -> list[Word]:
+    """How many changes are listed, what their marks mean, and back to when."""
+    count = feed.shown
+    changes = f"{count} change" + ("s" if count != 1 else "") if count else "no change"
+    words: list[Word] = [(f" {changes}", "" if count else "muted")]
+    if filtered:
+        words.append((" that passes" if count <= 1 else " that pass", "muted"))
+    if any(entry.late for entry in feed.entries.values()):
+        words.append((f"  {late_sign(glyphs)} {LATE}", "muted"))
+    if feed.reaches is not None:
+        words.append((f"  back to {feed.reaches.astimezone(zone):%a %d %b %H:%M}", "muted"))
+    return words
+
+
+def end_words(feed: Feed | None, zone: tzinfo) -> str:
+    """Why the list ends where it does."""
+    if feed is None or (feed.done and not feed.full):
+        return "nothing older is stored"
+    if feed.done:
+        return "older changes are not listed: a filter leaves room for them"
+    since = f" back to {feed.reaches.astimezone(zone):%a %d %b %H:%M}" if feed.reaches is not None else ""
+    return f"searched{since}: enter searches on"

@@ -16,10 +16,10 @@ from statusboard.current import is_failing
 from statusboard.errors import StoreError
 from statusboard.model import Build, Fact, Incident, Release, Ticket, decode
 from statusboard.presenting.sources import source_lines
-from statusboard.presenting.timeline import COLUMNS, LATE, day_cells, entry_cells, late_sign, sign_of
+from statusboard.presenting.timeline import COLUMNS, LATE, day_cells, entry_cells, sign_of
 from statusboard.query import Query, parse
 from statusboard.screens.faces import Face
-from statusboard.screens.feed import BoardAround, Feed
+from statusboard.screens.feed import BoardAround, Feed, end_words, title_words
 from statusboard.screens.lanes import GONE
 from statusboard.screens.live import Live
 from statusboard.timeline import Entry, Shows
@@ -198,20 +198,14 @@ class TimelineFace(Face):
         self.tell()
 
     def _title(self) -> list[Word]:
-        feed, zone = self._feed, self._zone
-        words: list[Word] = [(f"{self._view.name} ", "strong")]
+        feed = self._feed
+        name: list[Word] = [(f"{self._view.name} ", "strong")]
         if self._problem:
-            return [*words, (f" the history cannot be read: {self._problem}", "failed")]
+            return [*name, (f" the history cannot be read: {self._problem}", "failed")]
         if feed is None or not self._settled:
-            return [*words, (" is being read", "muted")]
-        words.append((f" {_many(feed.shown)}" if feed.shown else " no change", "" if feed.shown else "muted"))
-        if self._faults_only or not self._query.matches_all:
-            words.append((" that passes" if feed.shown == 1 else " that pass", "muted"))
-        if any(entry.late for entry in feed.entries.values()):
-            words.append((f"  {late_sign(self.live.glyphs)} {LATE}", "muted"))
-        if feed.reaches is not None:
-            words.append((f"  back to {feed.reaches.astimezone(zone):%a %d %b %H:%M}", "muted"))
-        return words
+            return [*name, (" is being read", "muted")]
+        filtered = self._faults_only or not self._query.matches_all
+        return name + title_words(feed, self._zone, self.live.glyphs, filtered=filtered)
 
     # -- older ones
 
@@ -249,7 +243,7 @@ class TimelineFace(Face):
     def _cells(self, key: str) -> RowCells:
         now, zone = self.live.now, self._zone
         if key == _END:
-            return RowCells({}, line=((f" {self._end_words()}", "muted"),))
+            return RowCells({}, line=((f" {end_words(self._feed, zone)}", "muted"),))
         if key.startswith("d"):
             name, style = day_cells(date.fromisoformat(key[1:]), now, zone).cells["what"]
             return RowCells({}, line=((name, style),))
@@ -258,15 +252,6 @@ class TimelineFace(Face):
             return GONE
         text = entry_cells(entry, now, glyphs=self.live.glyphs, zone=zone, times=self.live.cells.times)
         return RowCells(text.cells, text.style, marked=self._is_new(entry))
-
-    def _end_words(self) -> str:
-        feed = self._feed
-        if feed is None or (feed.done and not feed.full):
-            return "nothing older is stored"
-        if feed.done:
-            return "older changes are not listed: a filter leaves room for them"
-        since = f" back to {feed.reaches.astimezone(self._zone):%a %d %b %H:%M}" if feed.reaches is not None else ""
-        return f"searched{since}: enter searches on"
 
     def _is_new(self, entry: Entry) -> bool:
         """Whether this change is one that its item is marked for."""
@@ -410,7 +395,3 @@ def columns(*, wide: bool = False) -> list[Column]:
         for spec in COLUMNS
         if wide or not spec.wide
     ]
-
-
-def _many(count: int) -> str:
-    return f"{count} change" + ("s" if count != 1 else "")
