@@ -31,7 +31,7 @@ log = logging.getLogger("statusboard.config")
 
 #: For how long files must stand still before they are read: an editor may be half-way through writing them, and half
 #: a config may be a valid one of half the sources.
-SETTLE = 0.5
+SETTLE = 0.3
 #: How many looks must miss a file that was there before that counts: many an editor moves it away for a moment.
 MISSED_LOOKS = 2
 
