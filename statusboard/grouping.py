@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Mapping
+from typing import Final
 
 from msgspec import Struct
 
@@ -13,6 +14,8 @@ from statusboard.sorting import urgency
 
 MARK = "\x1f"
 """What the key of a group begins with, as no key of an item does: control signs are cleaned out of those."""
+
+_SPARE: Final = 1_000
 
 
 class Group(Struct, frozen=True):
@@ -38,12 +41,70 @@ class Group(Struct, frozen=True):
 
 def grouped(keys: Iterable[str], rows: Mapping[str, Row], by: str, states: Mapping[str, HealthState]) -> list[Group]:
     """The groups of these keys, each where the first of its rows stands.  ``states`` are those of the sources."""
-    members: dict[str, list[Row]] = {}
-    for key in keys:
-        row = rows.get(key)
-        if row is not None:
-            members.setdefault(group_of(row, by), []).append(row)
-    return [_group(name, by, theirs, states) for name, theirs in members.items()]
+    return Gathering(by).look(keys, rows, states)
+
+
+class Gathering:
+    """The groups of one lane, kept: only those whose rows changed are counted anew.
+
+    Tell it what changed (`touch`) and ask it for the groups as they are now (`look`).
+    """
+
+    def __init__(self, by: str) -> None:
+        self.by = by
+        self._names: dict[str, str] = {}
+        self._groups: dict[str, Group] = {}
+        self._stale: set[str] = set()
+        self._read: frozenset[str] = frozenset()
+
+    def touch(self, keys: Iterable[str]) -> None:
+        """The rows of these keys may look different, or belong elsewhere."""
+        for key in keys:
+            name = self._names.pop(key, None)
+            if name is not None:
+                self._stale.add(name)
+
+    def look(
+        self,
+        keys: Iterable[str],
+        rows: Mapping[str, Row],
+        states: Mapping[str, HealthState],
+        *,
+        urgent_first: bool = False,
+    ) -> list[Group]:
+        """As `grouped`; ``urgent_first`` where the lane stands by urgency, so that nothing need be compared."""
+        names = self._names
+        members: dict[str, list[str]] = {}
+        for key in keys:
+            row = rows.get(key)
+            if row is None:
+                continue
+            name = names.get(key)
+            if name is None:
+                name = names[key] = group_of(row, self.by)
+                self._stale.add(name)
+            members.setdefault(name, []).append(key)
+        read = frozenset(source for source, state in states.items() if state not in UNREAD)
+        if read != self._read:
+            self._read = read
+            self._groups.clear()
+        found: dict[str, Group] = {}
+        for name, theirs in members.items():
+            group = self._groups.get(name)
+            if group is None or name in self._stale or list(group.keys) != theirs:
+                group = _group(name, self.by, [rows[key] for key in theirs], states, urgent_first)
+            found[name] = group
+        self._groups = found
+        self._stale.clear()
+        shown = sum(map(len, members.values()))
+        if len(names) > 2 * shown + _SPARE:  # of rows that are not shown any more
+            self._names = {key: name for name, theirs in members.items() for key in theirs}
+        return list(found.values())
+
+    def group_of(self, key: str) -> Group | None:
+        """The group that this row was in when it was looked at last."""
+        name = self._names.get(key)
+        return self._groups.get(name) if name is not None else None
 
 
 def group_of(row: Row, by: str) -> str:
@@ -61,7 +122,7 @@ def laid_out(groups: Iterable[Group], folded: Collection[str]) -> list[str]:
     return lines
 
 
-def _group(name: str, by: str, rows: list[Row], states: Mapping[str, HealthState]) -> Group:
+def _group(name: str, by: str, rows: list[Row], states: Mapping[str, HealthState], urgent_first: bool = False) -> Group:
     failing = unknown = unread = 0
     for row in rows:
         if states.get(row.fact.source, "starting") in UNREAD:
@@ -74,7 +135,7 @@ def _group(name: str, by: str, rows: list[Row], states: Mapping[str, HealthState
         key=f"{MARK}{by}{MARK}{name}",
         name=name,
         keys=tuple(row.key for row in rows),
-        worst=min(rows, key=urgency).key,
+        worst=(rows[0] if urgent_first else min(rows, key=urgency)).key,
         failing=failing,
         unknown=unknown,
         unread=unread,

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from statusboard.board import Board, Delta
 from statusboard.columns import GROUPS
-from statusboard.grouping import MARK, grouped, laid_out
+from statusboard.grouping import MARK, Gathering, grouped, laid_out
 from statusboard.model import Fact, ItemKind
 from statusboard.presenting import cells
 from statusboard.query import parse
@@ -400,3 +400,16 @@ def test_grouping_loses_no_row_and_makes_up_none(steps, by):
         assert sorted(key for group in groups for key in group.keys) == sorted(keys)
         assert len({group.key for group in groups}) == len(groups)
         assert all(group.healthy >= 0 for group in groups)
+
+
+@settings(max_examples=60, deadline=None)
+@given(STEPS, st.sampled_from(GROUPS))
+def test_groups_that_are_kept_are_those_that_would_be_made_anew(steps, by):
+    board = Board("s")
+    kept = Gathering(by)
+    for batch in steps:
+        kept.touch(fold(board, *batch).changed)
+        states = {name: board.state_of(name) for name in board.health}
+        keys = lane_of(board, "build").keys
+        assert kept.look(keys, board.rows, states, urgent_first=True) == grouped(keys, board.rows, by, states)
+        assert all((group := kept.group_of(key)) is not None and key in group.keys for key in keys)

@@ -10,11 +10,11 @@ from typing import Final, TypeAlias
 
 from statusboard.board import Board, Delta
 from statusboard.clock import Clock
-from statusboard.grouping import Group, grouped, laid_out
+from statusboard.grouping import Gathering, Group, laid_out
 from statusboard.model import ItemKind
 from statusboard.presenting import names_width
 from statusboard.query import Query, parse
-from statusboard.sorting import Sort
+from statusboard.sorting import URGENCY, Sort
 from statusboard.view import Lane, LaneChange, ViewSpec
 
 Asked: TypeAlias = tuple[ItemKind, str, bool, Sort]
@@ -47,6 +47,9 @@ class LaneSet:
         self._built: dict[Asked, Lane] = {}
         self._kept: OrderedDict[Asked, Lane] = OrderedDict()
         self._lines: dict[ItemKind, list[str]] = {}
+        #: The groups of each lane, as far as they are still right.
+        self._gatherings: dict[ItemKind, Gathering] = {}
+        self._grouped: set[ItemKind] = set()
 
     # -- what is shown
 
@@ -70,11 +73,14 @@ class LaneSet:
         for asked in self._built:
             self._kept.pop(asked, None)
         self._lines.clear()
+        self._grouped.clear()
 
     def forget(self) -> None:
         """Nothing that was built is right any more: the next rebuild makes all of it anew."""
         self._built.clear()
         self._kept.clear()
+        self._gatherings.clear()
+        self._grouped.clear()
 
     async def rebuild(self, board: Board, clock: Clock, first: ItemKind | None = None) -> AsyncIterator[ItemKind]:
         """Build the lanes that are missing, that of ``first`` first; yields each kind as soon as its lane is in place.
@@ -94,7 +100,7 @@ class LaneSet:
                 if self._coming is not coming:
                     return
             self.lanes[kind] = self._built[self._asked(kind)] = lane
-            self._lines.pop(kind, None)
+            self._regroup(kind)
             del coming[kind]
             yield kind
             if self._coming is not coming:
@@ -106,9 +112,16 @@ class LaneSet:
             lane.update(board, delta, now)
         changes = {kind: lane.update(board, delta, now) for kind, lane in self.lanes.items()}
         found = {kind: change for kind, change in changes.items() if change}
+        for gathering in self._gatherings.values():
+            gathering.touch(delta.changed)
         for kind in found:
-            self._lines.pop(kind, None)
+            self._regroup(kind)
         return found
+
+    def _regroup(self, kind: ItemKind) -> None:
+        """The rows of a lane are others, or may look different."""
+        self._lines.pop(kind, None)
+        self._grouped.discard(kind)
 
     def _asked(self, kind: ItemKind) -> Asked:
         return (kind, self.query.text, self.faults_only, self.view.sort)
@@ -133,13 +146,25 @@ class LaneSet:
             return lane.keys
         lines = self._lines.get(kind)
         if lines is None:
-            states = {name: board.state_of(name) for name in board.health}
-            groups = grouped(lane.keys, board.rows, by, states)
-            self.groups[kind] = {group.key: group for group in groups}
-            self.widths[kind] = names_width(groups, by)
+            self._group(kind, board, by)
+            groups = self.groups[kind].values()
             folded = {group.key for group in groups if self.is_folded(kind, group.key)}
             lines = self._lines[kind] = laid_out(groups, folded)
         return lines
+
+    def _group(self, kind: ItemKind, board: Board, by: str) -> None:
+        gathering = self._gatherings.get(kind)
+        if gathering is None or gathering.by != by:
+            gathering = self._gatherings[kind] = Gathering(by)
+            self._grouped.discard(kind)
+        if kind in self._grouped:
+            return
+        self._grouped.add(kind)
+        lane = self.lanes[kind]
+        states = {name: board.state_of(name) for name in board.health}
+        groups = gathering.look(lane.keys, board.rows, states, urgent_first=lane.sort == URGENCY)
+        self.groups[kind] = {group.key: group for group in groups}
+        self.widths[kind] = names_width(groups, by)
 
     def by(self, kind: ItemKind) -> str:
         """What the rows of a lane are gathered by, ``""`` for nothing."""
@@ -156,10 +181,12 @@ class LaneSet:
 
     def group_of(self, kind: ItemKind, key: str) -> str | None:
         """The key of the group that a line belongs to, itself or by its row."""
-        groups = self.groups.get(kind, {}) if self.by(kind) else {}
-        if key in groups:
+        if not self.by(kind) or kind not in self._gatherings:
+            return None
+        if key in self.groups.get(kind, {}):
             return key
-        return next((group.key for group in groups.values() if key in group.keys), None)
+        group = self._gatherings[kind].group_of(key)
+        return group.key if group is not None else None
 
     def fold(self, kind: ItemKind, group: str, folded: bool) -> None:
         """Fold a group of a lane, or open it."""
