@@ -12,4 +12,7 @@ class CleanLine(Input):
 
     def replace(self, text: str, start: int, end: int) -> None:
         """As Textual's, but cleaned; what is typed or pasted comes this way, over a selection or not."""
-        super().replace(text if text == " " else clean(text, 2_000), start, end)
+        inner = clean(text, 2_000)
+        before = " " if text.startswith(" ") else ""  # a space parts words from those beside it
+        after = " " if inner and text.endswith(" ") else ""
+        super().replace(f"{before}{inner}{after}", start, end)
