@@ -14,7 +14,7 @@ from collections.abc import Callable
 from datetime import datetime, timedelta
 from typing import Literal, TypeAlias
 
-from msgspec import Struct
+from msgspec import DecodeError, Struct
 
 from statusboard.clock import Duration
 from statusboard.current import VERDICTS, is_failing, is_unknown, verdict_of
@@ -102,8 +102,9 @@ def entry_of(
     ``shows`` is asked about the item as it was after the change, of a removal as it was before, and of what a person
     said about the item that it was said of.
     """
-    after = decode(change.body) if change.body is not None else None
-    before = decode(previous.body) if previous is not None and previous.body is not None else None
+    after, before = _decoded(change), _decoded(previous)
+    if after is None and change.body is not None:
+        return None
     if change.prev_seq is not None and previous is None and change.type.endswith(".updated"):
         return None  # what it replaced is no longer kept; its state was the same
     fact = after or before
@@ -138,6 +139,16 @@ def entry_of(
         late=change.origin == "backfill" or seen - at > LATE,
         gone=after is None,
     )
+
+
+def _decoded(change: Change | None) -> Fact | None:
+    """The fact of a change; None where there is none that this version can read (histories outlive versions)."""
+    if change is None or change.body is None:
+        return None
+    try:
+        return decode(change.body)
+    except DecodeError:
+        return None
 
 
 def _within(moment: datetime | None, floor: datetime | None, seen: datetime) -> datetime:

@@ -211,6 +211,15 @@ def test_without_what_it_replaced_an_update_is_no_news():
     assert entry_of(change, None) is not None
 
 
+@pytest.mark.parametrize("body", [b"", b"{}", b'{"kind":"weather","key":"a:b:c","source":"a"}'])
+def test_what_this_version_cannot_read_is_no_news(body: bytes):
+    change, previous = changed(RUN, build(7, "failed"))
+    assert previous is not None
+    assert entry_of(msgspec.structs.replace(change, body=body), previous) is None
+    entry = entry_of(change, msgspec.structs.replace(previous, body=body))
+    assert entry is not None and entry.words == "build failed on main"
+
+
 @given(st.none() | FACTS, FACTS, st.sampled_from(("poll", "backfill")), st.booleans())
 def test_any_change_can_be_told(before: Fact | None, after: Fact, origin: str, leaves: bool):
     if before is not None:
