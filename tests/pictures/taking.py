@@ -18,6 +18,7 @@ from statusboard.app import BoardApp
 from statusboard.away import write_visit
 from statusboard.exporting import picture_for_files
 from statusboard.palettes import DARK, LIGHT, PALETTES
+from statusboard.text import cell_len
 from statusboard.themes import ANSI, Look
 from tests.app.stage import board, screen_of, settled, text_of, until
 from tests.pictures.company import NOW, StillClock, remember, sources
@@ -26,7 +27,9 @@ FOLDER = Path(__file__).parents[2] / "docs" / "pictures"
 STILL = 4
 """So many looks one after the other at which nothing has changed."""
 SIZES = ((60, 20), (80, 24), (120, 40), (200, 60), (300, 100))
-_TEXT = re.compile(r'<text [^>]*?x="([\d.]+)" y="([\d.]+)"[^>]*>([^<]*)</text>')
+CELL = 12.2
+"""The width of a cell in a picture."""
+_TEXT = re.compile(r'<text [^>]*?x="([\d.]+)" y="([\d.]+)" textLength[^>]*>([^<]*)</text>')
 
 
 class Shot(NamedTuple):
@@ -40,7 +43,7 @@ class Shot(NamedTuple):
     theme: str = DARK.name
     no_color: bool = False
     keys: tuple[str, ...] = ()
-    typed: str = ""
+    typed: tuple[str, ...] = ()
     away: float = 0.0
 
 
@@ -53,7 +56,7 @@ SHOTS = (
     Shot("groups", (120, 18), keys=("4", "v", "minus", "space")),
     Shot("timeline", (120, 24), keys=("7",)),
     Shot("sources", (120, 11), keys=("8",)),
-    Shot("filter", (120, 20), keys=("slash",), typed="team:payments severity:>=hi"),
+    Shot("filter", (120, 20), keys=("slash",), typed=("team:payments", " severity:>=hi")),
     Shot("away", (120, 20), away=30),
     Shot("wall", (73, 20), keys=("f",)),
     Shot("light", (120, 20), LIGHT.name),
@@ -134,8 +137,11 @@ class Studio:
             for key in shot.keys:
                 await pilot.press(key)
                 await settled(app, pilot)
-            if shot.typed and isinstance(app.focused, Input):
-                app.focused.insert_text_at_cursor(shot.typed)
+            for text in shot.typed:
+                assert isinstance(app.focused, Input)
+                app.focused.insert_text_at_cursor(text)
+                await pilot.pause()
+                await settled(app, pilot)
             app.clear_notifications()
             screen_of(app).tick()
             await still(app, pilot)
@@ -155,8 +161,10 @@ async def still(app: BoardApp, pilot: Pilot[Any]) -> None:
 
 
 def read(svg: str) -> list[str]:
-    """The lines that can be read in a picture, without blanks at their ends."""
-    lines: dict[float, list[tuple[float, str]]] = {}
-    for x, y, text in _TEXT.findall(svg):
-        lines.setdefault(float(y), []).append((float(x), html.unescape(text).replace("\xa0", " ")))
-    return ["".join(text for _, text in sorted(lines[y])).rstrip() for y in sorted(lines)]
+    """The lines that can be read in a picture, as they stand in the terminal, without blanks at their ends."""
+    lines: dict[float, str] = {}
+    for x, y, text in sorted((float(x), float(y), text) for x, y, text in _TEXT.findall(svg)):
+        line = lines.get(y, "")
+        gap = round(x / CELL) - cell_len(line)
+        lines[y] = line + " " * gap + html.unescape(text).replace("\xa0", " ")
+    return [lines[y].rstrip() for y in sorted(lines)]
