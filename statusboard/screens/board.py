@@ -365,9 +365,9 @@ class BoardScreen(Screen[None]):
             target = wanted[0 if step > 0 else -1]
         self.face.reveal(*target)
 
-    async def action_next_unseen(self) -> None:
+    def action_next_unseen(self) -> None:
         """To the next row that changed while nobody looked."""
-        await self.attendance.next_unseen()
+        self.attendance.next_unseen()
 
     def action_all_seen(self) -> None:
         """Everything that changed has been seen."""
