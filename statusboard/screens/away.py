@@ -20,6 +20,7 @@ from statusboard.query import parse
 from statusboard.screens.feed import BoardAround, entries_since
 from statusboard.screens.live import Live
 from statusboard.text import cell_len
+from statusboard.timeline import LATE
 from statusboard.view import stands
 from widgets.table import BoardTable
 from widgets.words import Word, styled
@@ -144,7 +145,8 @@ class Attendance:
         board = live.cells.board
         try:
             entries = await entries_since(live.engine.store, BoardAround(board), since)
-            entries = [entry for entry in entries if entry.at >= since]  # what we only learned since is no news
+            # What happened long before and was only learned since is no news.
+            entries = [entry for entry in entries if entry.at >= since - LATE]
         except StoreError as error:
             log.warning("what happened since %s cannot be told: %s", since, error)
             return
@@ -164,18 +166,22 @@ class Attendance:
 
     # -- going through what is marked
 
-    async def next_unseen(self) -> None:
+    def next_unseen(self) -> None:
         """Put the cursor on the next marked row, in this view or in another one."""
         if not self.marks:
             self._screen.app.say("nothing has changed since you looked")
+        elif self._go_on():
             return
-        if self._go_on():
-            return
-        view = self._view_with_some()
-        if view is None:
+        elif self._screen.filtered:
+            self._screen.app.say("what else has changed is hidden by the filter")
+        elif (view := self._view_with_some()) is not None:
+            self._screen.choose_view(view)
+            self._screen.run_worker(self._go_on_there(), group="unseen", exclusive=True)
+        else:
             self.all_seen()
-            return
-        self._screen.choose_view(view)
+
+    async def _go_on_there(self) -> None:
+        """As soon as the view is built."""
         for _ in range(100):
             await asyncio.sleep(0.02)
             if self._screen.settled:

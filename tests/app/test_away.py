@@ -142,6 +142,18 @@ async def test_u_goes_to_a_view_that_shows_the_row():
         assert "incident" in screen_of(app).view.lanes
 
 
+async def test_u_says_what_a_filter_hides():
+    am = Told("am", "incident", alerts(3))
+    async with board(am) as (app, pilot):
+        await learned(app, pilot)
+        screen_of(app).filter_by("alert-0-")
+        await settled(app, pilot)
+        am.items = alerts(4)
+        await poll(app, pilot)
+        await pilot.press("u")
+        await until(pilot, lambda: "what else has changed is hidden by the filter" in text_of(app))
+
+
 async def test_all_can_be_seen_at_once():
     am = Told("am", "incident", alerts(3))
     async with board(am) as (app, pilot):
