@@ -90,6 +90,8 @@ class ServicesFace(Face):
     async def rebuild(self) -> None:
         """Another matrix in the place of this one when it is ready; what comes meanwhile reaches both."""
         asked = self._asked
+        if self.settled:
+            return
         if asked not in self._built:
             self._coming = coming = self._new()
             for _ in coming.build_steps(self.live.cells.board, self.live.now):

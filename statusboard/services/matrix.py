@@ -72,6 +72,8 @@ class ServiceMatrix:
         self._hidden_faults: set[str] = set()
         self._environments: Counter[str] = Counter()  # how many services are in each
         self._teams: Counter[str] = Counter()
+        self._healths: Counter[Health] = Counter()
+        self._unowned = 0
         self._published = 0
         self._ticketed = 0
         self._columns: object = None
@@ -95,12 +97,12 @@ class ServiceMatrix:
     @property
     def counts(self) -> Counter[Health]:
         """How many services that pass the filter are how, also of those that "faults only" leaves out."""
-        return Counter(service.health for service in self._services.values())
+        return self._healths.copy()
 
     @property
     def unowned(self) -> int:
         """How many services nobody claims."""
-        return sum(not service.owned for service in self._services.values())
+        return self._unowned
 
     @property
     def left_out(self) -> int:
@@ -331,7 +333,7 @@ class ServiceMatrix:
         return self.query.matches(stand_in, current=False, failing=False, now=now)
 
     def _tally(self, service: Service | None, sign: int) -> None:
-        """Count a line for the columns that some service must have something for."""
+        """Count a line, for the title and for the columns that some service must have something for."""
         if service is None:
             return
         for counted, names in ((self._environments, service.places), (self._teams, (service.team,))):
@@ -339,6 +341,8 @@ class ServiceMatrix:
                 counted[name] += sign
                 if not counted[name]:
                     del counted[name]
+        self._healths[service.health] += sign
+        self._unowned += sign * (not service.owned)
         self._published += sign * (service.published is not None)
         self._ticketed += sign * (service.tickets > 0)
 
