@@ -55,7 +55,7 @@ SHOTS = (
     Shot("services", (120, 15), keys=("2",)),
     Shot("groups", (120, 18), keys=("4", "v", "minus", "space")),
     Shot("timeline", (120, 24), keys=("7",)),
-    Shot("sources", (120, 11), keys=("8",)),
+    Shot("sources", (120, 15), keys=("8",)),
     Shot("filter", (120, 20), keys=("slash",), typed=("team:payments", " severity:>=hi")),
     Shot("away", (120, 20), away=30),
     Shot("wall", (73, 20), keys=("f",)),
