@@ -38,9 +38,13 @@ class Live:
 
     @property
     def notice(self) -> str:
-        """What a person must know: of the store, of other boards, of the config."""
-        engine = self.engine
-        return "; ".join(filter(None, (engine.notice, engine.dispute, self.config_notice, self.settings.told)))
+        """What a person must know: of the store, and `aside`."""
+        return "; ".join(filter(None, (self.engine.notice, self.aside)))
+
+    @property
+    def aside(self) -> str:
+        """What a person must know of other boards, of the config, of the saved views: no data are lost for that."""
+        return "; ".join(filter(None, (self.engine.dispute, self.config_notice, self.settings.told)))
 
     @property
     def clock(self) -> Clock:

@@ -135,7 +135,7 @@ class WallScreen(ModalScreen[None], Guarded):
         self._board = engine.board
         self._changed.clear()
         self._gone.clear()
-        told = Told(engine.board, engine.statuses, engine.role, live.notice, live.now, mono)
+        told = Told(engine.board, engine.statuses, engine.role, engine.notice, live.now, mono, live.aside)
         night = live.settings.wall.night
         self._dim(night=night is not None and night.holds(live.now, live.cells.zone))
         self._show(self._walk.paint(told, *self.app.size))

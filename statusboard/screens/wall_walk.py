@@ -29,7 +29,10 @@ _TILE_ROOM: Final = 8
 
 
 class Told(NamedTuple):
-    """What the engine knows at one moment; ``mono`` is its monotonic clock, in seconds."""
+    """What the engine knows at one moment; ``mono`` is its monotonic clock, in seconds.
+
+    ``notice`` is about the store, ``aside`` about what does not touch what is shown.
+    """
 
     board: Board
     statuses: Mapping[str, Status]
@@ -37,6 +40,7 @@ class Told(NamedTuple):
     notice: str
     now: datetime
     mono: float
+    aside: str = ""
 
 
 class Picture(NamedTuple):
@@ -102,7 +106,8 @@ class Walk:
         if width < LEAST[0] or height < LEAST[1]:
             return self._tiny(summary, fresh, width, height)
         band = max(1 + height_of_big(1, ascii_only=self._ascii), height // 6)
-        foot = wall_words.freshness_lines(fresh, width, band, self._glyphs, ascii_only=self._ascii)
+        foot: list[Line] = [((clip(f" {told.aside}", width), "warning"),)] if told.aside else []
+        foot += wall_words.freshness_lines(fresh, width, band, self._glyphs, ascii_only=self._ascii)
         hidden = wall_words.hidden_lines(self._faults, board, now, width, max(2, height // 7), self.spec.filter)
         taken = 1 + len(foot) + len(hidden)
         views = [self._rows(view, board) for view in range(len(self.spec.views) + 1)]

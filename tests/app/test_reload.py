@@ -167,7 +167,7 @@ async def test_views_change_and_what_was_chosen_and_typed_stays(
     async with running(tmp_path, monkeypatch, sources + views) as board:
         await board.until("1.2")
         screen = screen_of(board.app)
-        screen.choose_view([view.name for view in screen._views].index("Mine"))
+        screen.choose_view([view.name for view in screen.viewing.views].index("Mine"))
         screen.filter_by("service:shop")
         await settled(board.app, board.pilot)
         await board.pilot.press("j")
@@ -261,6 +261,8 @@ async def test_a_wall_follows_its_config(tmp_path: Path, monkeypatch: pytest.Mon
             config.write_text(sources)
             await reloader.look(app)
             assert "there is no view" in app.live.notice and "`Mine`" in app.live.notice
+            await until(pilot, lambda: "there is no view" in text_of(app))
+            assert "all 1 source" in text_of(app) or "1 source fresh" in text_of(app), "which is nothing of the store's"
             assert app.live.settings.wall.views[0].name == "Mine", "it shows what it showed"
     finally:
         await app.close()
