@@ -466,9 +466,11 @@ class BoardTable(ScrollView, inherit_bindings=False):
             self._palette_is_old = False
             palette = self._resolve_palette()
             if palette != self._palette:
+                # The focus changes the header alone.
+                void = palette._replace(header=self._palette.header) != self._palette
                 self._palette = palette
+                self._header_line = None
                 self._styles_of.clear()
-                void = True
         if width != self._layout_now.width:
             self._layout_now = lay_out(self._columns, width)
             void = True
