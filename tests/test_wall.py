@@ -133,6 +133,11 @@ def test_the_newest_release_of_a_service_is_that_of_the_same_environment():
     assert newest("shop", "production") == "4"
     deployed.update(board, fold(board, "cd:release:4"))
     assert newest("shop", "production") == "1"
+    given_up = release(5, "inactive", version="0", started_at=ago(99), ended_at=ago(1))
+    deployed.update(board, fold(board, given_up))
+    assert newest("shop", "production") == "1", "what another one replaced is no change"
+    deployed.update(board, fold(board, "cd:release:1"))
+    assert newest("shop", "production") == "0"
 
 
 # -- pages

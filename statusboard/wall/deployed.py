@@ -37,11 +37,19 @@ class Deployed:
                 self._keys.setdefault(service, set()).add(row.key)
 
     def newest(self, board: Board, service: str, environment: str) -> Release | None:
-        """The newest release of a service: in that environment if there is one, else anywhere."""
+        """The newest release of a service: in that environment if there is one, else anywhere.
+
+        One that another has replaced counts only where nothing else is known: it is given up just as its successor
+        comes, and its last change may be the later one.
+        """
         keys = self._keys.get(service)
         if not keys:
             return None
         keys.intersection_update(board.rows)
         found = [fact for key in keys if isinstance(fact := board.rows[key].fact, Release) and service in fact.services]
         here = [fact for fact in found if environment and fact.environment == environment]
-        return max(here or found, key=lambda fact: (moment_of(fact) or _NEVER, fact.key), default=None)
+        return max(
+            here or found,
+            key=lambda fact: (fact.state != "inactive", moment_of(fact) or _NEVER, fact.key),
+            default=None,
+        )
