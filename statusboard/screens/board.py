@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar
 
-from msgspec import structs
 from textual import on, work
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
@@ -15,25 +15,24 @@ from textual.containers import Container
 from textual.events import Resize
 from textual.geometry import Size
 from textual.screen import Screen
-from textual.widget import AwaitMount
+from textual.widget import AwaitMount, Widget
 from textual.widgets import Static
 
 from statusboard.board import Delta, Row
 from statusboard.columns import GROUPS, TIMES
+from statusboard.errors import ConfigError
 from statusboard.model import Build, Incident, Item, Release, Ticket
 from statusboard.query import complete, word_at
 from statusboard.screens.away import Attendance
 from statusboard.screens.bars import check, view_words
 from statusboard.screens.faces import Face
 from statusboard.screens.header import live_words, role_words
-from statusboard.screens.lanes import combined
 from statusboard.screens.layouts import make_face
 from statusboard.screens.live import Live
-from statusboard.screens.settings import with_saved
 from statusboard.screens.telling import Chosen, Teller
-from statusboard.screens.views import save
-from statusboard.sorting import URGENCY, Sort, turned
-from statusboard.view import LANES, Layout, ViewSpec
+from statusboard.screens.viewing import Viewing
+from statusboard.sorting import Sort, turned
+from statusboard.view import Layout, ViewSpec
 from widgets.details import DetailsPane
 from widgets.filterbar import FilterBar
 from widgets.headline import Headline
@@ -100,15 +99,9 @@ class BoardScreen(Screen[None]):
     def __init__(self, live: Live) -> None:
         super().__init__()
         self.live = live
-        self.faults_only = False
+        self.viewing = Viewing(live)
         self.face: Face = make_face(live.settings.views[0].layout, live)
         self._faces: dict[Layout, Face] = {live.settings.views[0].layout: self.face}
-        self._view = 0
-        self._before = 0
-        #: The view and filter that a person left for the items behind a line, and the filter that shows those.
-        self._behind: tuple[int, str, str] | None = None
-        self._typed = ""
-        self._altered: dict[str, ViewSpec] = {}
         self._values: Mapping[str, Iterable[str]] = {}
         self._headline = Headline(id="headline")
         self._notice = Static(id="notice", markup=False)
@@ -122,6 +115,8 @@ class BoardScreen(Screen[None]):
         self._small = Static(id="too-small", markup=False)
         self._subject: str | None = None
         self._fitted = Size(0, 0)
+        #: What had the focus before the terminal got too small for anything.
+        self._left: Widget | None = None
         self._mounting: AwaitMount | None = None
 
     # -- putting it up
@@ -160,11 +155,18 @@ class BoardScreen(Screen[None]):
 
     def _face_resized(self) -> None:
         self.face.resized()
+        if not self.has_class("-small") and self.focused is None:
+            if self._left is not None and self._left.focusable:
+                self._left.focus(scroll_visible=False)
+            else:
+                self._focus_something()
 
     def _fit(self, size: Size) -> None:
         """What stands where depends on the size alone."""
         self._fitted = size
         width, height = size
+        if not self.has_class("-small"):
+            self._left = self.focused
         self.set_class(width < LEAST_WIDTH or height < LEAST_HEIGHT, "-small")
         self.set_class(width >= BESIDE, "-beside")
         self.set_class(height < LOW, "-low")
@@ -174,19 +176,9 @@ class BoardScreen(Screen[None]):
     # -- painting
 
     @property
-    def _views(self) -> Sequence[ViewSpec]:
-        return self.live.settings.views
-
-    @property
     def filtered(self) -> bool:
         """Whether a person hides rows: by a filter, or with faults only."""
-        return bool(self._typed) or self.faults_only
-
-    @property
-    def shows_everything(self) -> bool:
-        """Whether the lanes hold all that has a place in them."""
-        view = self.live.lanes.view
-        return not self.filtered and not view.filter and set(view.lanes) == set(LANES)
+        return self.viewing.filtered
 
     @property
     def faces(self) -> Collection[Face]:
@@ -201,8 +193,7 @@ class BoardScreen(Screen[None]):
     @property
     def view(self) -> ViewSpec:
         """The view that is shown, as a person has changed it."""
-        view = self._views[min(self._view, len(self._views) - 1)]
-        return self._altered.get(view.name, view)
+        return self.viewing.view
 
     def repaint_words(self) -> None:
         """Header, notice, titles and views: each is written only where it says something else than before."""
@@ -246,7 +237,7 @@ class BoardScreen(Screen[None]):
 
     def _paint_views(self) -> None:
         width = max(0, self.size.width - 2)
-        words = view_words([view.name for view in self._views], self._view, width)
+        words = view_words([view.name for view in self.viewing.views], self.viewing.place, width)
         told = (words, self.app.native_ansi_color)
         if told != self._view_words:  # the words, with their styles: contents are equal where their texts are
             self._view_words = told
@@ -276,24 +267,13 @@ class BoardScreen(Screen[None]):
     def age_rows(self) -> None:
         """Ages move on; a filter that asks for them may show other rows now."""
         self.face.age()
-        if combined(self.view.filter, self._typed).needs_clock:
+        if self.viewing.query.needs_clock:
             self.anew()
         self._tell_details()
 
     def settings_changed(self, before: Settings) -> None:
         """Other settings than ``before``.  The view that is shown stays, by its name; so do filter and cursor."""
-        names = [view.name for view in before.views]
-        places = {view.name: place for place, view in enumerate(self._views)}
-
-        def now(place: int) -> int:
-            place = min(place, len(names) - 1)
-            return places.get(names[place], min(place, len(self._views) - 1))
-
-        self._view, self._before = now(self._view), now(self._before)
-        if self._behind is not None:
-            self._behind = (now(self._behind[0]), *self._behind[1:])
-        same = {view.name for view in before.views if view in self._views}
-        self._altered = {name: view for name, view in self._altered.items() if name in same}
+        self.viewing.settings_changed(before)
         for face in self._faces.values():
             face.forget()
         self._ask()
@@ -322,8 +302,13 @@ class BoardScreen(Screen[None]):
     # -- lanes and the cursor
 
     def _focus_something(self) -> None:
-        """The focus leaves a place that is not shown or has become empty."""
-        if isinstance(self.focused, BoardTable | None) and self.focused not in self.face.places:
+        """The focus leaves a place that is not shown or has become empty; until a person moves it is on the first."""
+        focused, places = self.focused, self.face.places
+        if not isinstance(focused, BoardTable | None):
+            return
+        untouched = not any(isinstance(place, BoardTable) and place.held for place in places)
+        # Sources answer one after another: where the focus is must not depend on which of them was the quickest.
+        if focused not in places or (untouched and focused is not places[0]):
             self.face.focus_something()
 
     def _row(self) -> Row | None:
@@ -348,14 +333,15 @@ class BoardScreen(Screen[None]):
             return
         current = self.focused
         index = places.index(current) + step if current in places else 0
-        places[index % len(places)].focus()
+        self.set_focus(places[index % len(places)])  # at once: the cursor to be shown is the one there
         self.face.hold()
 
     def action_next_match(self, step: int) -> None:
         """With a filter: the next row that matches, in whatever lane; else the next fault."""
-        wanted = self.face.matches() if self._typed else self.face.faulty()
+        typed = self.viewing.typed
+        wanted = self.face.matches() if typed else self.face.faulty()
         if not wanted:
-            self.app.say("no fault here" if not self._typed else "nothing matches")
+            self.app.say("nothing matches" if typed else "no fault here")
             return
         place = self.face.place
         here = (place, place.cursor_key) if isinstance(place, BoardTable) and place.held else None
@@ -377,34 +363,30 @@ class BoardScreen(Screen[None]):
 
     def action_view(self, number: int) -> None:
         """Show view ``number``, from 1."""
-        if number <= len(self._views):
+        if number <= len(self.viewing.views):
             self.choose_view(number - 1)
         else:
             self.app.say(f"there is no view {number}")
 
     def action_step_view(self, step: int) -> None:
         """The view beside this one."""
-        self.choose_view((self._view + step) % len(self._views))
+        self.choose_view((self.viewing.place + step) % len(self.viewing.views))
 
     def show_layout(self, layout: Layout) -> None:
         """Show the first view of this layout, or the one before where it is shown already."""
-        if self.view.layout == layout:
-            self.choose_view(self._before)
-            return
-        found = [index for index, view in enumerate(self._views) if view.layout == layout]
-        if found:
-            self._before = self._view
-            self.choose_view(found[0])
+        place = self.viewing.to_and_fro(layout)
+        if place is not None:
+            self.choose_view(place)
 
     def choose_view(self, index: int) -> None:
         """Show the view at ``index`` of the settings' views."""
-        self._view = index
+        self.viewing.place = index
         self._ask()
 
     def _ask(self) -> None:
-        view = self.view
-        self._turn_to(view.layout)
-        self.face.ask(view, combined(view.filter, self._typed), faults_only=self.faults_only)
+        viewing = self.viewing
+        self._turn_to(viewing.view.layout)
+        self.face.ask(viewing.view, viewing.query, faults_only=viewing.faults_only)
         self._paint_views()
         self.rebuild()
 
@@ -425,7 +407,7 @@ class BoardScreen(Screen[None]):
 
     def alter(self, **changes: Any) -> None:
         """Show the view with other fields, until the board ends or the view is saved under a name."""
-        self._altered[self.view.name] = structs.replace(self.view, **changes)
+        self.viewing.alter(**changes)
         self._ask()
 
     def action_sort(self) -> None:
@@ -434,9 +416,7 @@ class BoardScreen(Screen[None]):
         if not ids:
             self.app.say("the rows of this view have one order only")
             return
-        sort = self.view.sort
-        place = ids.index(sort.by) + 1 if sort.by in ids else 0
-        self.sort_by(Sort(ids[place]) if place < len(ids) else URGENCY)
+        self.sort_by(self.viewing.next_sort(ids))
 
     def action_turn(self) -> None:
         """The other way round."""
@@ -502,45 +482,40 @@ class BoardScreen(Screen[None]):
         self.app.push_screen(AskScreen("Save this view as", self.view.name, told=told), self._save_view)
 
     def _save_view(self, name: str | None) -> None:
-        if name is None:
-            return
-        view = structs.replace(self.view, name=name, filter=combined(self.view.filter, self._typed).text)
-        kept = [saved for saved in self.live.settings.saved if saved.name != name]
-        if self._keep_views([*kept, view]):
-            self._altered.pop(self.view.name, None)
-            self._typed = ""
+        if name is not None and self._keeps(partial(self.viewing.keep, name)):
             self._rest()
-            self.choose_view([each.name for each in self._views].index(name))
+            self._ask()
             self.app.say(f"saved as {name}")
 
     def forget_view(self, name: str) -> None:
         """Take a saved view away; a view of the config that it stood for is there again."""
-        if self._keep_views([view for view in self.live.settings.saved if view.name != name]):
-            self.choose_view(min(self._view, len(self._views) - 1))
+        if self._keeps(partial(self.viewing.forget, name)):
+            self._ask()
             self.app.say(f"{name} is no longer kept")
 
-    def _keep_views(self, saved: Sequence[ViewSpec]) -> bool:
-        """Write the file of views, and show those there are now; False, with a word, where it cannot be written."""
-        settings = self.live.settings
-        assert settings.views_file is not None
+    def _keeps(self, change: Callable[[], None]) -> bool:
+        """Change what is saved; False, with a word, where that cannot be."""
+        file = self.live.settings.views_file
         try:
-            save(settings.views_file, saved)
+            change()
         except OSError as error:
-            self.app.say(f"cannot save in {settings.views_file}: {error.strerror or error}", severity="error")
-            return False
-        self.live.settings = with_saved(settings, saved)
-        return True
+            self.app.say(f"cannot save in {file}: {error.strerror or error}", severity="error")
+        except ConfigError as error:
+            self.app.say(f"not saved, mend this first: {error.problems[0]}", severity="error")
+        else:
+            return True
+        return False
 
     def action_export(self) -> None:
         """Save what is shown to a file."""
         from statusboard.screens.export import ExportScreen
 
-        query = combined(self.view.filter, self._typed)
-        self.app.push_screen(ExportScreen.of(self, self.view, query, faults_only=self.faults_only))
+        viewing = self.viewing
+        self.app.push_screen(ExportScreen.of(self, viewing.view, viewing.query, faults_only=viewing.faults_only))
 
     def action_faults_only(self) -> None:
         """Show what is failing or unknown, or everything again."""
-        self.faults_only = not self.faults_only
+        self.viewing.faults_only = not self.viewing.faults_only
         self._rest()
         self._ask()
 
@@ -549,7 +524,7 @@ class BoardScreen(Screen[None]):
         if not self._filter_bar.is_mounted:
             return
         self._values = self.live.known_values()
-        await self._filter_bar.edit(self._typed)
+        await self._filter_bar.edit(self.viewing.typed)
 
     @on(FilterBar.Changed)
     def _typed_more(self, event: FilterBar.Changed) -> None:
@@ -561,28 +536,24 @@ class BoardScreen(Screen[None]):
         """The last good filter stays, without the key that was read as a word before its colon came."""
         event.stop()
         key, colon, _ = event.word.partition(":")
-        words = self._typed.split(" ")
+        words = self.viewing.typed.split(" ")
         if colon and words[-1] == key:
             self.filter_by(" ".join(words[:-1]))
 
     def filter_by(self, text: str) -> None:
         """Put this filter in force.  One that does not parse changes nothing."""
-        if check(text) is not None or text.strip() == self._typed:
+        if check(text) is not None or text.strip() == self.viewing.typed:
             return
-        self._typed = text.strip()
+        self.viewing.typed = text.strip()
         self._ask()
 
     @on(Face.ItemsAsked)
     def _items_asked(self, event: Face.ItemsAsked) -> None:
         """Show the items in lanes; one step back leads here again."""
         event.stop()
-        lanes = next((index for index, view in enumerate(self._views) if view.layout == "lanes"), None)
-        if lanes is None or check(event.text) is not None:
-            return
-        self._behind = (self._view, self._typed, event.text)
-        self._typed = event.text
-        self._rest()
-        self.choose_view(lanes)
+        if check(event.text) is None and (lanes := self.viewing.leave_for(event.text)) is not None:
+            self._rest()
+            self.choose_view(lanes)
 
     @on(FilterBar.Kept)
     def _keep(self, event: FilterBar.Kept) -> None:
@@ -598,14 +569,12 @@ class BoardScreen(Screen[None]):
 
     def clear_filter(self) -> None:
         """Show everything in this view again."""
-        self._typed = ""
-        self.faults_only = False
+        self.viewing.clear()
         self._rest()
         self._ask()
 
     def _rest(self) -> None:
-        words = " ".join(filter(None, ("faults only" if self.faults_only else "", self._typed)))
-        self._filter_bar.rest(words)
+        self._filter_bar.rest(self.viewing.words)
 
     def _focus_lane(self) -> None:
         self.face.focus_something()
@@ -657,11 +626,9 @@ class BoardScreen(Screen[None]):
         """One step back: out of the details, then out of the filter, then out of the sources."""
         if self._details.display:
             self.action_details()
-        elif self._behind is not None and self._typed == self._behind[2]:
-            view, self._typed, _ = self._behind
-            self._behind = None
+        elif (place := self.viewing.back()) is not None:
             self._rest()
-            self.choose_view(view)
+            self.choose_view(place)
         elif self.filtered:
             self.clear_filter()
         elif self.view.layout == "sources":

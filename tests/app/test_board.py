@@ -224,6 +224,21 @@ async def test_a_lane_that_empties_gives_the_focus_away():
         assert cursor(app) == "ci:build:0"
 
 
+async def test_until_somebody_moves_the_first_lane_has_the_focus():
+    am = Told("am", "incident", [])
+    async with board(am, Told("ci", "build", ci("failed"))) as (app, pilot):
+        assert cursor(app) == "ci:build:0"
+        am.items = alerts(1)
+        await poll(app, pilot)
+        assert cursor(app) == "am:incident:0", "whichever source answered first"
+        await pilot.press("tab")
+        assert line_with(app, " p0 ").startswith("▌"), "the key shows where it led"
+        assert "▏" not in text_of(app)
+        am.items = alerts(2)
+        await poll(app, pilot)
+        assert cursor(app) == "ci:build:0", "a person chose it"
+
+
 async def test_next_fault_goes_through_all_lanes():
     builds = ci("success", "failed", "success", "failed")
     async with board(Told("am", "incident", alerts(1)), Told("ci", "build", builds)) as (app, pilot):
