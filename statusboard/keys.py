@@ -108,6 +108,20 @@ _PLAIN_NAMES = {
     "low_line": "underscore",
 }
 
+_WRITTEN = {
+    "slash": "/",
+    "question_mark": "?",
+    "colon": ":",
+    "escape": "esc",
+    "space": "space",
+    "pagedown": "pgdn",
+    "pageup": "pgup",
+    "up": "↑",
+    "down": "↓",
+    "left": "←",
+    "right": "→",
+}
+
 
 class Clash(NamedTuple):
     """A key that ``action`` is given and ``other`` has: by ``given`` in the config as well, else by default."""
@@ -124,6 +138,11 @@ def key_named(key: str) -> str:
         name = unicodedata.name(key, key).lower().replace("-", "_").replace(" ", "_")
         return _PLAIN_NAMES.get(name, name)
     return key
+
+
+def key_name(key: str) -> str:
+    """How a key is written for people."""
+    return _WRITTEN.get(key, key.removeprefix("upper_"))
 
 
 def clashes(bound: Mapping[str, Sequence[str]]) -> Iterator[Clash]:

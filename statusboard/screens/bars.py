@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from typing import Final
 
 from statusboard.errors import QueryError
+from statusboard.keys import key_name
 from statusboard.query import parse
 from statusboard.text import cell_len
 from widgets.filterbar import Mistake
 from widgets.words import Word
 
-_HINTS = ("? keys  / filter  : commands  q quit", "? keys  q quit", "? keys")
+_ROOMY: Final = 56
+"""Cells from which on a view gives way to how one comes to what is wrong: the views are told by `?` as well."""
+_MORE: Final = " …"
+"""Where there are more views than there is room for."""
 
 
 def check(text: str) -> Mistake | None:
@@ -22,20 +27,46 @@ def check(text: str) -> Mistake | None:
     return None
 
 
-def view_words(names: Sequence[str], chosen: int, width: int) -> list[Word]:
-    """The views by number, the chosen one marked, with what everybody must know at the right."""
+def hints(keys_of: Callable[[str], Sequence[str]], *, filtered: bool) -> tuple[str, ...]:
+    """The keys that everybody needs, as they are bound now: the longest text first, for as much room as there is."""
+
+    def told(action: str, what: str) -> str:
+        return f"{key_name(keys_of(action)[0])} {what}"
+
+    keys = told("help", "keys")
+    jump = told("next_match", "next match" if filtered else "next fault")
+    enter, page = told("table.select", "details"), told("open", "open")
+    rest = [told("filter", "filter"), told("palette", "commands"), told("quit", "quit")]
+    return tuple(
+        "  ".join(words)
+        for words in ([jump, enter, page, *rest, keys], [jump, enter, page, keys], [jump, page, keys], [jump, keys])
+    ) + (keys,)
+
+
+def view_words(names: Sequence[str], chosen: int, width: int, hints: Sequence[str]) -> list[Word]:
+    """The views by number, the chosen one marked, and the longest of ``hints`` that there is room for at the right.
+
+    The last of them has its room before the views; in a roomy line that before it has, too.
+    """
     labels = [f" {n} {name} " if n < 10 else f" {name} " for n, name in enumerate(names, start=1)]
-    room = width - cell_len(_HINTS[-1]) - 2  # whoever is lost needs that key
-    while len(labels) > 1 and sum(map(cell_len, labels)) > room:
+    room = width - cell_len(hints[-2 if width >= _ROOMY else -1]) - 2  # whoever is lost needs that key
+    left = right = ""
+
+    def used() -> int:
+        return sum(map(cell_len, (left, *labels, right)))
+
+    while len(labels) > 1 and used() > room:
         # From the end that is farther from the chosen one; its neighbours stay in sight.
         if chosen >= len(labels) // 2 and chosen > 0:
             labels.pop(0)
             chosen -= 1
+            left = _MORE
         else:
             labels.pop()
+            right = _MORE
     words: list[Word] = [(label, "chosen" if n == chosen else "muted") for n, label in enumerate(labels)]
-    used = sum(map(cell_len, labels))
-    for hint in _HINTS:
-        if used + cell_len(hint) + 2 <= width:
-            return [*words, (" " * (width - used - cell_len(hint)), ""), (hint, "muted")]
+    words = [*([(left, "muted")] if left else []), *words, *([(right, "muted")] if right else [])]
+    for hint in hints:
+        if used() + cell_len(hint) + 2 <= width:
+            return [*words, (" " * (width - used() - cell_len(hint)), ""), (hint, "muted")]
     return words

@@ -24,7 +24,7 @@ from statusboard.errors import ConfigError
 from statusboard.model import Build, Incident, Item, Release, Ticket
 from statusboard.query import complete, word_at
 from statusboard.screens.away import Attendance
-from statusboard.screens.bars import check, view_words
+from statusboard.screens.bars import check, hints, view_words
 from statusboard.screens.faces import Face
 from statusboard.screens.header import live_words, role_words
 from statusboard.screens.layouts import make_face
@@ -67,12 +67,12 @@ class BoardScreen(Screen[None]):
         *(Binding(str(n), f"view({n})", "View by its number", show=False, id=f"view_{n}") for n in range(1, 10)),
         Binding("l,right", "step_view(1)", "Next view", show=False, id="next_view"),
         Binding("h,left", "step_view(-1)", "Previous view", show=False, id="previous_view"),
-        Binding("escape", "back", "Back: details, filter", show=False, id="back"),
+        Binding("escape", "back", "Back: out of the details, out of the filter", show=False, id="back"),
         Binding("slash", "filter", "Filter", key_display="/", show=False, id="filter"),
-        Binding("n", "next_match(1)", "Next match, or next fault", show=False, id="next_match"),
-        Binding("P", "next_match(-1)", "Previous match or fault", show=False, id="previous_match"),
+        Binding("n", "next_match(1)", "Next fault, or with a filter the next match", show=False, id="next_match"),
+        Binding("P", "next_match(-1)", "The fault or match before", show=False, id="previous_match"),
         Binding("u", "next_unseen", "Next row that changed while you were away", show=False, id="next_unseen"),
-        Binding("U", "all_seen", "All that changed is seen", show=False, id="all_seen"),
+        Binding("U", "all_seen", "Take those marks away: all is seen", show=False, id="all_seen"),
         Binding("z", "faults_only", "Faults only", show=False, id="faults_only"),
         Binding("s", "sort", "Sort by the next column", show=False, id="sort"),
         Binding("i", "turn", "Sort the other way round", show=False, id="turn"),
@@ -82,17 +82,17 @@ class BoardScreen(Screen[None]):
         Binding("plus", "fold_all(False)", "Open all groups", show=False, id="open_all"),
         Binding("w", "save_view", "Save what is shown as a view", show=False, id="save_view"),
         Binding("ctrl+w", "wide", "All columns, or the usual ones", show=False, id="wide"),
-        Binding("T", "times", "Ages, times, times in UTC", show=False, id="times"),
+        Binding("T", "times", "Ages, or times, or times in UTC", show=False, id="times"),
         Binding("ctrl+s", "export", "Save what is shown to a file", show=False, id="export"),
         Binding("p", "details", "Details on or off", show=False, id="details"),
-        Binding("a", "acknowledge", "I am on it, or no longer", show=False, id="acknowledge"),
-        Binding("N", "note", "Note something, for all boards", show=False, id="note"),
-        Binding("o", "open", "Open the link", show=False, id="open"),
-        Binding("y", "copy_url", "Copy the link", show=False, id="copy_url"),
-        Binding("Y", "copy_key", "Copy the key", show=False, id="copy_key"),
+        Binding("a", "acknowledge", "Say that I am on it, or no longer", show=False, id="acknowledge"),
+        Binding("N", "note", "Write a note on it, seen on all boards", show=False, id="note"),
+        Binding("o", "open", "Open its page in the browser", show=False, id="open"),
+        Binding("y", "copy_url", "Copy the link to its page", show=False, id="copy_url"),
+        Binding("Y", "copy_key", "Copy its key, as in show --json", show=False, id="copy_key"),
         Binding("r", "refresh_lane", "Read this lane's sources now", show=False, id="refresh"),
         Binding("R", "refresh_all", "Read all sources now", show=False, id="refresh_all"),
-        Binding("S", "app.sources", "Sources", show=False, id="sources"),
+        Binding("S", "app.sources", "How well each source is read", show=False, id="sources"),
         Binding("f", "app.wall", "Wall: large type, page by page", show=False, id="wall"),
     ]
 
@@ -237,7 +237,8 @@ class BoardScreen(Screen[None]):
 
     def _paint_views(self) -> None:
         width = max(0, self.size.width - 2)
-        words = view_words([view.name for view in self.viewing.views], self.viewing.place, width)
+        keys = hints(self.live.keys_of, filtered=bool(self.viewing.typed))
+        words = view_words([view.name for view in self.viewing.views], self.viewing.place, width, keys)
         told = (words, self.app.native_ansi_color)
         if told != self._view_words:  # the words, with their styles: contents are equal where their texts are
             self._view_words = told

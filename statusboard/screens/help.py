@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar, Final
 
 from textual.app import ComposeResult
 from textual.binding import ActiveBinding, Binding, BindingType
@@ -13,11 +13,33 @@ from textual.content import Content
 from textual.screen import ModalScreen, Screen
 from textual.widgets import Static
 
+from statusboard.keys import key_name
 from statusboard.text import fit
 from widgets.words import Word, styled
 
 if TYPE_CHECKING:
     from statusboard.app import BoardApp
+
+HEADINGS: Final[Mapping[str, tuple[str, ...]]] = {
+    "To what is wrong, and what can be done with it": (
+        *("next_match", "previous_match", "table.select", "details", "open", "copy_url", "copy_key"),
+        *("acknowledge", "note", "pause"),
+    ),
+    "About": (
+        *("table.down", "table.up", "details.down", "details.up", "next_lane", "previous_lane"),
+        *("view_1", "next_view", "previous_view", "sources", "wall", "leave_wall", "back"),
+        *("next_unseen", "all_seen"),
+        *("table.first", "table.last", "table.page_down", "table.page_up"),
+        *("table.half_page_down", "table.half_page_up"),
+        *("details.first", "details.last", "details.page_down", "details.page_up"),
+    ),
+    "What is shown, and how": (
+        *("filter", "faults_only", "sort", "turn", "group", "fold", "fold_all", "open_all"),
+        *("wide", "times", "save_view", "export"),
+    ),
+    "The board": ("refresh", "refresh_all", "palette", "help", "mouse", "quit", "quit_always"),
+}
+"""What the keys are for: what is asked for first stands first.  An action that has no place here comes last."""
 
 QUERY_HELP = """\
 state:failed        team:payments       kind:build          -label:flaky
@@ -39,7 +61,7 @@ class HelpScreen(ModalScreen[None]):
 
     def __init__(self, of: Screen[Any]) -> None:
         super().__init__()
-        self._rows = key_rows(of.active_bindings.values(), of, of.app)
+        self._rows = key_rows(of.active_bindings.values())
 
     def compose(self) -> ComposeResult:
         with VerticalScroll(id="help"):
@@ -63,29 +85,29 @@ class HelpScreen(ModalScreen[None]):
         return styled(words, ansi=self.app.native_ansi_color)
 
 
-def key_rows(
-    bindings: Iterable[ActiveBinding], screen: Screen[Any], app: object
-) -> list[tuple[str, list[tuple[str, str]]]]:
-    """Heading -> (keys, what they do), from what is bound: in the widget with the focus, on the screen, everywhere."""
-    groups: dict[str, dict[str, list[str]]] = {"On this screen": {}, "In what has the focus": {}, "Everywhere": {}}
+def key_rows(bindings: Iterable[ActiveBinding]) -> list[tuple[str, list[tuple[str, str]]]]:
+    """Heading -> (keys, what they do), from what is bound and heard now."""
+    found: dict[str, dict[str, list[str]]] = {}
     for active in bindings:
         binding = active.binding
         if not binding.description or binding.id is None:  # what is Textual's own has no id
             continue
-        heading = (
-            "On this screen"
-            if active.node is screen
-            else "Everywhere"
-            if active.node is app
-            else "In what has the focus"
-        )
-        keys = groups[heading].setdefault(binding.description, [])
+        keys = found.setdefault(binding.id, {}).setdefault(binding.description, [])
         shown = key_name(binding.key)
         if shown not in keys:
             keys.append(shown)
-    return [
-        (heading, [(_several(keys), what) for what, keys in rows.items()]) for heading, rows in groups.items() if rows
-    ]
+    rows = []
+    for heading, actions in {**HEADINGS, "More": tuple(found)}.items():
+        told: dict[str, list[str]] = {}
+        for action in actions:
+            # The views are one line, under the heading of the first.
+            named = [id for id in found if id == action or (action == "view_1" and id.startswith("view_"))]
+            for id in named:
+                for what, keys in found.pop(id).items():
+                    told.setdefault(what, []).extend(keys)
+        if told:
+            rows.append((heading, [(_several(keys), what) for what, keys in told.items()]))
+    return rows
 
 
 def _several(keys: list[str]) -> str:
@@ -93,23 +115,3 @@ def _several(keys: list[str]) -> str:
     if len(keys) > 2 and all(key.isdecimal() for key in keys):
         return f"{keys[0]}-{keys[-1]}"
     return " ".join(keys)
-
-
-_NAMES = {
-    "slash": "/",
-    "question_mark": "?",
-    "colon": ":",
-    "escape": "esc",
-    "space": "space",
-    "pagedown": "pgdn",
-    "pageup": "pgup",
-    "up": "↑",
-    "down": "↓",
-    "left": "←",
-    "right": "→",
-}
-
-
-def key_name(key: str) -> str:
-    """How a key is written for people."""
-    return _NAMES.get(key, key.removeprefix("upper_"))

@@ -15,7 +15,8 @@ from textual.keys import _character_to_key
 import statusboard.screens
 import widgets
 from statusboard import app, themes
-from statusboard.keys import DEFAULTS, THEMES, TOGETHER, clashes, key_named
+from statusboard.keys import ACTIONS, DEFAULTS, THEMES, TOGETHER, clashes, key_named
+from statusboard.screens.help import HEADINGS
 
 
 def ours() -> Iterator[type[DOMNode]]:
@@ -50,6 +51,13 @@ def test_every_binding_of_ours_can_be_named_with_the_keys_that_it_has() -> None:
             if isinstance(binding, Binding) and binding.id:
                 bound.setdefault(PLACES.get(cls.__name__, cls.__name__), {})[binding.id] = binding.key
     assert bound == DEFAULTS
+
+
+def test_every_key_has_its_place_in_the_help() -> None:
+    told = [action for actions in HEADINGS.values() for action in actions]
+    heard = {action for place in ("app", "board", "sources", "table", "details") for action in DEFAULTS[place]}
+    assert len(told) == len(set(told))
+    assert heard - {f"view_{number}" for number in range(2, 10)} <= set(told) <= ACTIONS
 
 
 def test_a_key_is_named_as_the_screen_names_it() -> None:

@@ -15,7 +15,8 @@ from statusboard.app import BoardApp
 from statusboard.commands import BoardPalette, commands
 from statusboard.engine import Engine
 from statusboard.errors import ConfigError
-from statusboard.screens.help import HelpScreen, key_name
+from statusboard.keys import key_name
+from statusboard.screens.help import HelpScreen
 from statusboard.screens.settings import Settings
 from statusboard.themes import Look
 from statusboard.view import ViewSpec
@@ -37,6 +38,9 @@ async def test_help_tells_the_keys_of_this_screen():
         assert "Details on or off" in line_with(app, " d  "), "rebound keys as they are bound"
         assert "1-9" in shown and "severity:>=high" in shown
         assert "Pause or resume" not in shown
+        assert (
+            shown.index("Next fault") < shown.index("enter") < shown.index("Open its page") < shown.index("Half a page")
+        )
         await pilot.press("escape")
         await until(pilot, lambda: not isinstance(app.screen, HelpScreen))
         await pilot.press("S", "question_mark")

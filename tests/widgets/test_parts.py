@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from statusboard.screens.bars import view_words
+from statusboard.screens.bars import hints, view_words
 from widgets.filterbar import Mistake, point_at
 from widgets.headline import lay_words
 from widgets.layout import place, share
@@ -102,14 +102,34 @@ def test_a_mistake_never_exceeds_the_line(text, start, length, width):
 # -- views
 
 
+NAMES = ["Overview", "Incidents", "Builds", "Releases", "Tickets", "Payments", "Core"]
+HINTS = hints(lambda action: {"next_match": ["n"], "help": ["question_mark"]}.get(action, ["x"]), filtered=False)
+
+
+def bar_of(width: int, chosen: int = 0) -> str:
+    return "".join(text for text, _ in view_words(NAMES, chosen, width, HINTS))
+
+
 def test_the_chosen_view_is_always_there():
-    names = ["Overview", "Incidents", "Builds", "Releases", "Tickets", "Payments", "Core"]
-    for width in (20, 40, 80, 200):
-        for chosen in range(len(names)):
-            words = view_words(names, chosen, width)
-            assert names[chosen] in "".join(text for text, style in words if style == "chosen"), (width, chosen)
-            assert width_of(words) <= max(width, 13)
-    assert "? keys" in "".join(text for text, _ in view_words(names, 0, 120))
+    for width in (20, 40, 60, 80, 200):
+        for chosen in range(len(NAMES)):
+            words = view_words(NAMES, chosen, width, HINTS)
+            assert NAMES[chosen] in "".join(text for text, style in words if style == "chosen"), (width, chosen)
+            assert width_of(words) <= max(width, 15)
+
+
+def test_the_way_to_what_is_wrong_is_told_where_there_is_room():
+    assert bar_of(40).endswith("? keys") and "fault" not in bar_of(40)
+    for width in (58, 78, 118):
+        assert bar_of(width).endswith("? keys") and "n next fault" in bar_of(width)
+    assert "x open" in bar_of(200) and "x quit" in bar_of(200)
+    assert "n next match" in hints(lambda action: ["n"], filtered=True)[-2]
+
+
+def test_views_out_of_sight_are_told_of():
+    assert "…" not in bar_of(200)
+    assert bar_of(78).startswith(" 1 Overview") and " … " in bar_of(78)
+    assert bar_of(58, chosen=6).startswith(" … ") and "7 Core" in bar_of(58, chosen=6)
 
 
 # -- styles
