@@ -30,7 +30,7 @@ log = logging.getLogger("statusboard.poll")
 
 #: Seconds between two looks at whether something is to be told, or has changed in the config.
 LOOK_EVERY = 1.0
-STANDARD_ERROR = 2
+STANDARD_STREAMS = (0, 1, 2)
 _ROLES = {"polling": "polling", "following": "another process polls this store; standing by"}
 
 
@@ -68,11 +68,11 @@ async def _poll(file: ConfigFile) -> int:
 
     assert file.config is not None
     ended, hung_up = ending(), asyncio.Event()
-    on_terminal = os.isatty(STANDARD_ERROR)
+    terminals = [stream for stream in STANDARD_STREAMS if os.isatty(stream)]
 
     def hang_up() -> None:
         # Whoever closes the terminal wants an end; whoever has none, or still has it, wants the config read.
-        (ended if on_terminal and not os.isatty(STANDARD_ERROR) else hung_up).set()
+        (ended if terminals and not any(map(os.isatty, terminals)) else hung_up).set()
 
     asyncio.get_running_loop().add_signal_handler(signal.SIGHUP, hang_up)
     wiring = Wiring(file.config)

@@ -155,19 +155,13 @@ def test_another_store_waits_for_a_restart(home: Home) -> None:
 def test_a_terminal_that_closes_ends_it(home: Home) -> None:
     home.deploys(deploy("1.0"))
     controller, terminal = pty.openpty()
-    process = home.start("poll", stderr=terminal, start_new_session=True)
+    process = home.start("poll", stdin=terminal, start_new_session=True)
     os.close(terminal)
-    with open(controller, "rb", buffering=0) as output:
-        text = b""
-        while b"polling" not in text:
-            text += output.read(1_000)
-        process.send_signal(signal.SIGHUP)
-        while b"has not changed" not in text:
-            text += output.read(1_000)
+    told(process, "polling")
     process.send_signal(signal.SIGHUP)
-    assert process.wait(30) == 0
-    assert process.stdout is not None
-    process.stdout.close()
+    told(process, "has not changed")
+    os.close(controller)
+    assert end(process, signal.SIGHUP) == 0
 
 
 def test_a_changed_local_configuration_waits_to_be_trusted(home: Home) -> None:
