@@ -231,8 +231,8 @@ class BoardApp(TerminalApp[None]):
 
     def _keep_first(self) -> None:
         """Keep the picture, as far as the lanes hold all there is."""
-        board, live = self._board, self.live
-        if self._keep_at is None or board is None or live is None or not board.shows_everything:
+        live = self.live
+        if self._keep_at is None or live is None or not live.lanes.has_everything:
             return
         keys = {kind: lane.keys for kind, lane in live.lanes.lanes.items()}
         made = first.encode(live.cells, keys, live.settings, live.now)

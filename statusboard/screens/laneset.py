@@ -15,7 +15,7 @@ from statusboard.model import ItemKind
 from statusboard.presenting import names_width
 from statusboard.query import Query, parse
 from statusboard.sorting import URGENCY, Sort
-from statusboard.view import Lane, LaneChange, ViewSpec
+from statusboard.view import LANES, Lane, LaneChange, ViewSpec
 
 Asked: TypeAlias = tuple[ItemKind, str, bool, Sort]
 """What a lane shows: kind, filter, faults only, order."""
@@ -130,6 +130,13 @@ class LaneSet:
     def settled(self) -> bool:
         """Whether every lane shows what was asked for."""
         return not self._coming and all(self._asked(kind) in self._built for kind in self.view.lanes)
+
+    @property
+    def has_everything(self) -> bool:
+        """Whether it holds all that has a place in lanes, in the order that every board begins with."""
+        view = self.view
+        unfiltered = self.query.matches_all and not self.faults_only
+        return self.settled and unfiltered and set(view.lanes) == set(LANES) and view.sort == URGENCY
 
     @property
     def faults(self) -> int:

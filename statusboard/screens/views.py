@@ -9,12 +9,12 @@ from __future__ import annotations
 import hashlib
 import os
 import tempfile
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
-from statusboard.errors import Problem
+from statusboard.errors import ConfigError, Problem
 from statusboard.sorting import sort_of
 from statusboard.view import LANES, OVERVIEW, ViewSpec
 
@@ -89,6 +89,29 @@ def read_saved(path: Path) -> tuple[tuple[ViewSpec, ...], list[Problem]]:
 
     views, problems = read_views(path, parse)
     return tuple(view_of(view) for view in views), problems
+
+
+def keep(path: Path, view: ViewSpec) -> tuple[ViewSpec, ...]:
+    """Save this view in the place of one of its name; all that are saved then.  Raises what `forget` does."""
+    return _rewrite(path, lambda saved: [*(each for each in saved if each.name != view.name), view])
+
+
+def forget(path: Path, name: str) -> tuple[ViewSpec, ...]:
+    """Take a saved view away; all that are saved then.
+
+    What other boards of the config have saved meanwhile stays.  OSError where the file cannot be written, ConfigError
+    where it has mistakes: whoever wrote in it has to mend them, since what they meant would be lost.
+    """
+    return _rewrite(path, lambda saved: [each for each in saved if each.name != name])
+
+
+def _rewrite(path: Path, change: Callable[[Sequence[ViewSpec]], Sequence[ViewSpec]]) -> tuple[ViewSpec, ...]:
+    saved, problems = read_saved(path)
+    if problems:
+        raise ConfigError(problems)
+    views = tuple(change(saved))
+    save(path, views)
+    return views
 
 
 def save(path: Path, views: Sequence[ViewSpec]) -> None:

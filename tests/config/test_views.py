@@ -4,9 +4,12 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import pytest
+
 from statusboard.config import ViewOptions, read_views, written
+from statusboard.errors import ConfigError
 from statusboard.query import parse
-from statusboard.screens.views import BUILT_IN, arranged, options_of, read_saved, save, view_of
+from statusboard.screens.views import BUILT_IN, arranged, forget, keep, options_of, read_saved, save, view_of
 from statusboard.sorting import sort_of
 from statusboard.view import ViewSpec
 
@@ -40,6 +43,23 @@ def test_a_mistake_costs_its_own_view_alone(tmp_path: Path) -> None:
     views, problems = read_views(file, parse)
     assert [view.name for view in views] == ["good", "fine"]
     assert [(problem.line, problem.path) for problem in problems] == [(3, "views[1].filter"), (4, "views[2].lanes[0]")]
+
+
+def test_what_another_board_saved_meanwhile_stays(tmp_path: Path) -> None:
+    file = tmp_path / "views.yaml"
+    assert keep(file, ViewSpec("Mine")) == (ViewSpec("Mine"),)
+    assert keep(file, ViewSpec("Theirs")) == (ViewSpec("Mine"), ViewSpec("Theirs"))
+    assert keep(file, ViewSpec("Mine", wide=True)) == (ViewSpec("Theirs"), ViewSpec("Mine", wide=True))
+    assert forget(file, "Mine") == (ViewSpec("Theirs"),) == read_saved(file)[0]
+
+
+def test_what_somebody_wrote_with_a_mistake_is_not_written_over(tmp_path: Path) -> None:
+    file = tmp_path / "views.yaml"
+    for text in ("views:\n- {name: good}\n- {name: bad, filter: 'state:('}\n", "["):
+        file.write_text(text)
+        with pytest.raises(ConfigError):
+            keep(file, ViewSpec("Mine"))
+        assert file.read_text() == text
 
 
 def test_a_file_that_is_none(tmp_path: Path) -> None:
