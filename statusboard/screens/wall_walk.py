@@ -54,13 +54,18 @@ class Picture(NamedTuple):
 
 
 class _Frame(NamedTuple):
-    """A view's verdict and the scale of its type, what it counts, how its tiles are laid out, how many there are."""
+    """A view's verdict and the scale of its type, what it counts, how its tiles are laid out, and whose they are."""
 
     verdict: Verdict
     scale: int
     counts: list[Line]
     plan: Plan
-    tiles: int
+    keys: Sequence[str]
+
+    @property
+    def pages(self) -> int:
+        """How many there are of the view."""
+        return self.plan.pages(len(self.keys))
 
 
 class Walk:
@@ -79,6 +84,8 @@ class Walk:
         self._deployed = Deployed()
         self._rotation: Rotation | None = None
         self._seen: set[str] | None = None
+        self._seen_at = -1
+        self._framed: tuple[object, list[_Frame]] = (None, [])
         self._latest: tuple[object, float, list[Line]] = (None, 0.0, [])
 
     @property
@@ -110,26 +117,44 @@ class Walk:
         foot += wall_words.freshness_lines(fresh, width, band, self._glyphs, ascii_only=self._ascii)
         hidden = wall_words.hidden_lines(self._faults, board, now, width, max(2, height // 7), self.spec.filter)
         taken = 1 + len(foot) + len(hidden)
-        views = [self._rows(view, board) for view in range(len(self.spec.views) + 1)]
-        frames = [self._frame(view, rows, summary, fresh, width, height, taken) for view, rows in enumerate(views)]
-        slide = self._turn(views, frames, told.mono)
-        frame, rows = frames[slide.view], views[slide.view]
+        frames = self._frames(board, summary, fresh, width, height, taken)
+        slide = self._turn(frames, told.mono)
+        frame = frames[slide.view]
         top = self._top(frame, summary, fresh, told, width)
         body = height - taken - len(top)
-        if rows:
-            columns = self._tiles(frame, rows, slide.page, told, width, body)
+        if frame.keys:
+            columns = self._tiles(frame, slide.page, told, width, body)
         else:
             columns = [(width, self._calm(slide.view, told, width, body))]
         return Picture(self._head(slide, frame), self._countdown(told.mono, width), [*top, *hidden], columns, foot)
 
-    def _rows(self, view: int, board: Board) -> list[Row]:
-        """What stands on the tiles of a view; the one after the last is of what is hidden and critical."""
-        keys = self._faults.keys(view) if view < len(self.spec.views) else self._faults.hidden_critical
-        return [row for key in keys if (row := board.rows.get(key)) is not None]
+    def _frames(
+        self, board: Board, summary: Summary, fresh: Freshness, width: int, height: int, taken: int
+    ) -> list[_Frame]:
+        """How each view's page is divided, and last that of what is hidden; the same as before while nothing counts
+        otherwise."""
+        state = (self._faults.revision, summary, fresh.level, width, height, taken)
+        if self._framed[0] != state:
+            views = [self._faults.keys(view) for view in range(len(self.spec.views))]
+            views.append(self._faults.hidden_critical)
+            frames = [
+                self._frame(view, keys, board, summary, fresh, width, height, taken) for view, keys in enumerate(views)
+            ]
+            self._framed = (state, frames)
+        return self._framed[1]
 
     def _frame(
-        self, view: int, rows: Sequence[Row], summary: Summary, fresh: Freshness, width: int, height: int, taken: int
+        self,
+        view: int,
+        keys: Sequence[str],
+        board: Board,
+        summary: Summary,
+        fresh: Freshness,
+        width: int,
+        height: int,
+        taken: int,
     ) -> _Frame:
+        rows = _rows(keys, board)
         if view < len(self.spec.views):
             verdict = wall_words.verdict_of(self._faults, view, summary, fresh)
         else:
@@ -145,7 +170,7 @@ class Walk:
         if rows and scale > 1 and room - self._high(scale) < _TILE_ROOM:
             scale = 1
         laid = plan(len(rows), width, room - self._high(scale), least=least, ascii_only=self._ascii)
-        return _Frame(verdict, scale, counts, laid, len(rows))
+        return _Frame(verdict, scale, counts, laid, keys)
 
     def _counts(self, rows: Sequence[Row], summary: Summary, width: int, *, far: bool) -> list[Line]:
         """What is wrong, in numbers; ``far``: in large type if there is room, and apart from the tiles below."""
@@ -157,37 +182,36 @@ class Walk:
     def _high(self, scale: int) -> int:
         return height_of_big(scale, ascii_only=self._ascii) if scale else 1
 
-    def _turn(self, views: Sequence[Sequence[Row]], frames: Sequence[_Frame], mono: float) -> Slide:
+    def _turn(self, frames: Sequence[_Frame], mono: float) -> Slide:
         """Walk on where it is time to, and to what is new."""
         count = len(self.spec.views)
-        parts = [Part(n, frames[n].plan.pages(len(views[n])), self._faults.failing(n) > 0) for n in range(count)]
-        if views[count]:
-            parts.append(Part(count, frames[count].plan.pages(len(views[count])), True))
+        parts = [Part(n, frames[n].pages, self._faults.failing(n) > 0) for n in range(count)]
+        if frames[count].keys:
+            parts.append(Part(count, frames[count].pages, True))
         if self._rotation is None:
             self._rotation = Rotation(self.spec.every, mono)
         rotation = self._rotation
         rotation.settle(parts, mono)
-        self._go_to_new(views, frames, mono)
+        self._go_to_new(frames, mono)
         return rotation.shown
 
-    def _go_to_new(self, views: Sequence[Sequence[Row]], frames: Sequence[_Frame], mono: float) -> None:
+    def _go_to_new(self, frames: Sequence[_Frame], mono: float) -> None:
         """A fault that was not there before is shown at once."""
         assert self._rotation is not None
-        present = {row.key for rows in views for row in rows}
-        new = present - self._seen if self._seen is not None else set()
-        if not new:
-            self._seen = present
+        if self._seen_at == self._faults.revision:
             return
+        present = {key for frame in frames for key in frame.keys}
+        new = present - self._seen if self._seen is not None else set()
         rotation = self._rotation
         slides = [
-            Slide(view, index // frames[view].plan.each)
-            for view, rows in enumerate(views)
-            for index, row in enumerate(rows)
-            if row.key in new
+            Slide(view, index // frame.plan.each)
+            for view, frame in enumerate(frames)
+            for index, key in enumerate(frame.keys)
+            if key in new
         ]
         wanted = [slide for slide in slides if slide in rotation.slides]
         if not wanted or rotation.shown in wanted or rotation.go_to(wanted[0], mono):
-            self._seen = present
+            self._seen, self._seen_at = present, self._faults.revision
 
     # -- its parts
 
@@ -196,9 +220,8 @@ class Walk:
         words.append((f" {self._title} ", "strong"))
         name = self.spec.views[slide.view].name if slide.view < len(self.spec.views) else HIDDEN
         words.append((f" {name} ", "chosen"))
-        pages = frame.plan.pages(frame.tiles)
-        if pages > 1:
-            words.append((f"  page {slide.page + 1} of {pages}", ""))
+        if frame.pages > 1:
+            words.append((f"  page {slide.page + 1} of {frame.pages}", ""))
         return tuple(words)
 
     def _countdown(self, mono: float, width: int) -> str:
@@ -228,7 +251,7 @@ class Walk:
             ascii_only=self._ascii,
             most=frame.scale or 1,
         )
-        if frame.tiles:
+        if frame.keys:
             return [*lines, *frame.counts]
         if not verdict.band:
             lines = [(), *lines, ()]
@@ -239,11 +262,9 @@ class Walk:
             return [*lines, *large, *([()] if large else []), _middle(words[len(counts) :] if large else words, width)]
         return [*lines, _middle(words, width)]
 
-    def _tiles(
-        self, frame: _Frame, rows: Sequence[Row], page: int, told: Told, width: int, body: int
-    ) -> list[tuple[int, list[Line]]]:
+    def _tiles(self, frame: _Frame, page: int, told: Told, width: int, body: int) -> list[tuple[int, list[Line]]]:
         laid = frame.plan
-        shown = rows[page * laid.each : (page + 1) * laid.each]
+        shown = _rows(frame.keys[page * laid.each : (page + 1) * laid.each], told.board)
         tiles = [tile_of(row, told.board, self._deployed, told.now, self._glyphs, self._zone) for row in shown]
         columns = []
         rows_used = -(-len(tiles) // laid.columns)
@@ -271,6 +292,10 @@ class Walk:
         needs = f"a wall needs {LEAST[0]}x{LEAST[1]}, this is {width}x{height}"
         top = [wall_words.bar(f" {verdict.big}", verdict.style, width)]
         return Picture(((needs, ""),), "", top, [], [])
+
+
+def _rows(keys: Sequence[str], board: Board) -> list[Row]:
+    return [row for key in keys if (row := board.rows.get(key)) is not None]
 
 
 def _middle(words: Sequence[Word], width: int) -> Line:

@@ -12,7 +12,7 @@ from statusboard.model import Build, Incident, Release, Ticket, health_key
 from statusboard.query import Query, parse
 from statusboard.wall.spec import WallSpec
 
-Rank: TypeAlias = tuple[int, bool, float, str]
+Rank: TypeAlias = tuple[int, bool, float, str, str]
 
 _SEVERITY_RANK: Final = {"critical": 0, "high": 1, "unknown": 1, "medium": 3, "low": 4, "info": 5}
 _OTHER_FAULT, _UNREAD = 2, 10
@@ -29,6 +29,8 @@ class Faults:
         self._hidden: dict[str, Rank] = {}
         self._critical: set[str] = set()
         self._orders: list[list[str] | None] = [None for _ in spec.views]
+        #: Goes up with each change of what is shown or hidden, or of how it counts.
+        self.revision = 0
 
     @property
     def needs_clock(self) -> bool:
@@ -41,6 +43,7 @@ class Faults:
         self._failing = [set() for _ in self.views]
         self._orders = [None for _ in self.views]
         self._hidden, self._critical = {}, set()
+        self.revision += 1
         for row in board.items():
             if row.failing or row.unknown:
                 self._judge(row.key, row, board, now)
@@ -68,6 +71,7 @@ class Faults:
             after = rank if passes else None
             if before != after:
                 self._orders[index] = None
+                self.revision += 1
                 if after is None:
                     del placed[key]
                 else:
@@ -76,12 +80,15 @@ class Faults:
                 self._failing[index].add(key)
             else:
                 self._failing[index].discard(key)
-        self._hidden.pop(key, None)
-        self._critical.discard(key)
-        if row is not None and rank is not None and row.failing and not shown:
-            self._hidden[key] = rank
-            if isinstance(row.fact, Incident) and row.fact.severity == "critical":
-                self._critical.add(key)
+        hidden = rank if row is not None and row.failing and not shown else None
+        if self._hidden.get(key) != hidden:
+            self.revision += 1
+            self._hidden.pop(key, None)
+            self._critical.discard(key)
+            if hidden is not None:
+                self._hidden[key] = hidden
+                if hidden[4] == "critical":
+                    self._critical.add(key)
 
     def _shows(self, index: int, query: Query, row: Row, board: Board, now: datetime) -> bool:
         fact = row.fact
@@ -140,4 +147,5 @@ def rank_of(row: Row) -> Rank:
         rank = _SEVERITY_RANK[fact.severity]
     moment = moment_of(fact)
     began = -moment.timestamp() if moment is not None else 0.0
-    return (rank, fact.state == "acknowledged", began, row.key)
+    severity = fact.severity if isinstance(fact, Incident) else ""
+    return (rank, fact.state == "acknowledged", began, row.key, severity)
