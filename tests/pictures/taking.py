@@ -24,7 +24,7 @@ from tests.app.stage import board, screen_of, settled, text_of, until
 from tests.pictures.company import NOW, StillClock, remember, sources
 
 FOLDER = Path(__file__).parents[2] / "docs" / "pictures"
-STILL = 4
+STILL = 3
 """So many looks one after the other at which nothing has changed."""
 SIZES = ((60, 20), (80, 24), (120, 40), (200, 60), (300, 100))
 CELL = 12.2
@@ -131,7 +131,10 @@ class Studio:
         ) as (app, pilot):
             assert app.live is not None
             engine = app.live.engine
-            await until(pilot, lambda: all(engine.statuses[each.name].last_attempt == NOW for each in told))
+            await until(pilot, lambda: engine.poller is not None)
+            polled = engine.poller.polled  # type: ignore[union-attr]
+            await until(pilot, lambda: all(each.status.last_attempt == NOW for each in polled.values()))
+            engine._note_statuses()  # which it does by itself within a second
             if shot.away:
                 await until(pilot, lambda: screen_of(app).attendance.line.display)
             for key in shot.keys:
