@@ -180,6 +180,7 @@ class DetailsPane(ScrollView, can_focus=True, inherit_bindings=False):
         self._sections: tuple[Section, ...] = ()
         self._subject = ""
         self._laid_for: tuple[int, bool] = (0, False)
+        self._is_old = False  # told of something while it was not seen
         self._rows: list[Row] = []
         self._styles_of: dict[str, Style] = {}
         self._links_to: dict[str, Style] = {}
@@ -213,8 +214,12 @@ class DetailsPane(ScrollView, can_focus=True, inherit_bindings=False):
         """Lay the lines for the size there is, and repaint those in sight that look different."""
         width, height = self.scrollable_content_region.size
         size = (width - 2, height >= AIRY)  # a cell is left blank at either side
-        if not self.display or width <= 2 or not (anew or size != self._laid_for):
+        if not self.display or width <= 2:
+            self._is_old = self._is_old or anew
             return
+        if not (anew or self._is_old or size != self._laid_for):
+            return
+        self._is_old = False
         before, self._rows = self._rows, lay_sections(self._sections, size[0], airy=size[1])
         resized = size != self._laid_for
         self._laid_for = size
