@@ -12,8 +12,8 @@ from statusboard.text import cell_len
 from widgets.filterbar import Mistake
 from widgets.words import Word
 
-_ROOMY: Final = 56
-"""Cells from which on a view gives way to how one comes to what is wrong: the views are told by `?` as well."""
+_ROOMY: Final = (56, 100)
+"""Cells from which on a view gives way to how one comes to what is wrong, and to how its page is opened."""
 _MORE: Final = " …"
 """Where there are more views than there is room for."""
 
@@ -43,13 +43,20 @@ def hints(keys_of: Callable[[str], Sequence[str]], *, filtered: bool) -> tuple[s
     ) + (keys,)
 
 
+def row_hints(keys_of: Callable[[str], Sequence[str]]) -> str:
+    """What can be done with the row whose details are shown, by the keys as they are bound now."""
+    told = (("open", "open its page"), ("copy_url", "copy the link"), ("acknowledge", "on it"), ("back", "back"))
+    return "  ".join(f"{key_name(keys_of(action)[0])} {what}" for action, what in told)
+
+
 def view_words(names: Sequence[str], chosen: int, width: int, hints: Sequence[str]) -> list[Word]:
     """The views by number, the chosen one marked, and the longest of ``hints`` that there is room for at the right.
 
-    The last of them has its room before the views; in a roomy line that before it has, too.
+    The last of them has its room before the views; in a roomy line the one before it has, or even that before those.
     """
     labels = [f" {n} {name} " if n < 10 else f" {name} " for n, name in enumerate(names, start=1)]
-    room = width - cell_len(hints[-2 if width >= _ROOMY else -1]) - 2  # whoever is lost needs that key
+    kept = hints[-1 - sum(width >= roomy for roomy in _ROOMY)]  # whoever is lost needs that key
+    room = width - cell_len(kept) - 2
     left = right = ""
 
     def used() -> int:

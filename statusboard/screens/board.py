@@ -12,6 +12,7 @@ from textual import on, work
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.containers import Container
+from textual.content import Content
 from textual.events import Resize
 from textual.geometry import Size
 from textual.screen import Screen
@@ -24,7 +25,7 @@ from statusboard.errors import ConfigError
 from statusboard.model import Build, Incident, Item, Release, Ticket
 from statusboard.query import complete, word_at
 from statusboard.screens.away import Attendance
-from statusboard.screens.bars import check, hints, view_words
+from statusboard.screens.bars import check, hints, row_hints, view_words
 from statusboard.screens.faces import Face
 from statusboard.screens.header import live_words, role_words
 from statusboard.screens.layouts import make_face
@@ -612,6 +613,7 @@ class BoardScreen(Screen[None]):
             self._focus_lane()
         self._details.display = not self._details.display
         if self._details.display:
+            self._details.border_title = Content(f" {row_hints(self.live.keys_of)} ")
             self.face.hold()
         self._tell_details()
         self.call_after_refresh(self._face_resized)

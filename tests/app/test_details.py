@@ -91,6 +91,13 @@ async def test_the_past_is_filled_in_and_kept_up_to_date():
         await until(pilot, lambda: "acked by mira" in told(app).partition("What happened")[2])
 
 
+async def test_what_can_be_done_with_it_is_told_above_the_details():
+    async with board(Told("am", "incident", [alert()])) as (app, pilot):
+        assert "open its page" not in text_of(app)
+        await pilot.press("enter")
+        await says(app, pilot, " o open its page  y copy the link  a on it  esc back ")
+
+
 class Unreadable:
     """An engine whose store tells nobody's past."""
 

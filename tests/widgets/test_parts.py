@@ -122,6 +122,7 @@ def test_the_way_to_what_is_wrong_is_told_where_there_is_room():
     assert bar_of(40).endswith("? keys") and "fault" not in bar_of(40)
     for width in (58, 78, 118):
         assert bar_of(width).endswith("? keys") and "n next fault" in bar_of(width)
+    assert "x open" in view_words([*NAMES, *NAMES], 0, 118, HINTS)[-1][0]
     assert "x open" in bar_of(200) and "x quit" in bar_of(200)
     assert "n next match" in hints(lambda action: ["n"], filtered=True)[-2]
 
