@@ -7,17 +7,21 @@ running, never replaces a verdict.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from datetime import UTC, datetime, timedelta
 from typing import TypeAlias
 
-from statusboard.model import UNFINISHED, Build, Fact, HealthState, Incident, Item, Release, Ticket
+from statusboard.model import UNFINISHED, Build, Fact, HealthState, Incident, Item, Release, Severity, Ticket
 
 Slot: TypeAlias = tuple[str, ...]
 Order: TypeAlias = tuple[datetime, int, int, str]
 
 #: States that say how it went.  ``unknown`` is one: what we cannot read must not hide behind an older success.
 VERDICTS = frozenset({"success", "warning", "failed", "rolled_back", "inactive", "unknown"})
+#: States of a build or release that is still going to say how it went.
+UNDER_WAY = frozenset({"queued", "running", "blocked"})
+#: How urgent an incident is; what a severity unknown to us means may be high.
+SEVERITY_RANK: Mapping[Severity, int] = {"critical": 0, "high": 1, "unknown": 1, "medium": 2, "low": 3, "info": 4}
 #: Which of several reports of one alert (Alertmanagers of one cluster) speaks for it, first wins.
 _INCIDENT_ORDER = {"open": 5, "acknowledged": 4, "unknown": 3, "suppressed": 2, "pending": 1}
 #: Health states of a source whose items are no longer read: what they show is only what was known last.

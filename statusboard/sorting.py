@@ -13,13 +13,12 @@ from typing import TypeAlias
 from msgspec import Struct
 
 from statusboard.board import Row
-from statusboard.current import OVER, moment_of
+from statusboard.current import OVER, SEVERITY_RANK, moment_of
 from statusboard.model import Build, Incident, Release, Ticket
 
 SortKey: TypeAlias = tuple[int, float | str, str]
 """Where a row stands: a class, a number or a text within it, and the row's key."""
 
-_SEVERITY_RANK = {"critical": 0, "high": 1, "unknown": 1, "medium": 2, "low": 3, "info": 4}
 UNKNOWN, _REST, _OVER = 10, 30, 40
 _RANK = {
     "blocked": 11,
@@ -31,7 +30,7 @@ _RANK = {
     "suppressed": 21,
     **dict.fromkeys(OVER, _OVER),
 }
-_SEVERITIES = {**_SEVERITY_RANK, "unknown": 1.5}
+_SEVERITIES = {**SEVERITY_RANK, "unknown": 1.5}
 #: Columns whose values are not the field of their name.
 _FIELDS = {"run": "run_number", "id": "ticket_id", "previous": "previous_version"}
 
@@ -76,7 +75,7 @@ def urgency(row: Row) -> SortKey:
     fact = row.fact
     assert isinstance(fact, Build | Incident | Release | Ticket)
     if row.failing:
-        rank = _SEVERITY_RANK[fact.severity] if isinstance(fact, Incident) else 0
+        rank = SEVERITY_RANK[fact.severity] if isinstance(fact, Incident) else 0
     elif row.unknown:
         rank = UNKNOWN
     else:

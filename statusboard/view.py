@@ -16,6 +16,7 @@ from typing import Literal, TypeAlias
 from msgspec import Struct
 
 from statusboard.board import Board, Delta, Row
+from statusboard.current import UNDER_WAY
 from statusboard.model import Build, Fact, Incident, ItemKind, Release, Ticket, health_key
 from statusboard.query import Query, parse
 from statusboard.sorting import URGENCY, Sort, SortKey, urgency
@@ -27,7 +28,6 @@ CHUNK = 1_000
 """Rows looked at in one step of a rebuild: some 5 ms."""
 
 _TYPES: dict[ItemKind, type[Fact]] = {"build": Build, "incident": Incident, "release": Release, "ticket": Ticket}
-_IN_FLIGHT = frozenset({"queued", "running", "blocked"})
 _BULK = 100
 """From so many moves on, sorting what is nearly sorted is cheaper than moving rows one by one."""
 
@@ -68,7 +68,7 @@ class LaneChange(Struct, frozen=True):
 
 def stands(row: Row) -> bool:
     """Whether a row has a place in its lane, before any filter."""
-    return row.current or row.newest or getattr(row.fact, "state", "") in _IN_FLIGHT
+    return row.current or row.newest or getattr(row.fact, "state", "") in UNDER_WAY
 
 
 def is_fault(row: Row) -> bool:

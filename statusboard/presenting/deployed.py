@@ -13,12 +13,11 @@ from typing import Final, NamedTuple
 
 from statusboard.board import Row
 from statusboard.columns import Times
-from statusboard.current import UNREAD, verdict_of
+from statusboard.current import UNDER_WAY, UNREAD, verdict_of
 from statusboard.model import Annotation, HealthState, Release
 from statusboard.presenting.glyphs import STYLES, UNICODE, Cell, Glyphs
 from statusboard.presenting.rows import age_cell, time_cell
 from statusboard.services import Deployed, Service, version_of
-from statusboard.services.entry import UNDER_WAY
 from statusboard.text import cell_len, clip, fit
 
 SIGN: Final = 2

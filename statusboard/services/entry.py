@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable
-from typing import Final, Literal, NamedTuple, TypeAlias, TypeVar
+from typing import Literal, NamedTuple, TypeAlias, TypeVar
 
 from statusboard.board import Board, Row
-from statusboard.current import on_default_branch, verdict_of
+from statusboard.current import UNDER_WAY, on_default_branch, verdict_of
 from statusboard.model import Build, Incident, Item, ItemKind, Release, Ticket
 
 K = TypeVar("K")
@@ -25,7 +25,6 @@ Bucket: TypeAlias = Literal[
     "quiet",
 ]
 """What an item counts as; ``incident`` and ``build`` are those that are failing."""
-UNDER_WAY: Final = frozenset({"queued", "running", "blocked"})
 
 
 class Seen(NamedTuple):

@@ -9,10 +9,10 @@ from typing import Final, Literal, TypeAlias
 from msgspec import Struct
 
 from statusboard.board import Board, Row
-from statusboard.current import UNREAD, moment_of, verdict_of
+from statusboard.current import SEVERITY_RANK, UNDER_WAY, UNREAD, moment_of, verdict_of
 from statusboard.model import SEVERITIES, Build, Incident, ItemKind, Release, Severity, Ticket
 from statusboard.notes import acknowledgement
-from statusboard.services.entry import UNDER_WAY, Entry, rows_of
+from statusboard.services.entry import Entry, rows_of
 
 Health: TypeAlias = Literal["failing", "acknowledged", "hidden", "unknown", "unread", "warning", "ok", "nothing"]
 SortKey: TypeAlias = tuple[int, bool, str, str]
@@ -22,8 +22,7 @@ WRONG: Final[frozenset[Health]] = frozenset({"failing", "acknowledged", "hidden"
 NO_SERVICE: Final = ""
 """The key of the line for what belongs to no service."""
 
-_SEVERITY_RANK: Final[Mapping[str, int]] = {"critical": 0, "high": 1, "unknown": 1, "medium": 2, "low": 3, "info": 4}
-_WORST_FIRST: Final[tuple[Severity, ...]] = tuple(sorted(SEVERITIES, key=_SEVERITY_RANK.__getitem__))
+_WORST_FIRST: Final[tuple[Severity, ...]] = tuple(sorted(SEVERITIES, key=SEVERITY_RANK.__getitem__))
 _RANK: Final[Mapping[Health, int]] = {"hidden": 20, "unknown": 30, "unread": 31, "warning": 40, "ok": 40, "nothing": 50}
 
 
@@ -216,7 +215,7 @@ def _fault_rank(row: Row, first: str) -> int:
     """How bad a failing item is, beside incidents."""
     fact = row.fact
     if isinstance(fact, Incident):
-        return _SEVERITY_RANK[fact.severity]
+        return SEVERITY_RANK[fact.severity]
     if isinstance(fact, Release):
         return 1 if fact.environment == first else 3
     return 2
