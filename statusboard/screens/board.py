@@ -17,7 +17,6 @@ from textual.events import Resize
 from textual.geometry import Size
 from textual.screen import Screen
 from textual.widget import AwaitMount, Widget
-from textual.widgets import Static
 
 from statusboard.board import Delta, Row
 from statusboard.columns import GROUPS, TIMES
@@ -25,9 +24,9 @@ from statusboard.errors import ConfigError
 from statusboard.model import Build, Incident, Item, Release, Ticket
 from statusboard.query import complete, word_at
 from statusboard.screens.away import Attendance
-from statusboard.screens.bars import check, hints, row_hints, view_words
+from statusboard.screens.bars import check, row_hints
 from statusboard.screens.faces import Face
-from statusboard.screens.header import live_words, role_words
+from statusboard.screens.frame import Frame
 from statusboard.screens.layouts import make_face
 from statusboard.screens.live import Live
 from statusboard.screens.telling import Chosen, Teller
@@ -36,20 +35,13 @@ from statusboard.sorting import Sort, turned
 from statusboard.view import Layout, ViewSpec
 from widgets.details import DetailsPane
 from widgets.filterbar import FilterBar
-from widgets.headline import Headline
-from widgets.layout import LEAST_HEIGHT, LEAST_WIDTH, LOW, ONE_LINE
 from widgets.table import BoardTable
-from widgets.words import Word, styled
 
 if TYPE_CHECKING:
     from statusboard.app import BoardApp
     from statusboard.screens.settings import Settings
 
 PAINT_FIRST = 0.02
-NARROW = 70
-"""Cells below which the clock stands without the revision."""
-BESIDE = 140
-"""Cells from which on the details stand beside the lanes."""
 MANY = 1_000
 """From so many changes on, building the lanes anew is cheaper than following each."""
 
@@ -104,18 +96,13 @@ class BoardScreen(Screen[None]):
         self.face: Face = make_face(live.settings.views[0].layout, live)
         self._faces: dict[Layout, Face] = {live.settings.views[0].layout: self.face}
         self._values: Mapping[str, Iterable[str]] = {}
-        self._headline = Headline(id="headline")
-        self._notice = Static(id="notice", markup=False)
+        self._frame = Frame(live, self.viewing)
         self.attendance = Attendance(live, self)
         self._filter_bar = FilterBar(check, self._complete, id="filter")
         self._body = Container(id="body")
         self._details = DetailsPane(links=not live.ascii_only, id="details")
         self._teller = Teller(live, self._details, self._chosen)
-        self._view_bar = Static(id="views", markup=False)
-        self._view_words: tuple[list[Word], bool] | None = None
-        self._small = Static(id="too-small", markup=False)
         self._subject: str | None = None
-        self._fitted = Size(0, 0)
         #: What had the focus before the terminal got too small for anything.
         self._left: Widget | None = None
         self._mounting: AwaitMount | None = None
@@ -124,10 +111,10 @@ class BoardScreen(Screen[None]):
 
     def compose(self) -> ComposeResult:
         self._fit(self.app.size)
-        yield self._headline
+        yield self._frame.headline
         with self._body:
             yield self.face
-        yield self._view_bar
+        yield self._frame.views
 
     def on_mount(self) -> None:
         """The rows are there already: the first picture is a whole one."""
@@ -137,9 +124,10 @@ class BoardScreen(Screen[None]):
 
     def _compose_rest(self) -> None:
         """What is not seen at first is mounted after the first picture, so that it is there at once when asked for."""
-        self.mount_all([self._notice, self.attendance.line, self._filter_bar], after=self._headline)
+        frame = self._frame
+        self.mount_all([frame.notice, self.attendance.line, self._filter_bar], after=frame.headline)
         self._body.mount(self._details)
-        self.mount(self._small)
+        self.mount(frame.small)
         self.run_worker(self.attendance.begin(), group="away")
 
     def on_unmount(self) -> None:
@@ -148,7 +136,7 @@ class BoardScreen(Screen[None]):
 
     def on_resize(self, event: Resize) -> None:
         """Another size, another arrangement."""
-        if event.size == self._fitted:
+        if event.size == self._frame.size:
             return
         self._fit(event.size)
         self.repaint_words()
@@ -163,16 +151,10 @@ class BoardScreen(Screen[None]):
                 self._focus_something()
 
     def _fit(self, size: Size) -> None:
-        """What stands where depends on the size alone."""
-        self._fitted = size
-        width, height = size
+        """Another size; where nothing can be shown, nothing has the focus."""
         if not self.has_class("-small"):
             self._left = self.focused
-        self.set_class(width < LEAST_WIDTH or height < LEAST_HEIGHT, "-small")
-        self.set_class(width >= BESIDE, "-beside")
-        self.set_class(height < LOW, "-low")
-        self.set_class(width >= ONE_LINE or height < LOW, "-one-line")
-        self._headline.set_class(width < NARROW, "-narrow")
+        self._frame.fit(size, self)
 
     # -- painting
 
@@ -198,52 +180,13 @@ class BoardScreen(Screen[None]):
 
     def repaint_words(self) -> None:
         """Header, notice, titles and views: each is written only where it says something else than before."""
-        live = self.live
-        board = live.cells.board
-        summary = board.summary()
-        faults = self.face.faults if self.face.settled else None
-        words, more = live_words(
-            summary,
-            board,
-            live.glyphs,
-            title=live.settings.title,
-            demo=live.settings.demo,
-            hidden_faults=max(0, summary.failing - faults) if faults is not None else 0,
-            filtered=self.filtered,
-        )
         self.face.tell()
-        self._headline.show(words, more, role_words(live.engine.role, board.overlay))
-        self._say_notice(live.notice)
-        self._paint_views()
-        if self.has_class("-small"):
-            self._small.update(styled(self._too_small(words)))
+        self._frame.paint(self.face.faults if self.face.settled else None, ansi=self.app.native_ansi_color)
 
     def tick(self) -> None:
         """Once a second: the clock, and what only time changes."""
-        self._headline.tick(self.live.local_time, f"r{self.live.cells.board.seq}")
+        self._frame.tick()
         self.repaint_words()
-
-    def _too_small(self, words: Sequence[Word]) -> list[Word]:
-        width, height = self.size
-        return [
-            words[0],
-            (f"\nNeeds {LEAST_WIDTH}x{LEAST_HEIGHT}, this terminal has {width}x{height}", ""),
-        ]
-
-    def _say_notice(self, notice: str) -> None:
-        if self._notice.display != bool(notice):
-            self._notice.display = bool(notice)
-        if notice and str(self._notice.content) != notice:
-            self._notice.update(styled([(notice, "")]))
-
-    def _paint_views(self) -> None:
-        width = max(0, self.size.width - 2)
-        keys = hints(self.live.keys_of, filtered=bool(self.viewing.typed))
-        words = view_words([view.name for view in self.viewing.views], self.viewing.place, width, keys)
-        told = (words, self.app.native_ansi_color)
-        if told != self._view_words:  # the words, with their styles: contents are equal where their texts are
-            self._view_words = told
-            self._view_bar.update(styled(words, ansi=told[1]), layout=False)
 
     def theme_changed(self) -> None:
         """Words carry colours of the terminal's own or of the theme."""
@@ -389,7 +332,7 @@ class BoardScreen(Screen[None]):
         viewing = self.viewing
         self._turn_to(viewing.view.layout)
         self.face.ask(viewing.view, viewing.query, faults_only=viewing.faults_only)
-        self._paint_views()
+        self._frame.paint_views(ansi=self.app.native_ansi_color)
         self.rebuild()
 
     def _turn_to(self, layout: Layout) -> None:
