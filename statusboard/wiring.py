@@ -178,10 +178,13 @@ class Wiring:
 
         Where another store is wanted, the sources are those of that store: they stay as they are in this one.
         """
-        if store_of(config) != self._store:
+        path, follows = store_of(config)
+        if path != self._store[0]:
             before, after = self.config.board, config.board
             key = "board.id" if before.id != after.id and before.store == after.store else "board.store"
             return f"{key} has changed: restart to use another store; until then the sources stay as they were"
+        if follows != self._store[1]:
+            return "restart to only follow this store" if follows else "restart to read sources into board.store"
         self.config = config
         try:
             await self.engine.reconfigure(self._setups(config), keep=_keep(config))

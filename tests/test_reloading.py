@@ -13,7 +13,7 @@ from statusboard.config import Config, Files, gather, load_files
 from statusboard.errors import ConfigError
 from statusboard.reloading import ConfigFile, differences
 from statusboard.trust import TrustList
-from statusboard.wiring import store_of
+from statusboard.wiring import Wiring, store_of
 from tests.config.sources import REGISTRY, Home
 
 ONE = "sources: [{type: ci, name: gh, repos: x}]\n"
@@ -372,3 +372,32 @@ def test_differences_name_what_changed_and_no_values(home: Home) -> None:
     ]
     assert differences(after, before)[1:3] == ["source c changed (type)", "source d removed"]
     assert differences(after, after) == []
+
+
+# --- what has to wait -----------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("before", "after", "told"),
+    [
+        (ONE, TWO, ""),
+        (ONE, "board: {keep: 1h, title: x}\n" + ONE, ""),
+        ("board: {id: a}\n" + ONE, "board: {id: b}\n" + ONE, "board.id has changed: restart"),
+        (ONE, "board: {id: b}\n" + ONE, "board.id has changed: restart"),
+        (ONE, "board: {store: x.sqlite}\n" + ONE, "board.store has changed: restart"),
+        (ONE, "board: {store: x.sqlite}\n", "board.store has changed: restart"),
+        ("board: {store: x.sqlite}\n", "board: {store: x.sqlite}\n" + ONE, "restart to read sources"),
+        ("board: {store: x.sqlite}\n" + ONE, "board: {store: x.sqlite}\n", "restart to only follow"),
+    ],
+)
+async def test_another_store_waits_for_a_restart(
+    home: Home, monkeypatch: pytest.MonkeyPatch, before: str, after: str, told: str
+) -> None:
+    monkeypatch.setenv("STATUSBOARD_DATA", str(home.folder / "data"))
+    wiring = Wiring(home.load(before))
+    setups = dict(wiring.engine.setups)
+    waits = await wiring.apply(home.load(after))
+    assert told in waits and bool(told) == bool(waits)
+    if told:
+        assert wiring.engine.setups == setups, "what is read into this store stays"
+    await wiring.engine.stop()
