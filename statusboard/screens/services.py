@@ -13,6 +13,7 @@ from textual.content import Content
 from textual.widget import Widget
 
 from statusboard.board import BLIND, Delta
+from statusboard.columns import Times
 from statusboard.presenting.deployed import Telling
 from statusboard.presenting.services import service_cells, service_columns, service_lines, services_title
 from statusboard.query import Query, parse
@@ -27,6 +28,8 @@ from widgets.lanes import LanePanel, Lanes
 from widgets.table import BoardTable, Column, RowCells
 from widgets.words import Word
 
+DATED: Final = 68
+"""Cells from which on there is room for times instead of ages, beside everything that must be seen."""
 KEPT: Final = 3
 """Matrices that are kept up to date: of the view that is shown, and of those that were shown before."""
 _KEPT_ROWS: Final = 2_000
@@ -174,7 +177,7 @@ class ServicesFace(Face):
         width = self.size.width - self._table.styles.scrollbar_size_vertical
         if width <= 0:
             return
-        specs = service_columns(self._matrix, width, times=self.live.cells.times)
+        specs = service_columns(self._matrix, width, times=self._times)
         self._places = sum(column.id.startswith("at:") for column in specs)
         self._table.set_columns([Column(c.id, c.title, c.width, c.min_width, c.priority, c.align) for c in specs])
 
@@ -193,10 +196,16 @@ class ServicesFace(Face):
     @property
     def _telling(self) -> Telling:
         cells, board = self.live.cells, self.live.cells.board
-        zone = UTC if cells.times == "utc" else cells.zone
+        times = self._times
+        zone = UTC if times == "utc" else cells.zone
         return Telling(
-            self.live.now, self._matrix.first, self.live.glyphs, board.state_of, board.annotations, zone, cells.times
+            self.live.now, self._matrix.first, self.live.glyphs, board.state_of, board.annotations, zone, times
         )
+
+    @property
+    def _times(self) -> Times:
+        """How times are told: as a person wants, where there is room for it."""
+        return self.live.cells.times if self.size.width >= DATED else "ago"
 
     def _cells(self, key: str) -> RowCells:
         """The cells of a service; of one that has gone since, what it said last."""
