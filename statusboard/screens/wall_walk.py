@@ -86,6 +86,7 @@ class Walk:
         self._seen: set[str] | None = None
         self._seen_at = -1
         self._framed: tuple[object, list[_Frame]] = (None, [])
+        self._counted: tuple[int, float, list[Word]] = (-1, 0.0, [])
         self._latest: tuple[object, float, list[Line]] = (None, 0.0, [])
 
     @property
@@ -120,7 +121,7 @@ class Walk:
         frames = self._frames(board, summary, fresh, width, height, taken)
         slide = self._turn(frames, told.mono)
         frame = frames[slide.view]
-        top = self._top(frame, summary, fresh, told, width)
+        top = self._top(slide.view, frame, fresh, told, width)
         body = height - taken - len(top)
         if frame.keys:
             columns = self._tiles(frame, slide.page, told, width, body)
@@ -239,7 +240,7 @@ class Walk:
             name = self.spec.views[coming.view].name if coming.view < len(self.spec.views) else HIDDEN
         return f"{name} in {left:>2}s"
 
-    def _top(self, frame: _Frame, summary: Summary, fresh: Freshness, told: Told, width: int) -> list[Line]:
+    def _top(self, view: int, frame: _Frame, fresh: Freshness, told: Told, width: int) -> list[Line]:
         """The verdict and, below it, what it counts: what is wrong, or what was read."""
         verdict = frame.verdict
         lines = wall_words.large(
@@ -255,7 +256,7 @@ class Walk:
             return [*lines, *frame.counts]
         if not verdict.band:
             lines = [(), *lines, ()]
-        words = wall_words.read_words(told.board, summary, self._zone, fresh.read_at)
+        words = self._read(view, fresh, told)
         if frame.plan.far:
             counts = [word for word in words if word[1] == "strong"]
             large = wall_words.large_words(counts, width, ascii_only=self._ascii)
@@ -274,6 +275,15 @@ class Walk:
             gap = GAP if number < laid.columns - 1 else 0
             columns.append((wide + gap, lines))
         return columns
+
+    def _read(self, view: int, fresh: Freshness, told: Told) -> list[Word]:
+        """What there is in a view in which nothing is wrong; counted now and then only."""
+        before, at, words = self._counted
+        if before != view or told.mono - at >= _LATEST_EVERY:
+            rows = self._faults.matching(view, list(told.board.items()), told.board, told.now)
+            words = wall_words.read_words(rows, self.spec.views[view].lanes, self._zone, fresh.read_at)
+            self._counted = (view, told.mono, words)
+        return words
 
     def _calm(self, view: int, told: Told, width: int, body: int) -> list[Line]:
         """What happened last; looked for now and then only."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import heapq
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from datetime import datetime, tzinfo
 from typing import Final, NamedTuple
 
@@ -83,21 +83,24 @@ def counts_of(rows: Iterable[Row], summary: Summary) -> list[Word]:
     return words
 
 
-def read_words(board: Board, summary: Summary, zone: tzinfo, read_at: datetime | None) -> list[Word]:
+def read_words(rows: Iterable[Row], kinds: Collection[str], zone: tzinfo, read_at: datetime | None) -> list[Word]:
     """``40 builds  9 releases  0 incidents``, and when they were read: of what it is said that all is well."""
-    counts: dict[str, int] = dict.fromkeys(_KINDS, 0)
+    counts: dict[str, int] = dict.fromkeys((kind for kind in _KINDS if kind in kinds), 0)
     services: set[str] = set()
-    for row in board.items():
+    suppressed = 0
+    for row in rows:
         if row.current:
-            counts[row.fact.kind] += 1
-            services.update(row.fact.services)  # type: ignore[union-attr]  # items have them
-    words = [(f" {_many(counts[kind], kind)} ", "strong") for kind in _KINDS]
+            fact = row.fact
+            counts[fact.kind] += 1
+            services.update(fact.services)  # type: ignore[union-attr]  # items have them
+            suppressed += isinstance(fact, Incident) and fact.state == "suppressed"
+    words = [(f" {_many(count, kind)} ", "strong") for kind, count in counts.items()]
     if read_at is not None:
         words.append((f" read at {read_at.astimezone(zone):%H:%M} ", ""))
     if services:
         words.append((f" {_many(len(services), 'service')} ", ""))
-    if summary.suppressed:
-        words.append((f" {summary.suppressed} suppressed ", "muted"))
+    if suppressed:
+        words.append((f" {suppressed} suppressed ", "muted"))
     return words
 
 

@@ -23,11 +23,11 @@ from statusboard.engine import Engine
 from statusboard.errors import ConfigError, NotFound
 from statusboard.keys import VIEWS
 from statusboard.model import Fact, Status
-from statusboard.palettes import unreadable
+from statusboard.palettes import NIGHT, unreadable
 from statusboard.screens import presence
 from statusboard.screens.settings import Settings, only
 from statusboard.screens.views import BUILT_IN
-from statusboard.screens.wall import NIGHT, WallScreen
+from statusboard.screens.wall import WallScreen
 from statusboard.screens.wall_walk import Picture, Told, Walk
 from statusboard.view import OVERVIEW, ViewSpec
 from statusboard.wall import Night, WallSpec
@@ -263,6 +263,13 @@ def test_a_view_of_which_another_one_is_red_is_never_shown_as_well():
     for mono in (0.0, 30.0, 60.0):
         page.mono = mono
         assert " Overview " in page.text() and "HIDDEN" not in page.text()
+
+
+def test_a_view_counts_what_it_shows():
+    facts: list[Fact] = [build(1, team="payments"), build(2, pipeline="b"), incident(3, "suppressed", team="payments")]
+    spec = WallSpec(views=(ViewSpec("Ours", "team:payments", lanes=("build", "incident")),))
+    text = Page(board_of(*facts, health("ci")), spec).text()
+    assert "1 build  1 incident  read at 11:59" in text and "1 suppressed" in text and "release" not in text
 
 
 # -- on a terminal
