@@ -194,7 +194,8 @@ class FilterBar(Widget):
         if self._mistake is not None and not (suggestions and self._mistake.end >= len(text)):
             return point_at(text, self._mistake, width)
         if not suggestions:
-            return [("Enter keeps, Esc clears", "muted")]
+            example = "" if text else "for instance state:failed or team:payments   "
+            return [(clip(example + "Enter keeps, Esc clears", width), "muted")]
         words: list[Word] = []
         words.append(("Tab: ", "muted"))
         room = width - sum(cell_len(word) for word, _ in words)

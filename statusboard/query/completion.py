@@ -7,6 +7,8 @@ from typing import Final
 
 from statusboard.query.language import ALIASES, ENUMS, KEYS, quote
 
+_SAYS_SOMETHING: Final = 3
+"""Letters from which on a word is looked for among the values."""
 _TIMES: Final = ("15m", "1h", "4h", "1d", "1w")
 
 
@@ -26,6 +28,7 @@ def word_at(text: str, cursor: int) -> tuple[int, int]:
 def complete(text: str, cursor: int, values: Mapping[str, Iterable[str]] | None = None) -> list[str]:
     """What the word before the cursor may become: keys (``sta`` -> ``state:``), then their values.
 
+    A word that is read in a row may be meant as a value: ``fail`` -> ``state:failed``, ``shop`` -> ``service:shop``.
     Each suggestion stands for the whole word at `word_at`.  ``values`` offers known teams, services and so on by key.
     """
     start, end = word_at(text, cursor)
@@ -36,7 +39,15 @@ def complete(text: str, cursor: int, values: Mapping[str, Iterable[str]] | None 
     if not colon:
         if '"' in name:
             return []
-        return [f"{dash}{key}:" for key in KEYS if key.startswith(name)]
+        keys = [f"{dash}{key}:" for key in KEYS if key.startswith(name)]
+        if keys or len(name) < _SAYS_SOMETHING:
+            return keys
+        return [
+            f"{dash}{key}:{quote(value)}"
+            for key, known in {**ENUMS, **(values or {})}.items()
+            for value in known
+            if value.lower().startswith(name)
+        ]
     key = ALIASES.get(name, name)
     offered: Iterable[str] = ENUMS.get(key) or (values or {}).get(key, ())
     if key in ("since", "before"):

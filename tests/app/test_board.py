@@ -224,6 +224,17 @@ async def test_a_lane_that_empties_gives_the_focus_away():
         assert cursor(app) == "ci:build:0"
 
 
+async def test_the_line_of_the_filter_tells_how_to_ask_for_a_state():
+    async with board(Told("ci", "build", ci("failed"))) as (app, pilot):
+        await pilot.press("slash")
+        assert "for instance state:failed" in text_of(app)
+        await pilot.press(*"failed")
+        await until(pilot, lambda: "Tab: state:failed" in text_of(app))
+        await pilot.press("tab", "enter")
+        await settled(app, pilot)
+        assert "✗ failed" in text_of(app) and "state:failed" in text_of(app)
+
+
 async def test_until_somebody_moves_the_first_lane_has_the_focus():
     am = Told("am", "incident", [])
     async with board(am, Told("ci", "build", ci("failed"))) as (app, pilot):
