@@ -21,6 +21,8 @@ from statusboard.text import clean
 
 COMMAND_LIMIT: Final = 10.0
 """Seconds."""
+DESKTOP_LIMIT: Final = 10.0
+"""Seconds."""
 _KEPT_ERRORS: Final = 2_000
 _DRAIN: Final = 1.0
 _PLACEHOLDER = re.compile(r"\{(\w+)\}")
@@ -73,10 +75,11 @@ async def run(command: Sequence[str], *, env: Mapping[str, str], limit: float = 
     try:
         async with asyncio.timeout(limit):
             code = await process.wait()
+            await asyncio.wait({reading})  # the wait for the process includes that in some versions of Python only
     except TimeoutError:
         raise DeliveryError(f"{name} did not end within {limit:g} s") from None
     finally:
-        if process.returncode is None:
+        if process.returncode is None or not reading.done():
             with contextlib.suppress(ProcessLookupError, PermissionError):
                 os.killpg(process.pid, signal.SIGKILL)
         await asyncio.wait({reading}, timeout=_DRAIN)
@@ -108,23 +111,27 @@ class Desktop:
     async def send(self, message: Message) -> None:
         """Show it.  Raises `DeliveryError`."""
         if self._notifier is None:
-            self._begin()
+            await self._begin()
         urgency = self._library.Urgency.Critical if message.grave else self._library.Urgency.Normal
         # Elsewhere than on Linux and its kin, where it is markup, the text is shown as it is.
         body = message.body if sys.platform in ("darwin", "win32") else html.escape(message.body, quote=False)
         shown: list[bool] = []
         self._failures.last = ""
         # It raises nothing of what goes wrong: it logs that, and says when it has sent one.
-        await self._notifier.send(
-            title=message.title, message=body, urgency=urgency, on_dispatched=lambda: shown.append(True)
-        )
+        try:
+            async with asyncio.timeout(DESKTOP_LIMIT):
+                await self._notifier.send(
+                    title=message.title, message=body, urgency=urgency, on_dispatched=lambda: shown.append(True)
+                )
+        except TimeoutError:
+            raise DeliveryError(f"the desktop did not answer within {DESKTOP_LIMIT:g} s") from None
         if not shown:
             why = f": {self._failures.last}" if self._failures.last else ""
             raise DeliveryError(f"the desktop takes no notices{why}")
 
-    def _begin(self) -> None:
-        try:
-            self._library = importlib.import_module("desktop_notifier")
+    async def _begin(self) -> None:
+        try:  # in a thread: it takes long enough to be seen
+            self._library = await asyncio.to_thread(importlib.import_module, "desktop_notifier")
         except ImportError:
             raise DeliveryError("desktop notices need an extra: pip install 'statusboard[desktop]'") from None
         its = logging.getLogger("desktop_notifier")

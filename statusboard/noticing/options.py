@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator, Sequence
+from itertools import pairwise
+from pathlib import PurePath
 from typing import Annotated, Final, Literal, TypeAlias
 
 from msgspec import Meta, Struct, field
@@ -21,6 +24,22 @@ PLACEHOLDERS: Final = (
 """What may stand in braces in an argument of a command."""
 _PLACEHOLDER = re.compile(r"\{(\w+)\}")
 _TIME_OF_DAY = re.compile(r"([01]\d|2[0-3]):[0-5]\d")
+
+
+_INTERPRETERS: Final = frozenset(
+    {"sh", "ash", "bash", "dash", "fish", "ksh", "zsh", "python", "python3", "perl", "ruby"}
+)
+_CODE_FOLLOWS = re.compile(r"-[A-Za-z]*[ce]")
+
+
+def _code(command: Sequence[str]) -> Iterator[str]:
+    """The arguments that an interpreter takes for code: what follows the ``-c`` of a shell."""
+    interpreter = False
+    for word, after in pairwise(command):
+        interpreter = interpreter or PurePath(word).name in _INTERPRETERS
+        if interpreter and _CODE_FOLLOWS.fullmatch(word):
+            yield after
+            return
 
 
 class RuleOptions(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -44,6 +63,12 @@ class RuleOptions(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True)
             raise ValueError("`command` is split by no shell; write it as a list: [program, argument]")
         if self.command and _PLACEHOLDER.search(self.command[0]):
             raise ValueError("`command` must name its program itself, without {…}")
+        if code := next(filter(_PLACEHOLDER.search, _code(self.command)), ""):
+            told = _PLACEHOLDER.search(code)
+            raise ValueError(
+                f"`command` would run {told[0] if told else code} as code, which foreign text must never be; "
+                "pass it as an argument: [sh, -c, 'echo \"$1\"', sh, '{text}']"
+            )
         for word in self.command:
             for name in _PLACEHOLDER.findall(word):
                 if name not in PLACEHOLDERS:

@@ -82,6 +82,8 @@ COMMAND = "notices: {rules: [{on: [opened], by: [command]%s}]}"
         (COMMAND % ", command: notify-me now", "notices.rules[0].command", "split by no shell", ""),
         (COMMAND % ", command: [a, '{titel}']", "notices.rules[0].command", "{titel}, which stands for nothing", ""),
         (COMMAND % ", command: ['{title}']", "notices.rules[0].command", "must name its program itself", ""),
+        (COMMAND % ", command: [sh, -c, 'say {title}']", "notices.rules[0].command", "would run {title} as code", ""),
+        (COMMAND % ", command: [env, /bin/bash, -xec, '{url}']", "notices.rules[0].command", "{url} as code", ""),
     ],
 )
 def test_what_is_wrong_is_named(home: Home, text: str, path: str, message: str, hint: str):

@@ -86,6 +86,13 @@ async def test_a_command_that_does_not_end_is_ended_with_all_it_started(tmp_path
         await _gone(pid)
 
 
+async def test_what_a_command_left_behind_with_its_output_is_ended_too(tmp_path: Path):
+    tell = script(tmp_path, f"sleep 60 & echo $! > {tmp_path}/pid")
+    with pytest.raises(DeliveryError, match="did not end within"):
+        await run([tell], env=ENV, limit=1.0)
+    await _gone(int((tmp_path / "pid").read_text()))
+
+
 async def test_a_command_is_ended_when_the_board_ends(tmp_path: Path):
     tell = script(tmp_path, f"echo $$ > {tmp_path}/pid; exec sleep 60")
     task = asyncio.ensure_future(run([tell], env=ENV))
