@@ -515,12 +515,14 @@ class Engine:
         async with self._switching:
             if store is not self.store:
                 return
+            before = self.notice
             if self._read_only:
                 await self._reopen(error)
             elif not isinstance(store, MemoryStore):
                 await self._replace(error)
                 return
-        log.error("the store failed: %s", error)
+        if not self.notice or self.notice != before:  # a wall that waits for its store says so once, not for weeks
+            log.error("the store failed: %s", error)
         await self.clock.sleep(LEASE_EVERY)
 
     async def _reopen(self, error: StoreError) -> None:

@@ -129,3 +129,17 @@ def test_when_the_poller_ends_no_wall_stays_calm(host: WallHost, poller: Bench, 
     display.wait_for("1 source fresh", timeout=60)
     poller.processes[0].send_signal(signal.SIGKILL)
     display.wait_for("stale, read", timeout=60)
+
+
+def test_a_store_that_was_replaced_is_followed_again(host: WallHost, poller: Bench) -> None:
+    display = host.connect()
+    display.wait_for("1 source fresh", timeout=60)
+    (process,) = poller.processes
+    process.send_signal(signal.SIGTERM)
+    process.wait(30)
+    for file in store_of(poller).parent.glob("acme.sqlite*"):
+        file.unlink()
+    display.wait_for("what is shown may be over", timeout=60)
+    before = display.bytes_written
+    poller.start("poll")
+    display.wait_for("1 source fresh", timeout=60, after=before)
