@@ -43,7 +43,7 @@ _DURATION = ColumnSpec("duration", "Took", 6, 5, 9, "right", wide=True)
 _COLUMNS: Final[Mapping[ItemKind, tuple[ColumnSpec, ...]]] = {
     "incident": (
         _AGE,
-        ColumnSpec("state", "State", 12, 10, 100),
+        ColumnSpec("state", "State", 12, 12, 100),
         ColumnSpec("severity", "Severity", 8, 8, 90),
         ColumnSpec("service", "Service", 18, 10, 80),
         ColumnSpec("title", "Incident", None, 20, 100),
