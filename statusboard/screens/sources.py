@@ -16,11 +16,11 @@ from textual.widgets import Static
 from statusboard import presenting
 from statusboard.board import Delta
 from statusboard.clock import Duration, age
+from statusboard.keys import key_name
 from statusboard.model import HealthState, SourceHealth, Status, health_key
 from statusboard.presenting import Glyphs
 from statusboard.query import Query, parse
 from statusboard.screens.faces import Face
-from statusboard.screens.help import key_name
 from statusboard.screens.live import Live
 from statusboard.view import ViewSpec
 from widgets.details import Section
