@@ -6,6 +6,7 @@ Each place follows the platform's habit and can be moved by an environment varia
 
 from __future__ import annotations
 
+import contextlib
 import os
 import re
 import stat
@@ -105,6 +106,23 @@ def private_dir(path: Path) -> Path:
                 raise NotADirectoryError(f"{part} is not a folder") from None
     _refuse_foreign_folder(path)
     return path
+
+
+def replace_file(path: Path, data: bytes) -> None:
+    """Writes a file of this user's own (0600) at once or not at all, and its folder if need be.
+
+    What stood there before is replaced.  OSError where that fails.
+    """
+    private_dir(path.parent)
+    draft = path.with_name(f".{path.name}.{os.urandom(4).hex()}")
+    try:
+        with open(os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb") as file:
+            file.write(data)
+        os.replace(draft, path)
+    except OSError:
+        with contextlib.suppress(OSError):
+            draft.unlink()
+        raise
 
 
 def _from_environment(name: str) -> Path | None:

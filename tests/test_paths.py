@@ -143,3 +143,16 @@ def test_a_folder_of_another_user_is_refused(tmp_path: Path) -> None:
 def test_platformdirs_is_imported_only_when_asked() -> None:
     code = "import sys, statusboard.paths; sys.exit('platformdirs' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
+
+
+def test_a_file_is_replaced_whole_or_not_at_all(tmp_path: Path) -> None:
+    file = tmp_path / "a" / "b"
+    paths.replace_file(file, b"one")
+    paths.replace_file(file, b"two")
+    assert file.read_bytes() == b"two" and file.stat().st_mode & 0o777 == 0o600
+    assert file.parent.stat().st_mode & 0o777 == 0o700
+    taken = tmp_path / "a" / "folder"
+    taken.mkdir()
+    with pytest.raises(OSError):
+        paths.replace_file(taken, b"three")
+    assert sorted(file.parent.iterdir()) == [file, taken]

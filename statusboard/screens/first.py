@@ -11,7 +11,6 @@ import contextlib
 import hashlib
 import json
 import os
-import tempfile
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
@@ -19,7 +18,7 @@ from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 from statusboard.clock import age
 from statusboard.palettes import PALETTES, Palette, derived, is_color
-from statusboard.paths import cache_dir, private_dir
+from statusboard.paths import cache_dir, replace_file
 from statusboard.text import clean
 from widgets.glance import GlanceLane, Picture
 from widgets.layout import Column
@@ -94,16 +93,8 @@ def encode(cells: Cells, lanes: Mapping[ItemKind, Sequence[str]], settings: Sett
 
 def save(path: Path, data: bytes) -> None:
     """Write at once or not at all (0600). Where that fails, the next start has nothing to show at first."""
-    temporary = ""
-    try:
-        private_dir(path.parent)
-        handle, temporary = tempfile.mkstemp(prefix=f".{path.name}.", dir=path.parent)
-        with os.fdopen(handle, "wb") as file:
-            file.write(data)
-        os.replace(temporary, path)
-    except OSError:
-        with contextlib.suppress(OSError):
-            os.unlink(temporary)
+    with contextlib.suppress(OSError):
+        replace_file(path, data)
 
 
 # -- reading ---------------------------------------------------------------------------------------------------------

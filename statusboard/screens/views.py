@@ -8,9 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import os
-import tempfile
 from collections.abc import Callable, Iterable, Sequence
-from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
@@ -117,15 +115,6 @@ def _rewrite(path: Path, change: Callable[[Sequence[ViewSpec]], Sequence[ViewSpe
 def save(path: Path, views: Sequence[ViewSpec]) -> None:
     """Write these as all that are saved: at once or not at all (0600).  OSError where that fails."""
     from statusboard.config import written
-    from statusboard.paths import private_dir
+    from statusboard.paths import replace_file
 
-    private_dir(path.parent)
-    handle, temporary = tempfile.mkstemp(prefix=f".{path.name}.", dir=path.parent)
-    try:
-        with os.fdopen(handle, "w", encoding="utf-8") as file:
-            file.write(written([options_of(view) for view in views]))
-        os.replace(temporary, path)
-    except OSError:
-        with suppress(OSError):
-            os.unlink(temporary)
-        raise
+    replace_file(path, written([options_of(view) for view in views]).encode())
