@@ -364,10 +364,12 @@ class BoardApp(TerminalApp[None]):
 
     def action_wall(self) -> None:
         """The wall."""
+        from statusboard.keys import key_name
         from statusboard.screens.wall import WallScreen
 
         if self.live is not None and not isinstance(self.screen, WallScreen):
             self.push_screen(WallScreen(self.live))
+            self.say(f"{key_name(self.live.keys_of('leave_wall')[0])} leaves the wall")
 
     async def action_quit(self) -> None:
         """End the board, unless the screen wants to be asked once more."""

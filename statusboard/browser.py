@@ -55,17 +55,17 @@ def open_link(
         return Outcome("refused", "not opened: this is no plain http(s) link")
     environ = os.environ if environ is None else environ
     if any(environ.get(name) for name in ("SSH_CONNECTION", "SSH_CLIENT", "SSH_TTY")):
-        return Outcome("copied", "copied: over SSH a browser would open on the other machine")
+        return Outcome("copied", "link copied: over SSH a browser would open on the other machine")
     command = find_command(url, environ, platform, which)
     if command is None:
         if platform not in ("darwin", "win32") and not _has_display(environ):
-            return Outcome("copied", "copied: there is no display to open a browser on")
-        return Outcome("copied", "copied: no browser was found that opens in a window of its own")
+            return Outcome("copied", "link copied: there is no display to open a browser on")
+        return Outcome("copied", "link copied: no browser was found that opens in a window of its own")
     try:
         (launch or _launch)(command)
     except OSError as error:
         return Outcome(
-            "copied", f"copied: {Path(command[0]).name} did not start ({error.strerror or 'no reason given'})"
+            "copied", f"link copied: {Path(command[0]).name} did not start ({error.strerror or 'no reason given'})"
         )
     return Outcome("opened", "opening in the browser")
 

@@ -110,7 +110,7 @@ def test_a_text_browser_is_known_behind_a_link(tmp_path: Path):
 
 def test_what_does_not_start_is_copied_and_told():
     outcome = Machine("xdg-open", broken=True).open(URL, DESKTOP)
-    assert outcome == Outcome("copied", "copied: xdg-open did not start (No such file or directory)")
+    assert outcome == Outcome("copied", "link copied: xdg-open did not start (No such file or directory)")
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="a shell script stands for the browser")

@@ -9,6 +9,7 @@ from pathlib import Path
 
 from textual.app import App, ReturnType
 from textual.filter import LineFilter
+from textual.notifications import Notification, Notify
 from textual.screen import SystemModalScreen
 from textual.theme import Theme
 
@@ -39,6 +40,7 @@ class TerminalApp(App[ReturnType]):
         self.farewell = ""
         self._plain = PlainSigns(look.encoding, few_signs=look.few_signs)
         self._crashed: BaseException | None = None
+        self._said: Notification | None = None
         self.own_themes: tuple[Theme, ...] = (ANSI, ANSI_LIGHT) if look.own_colors else THEMES
         for theme in self.own_themes:
             self.register_theme(theme)
@@ -89,8 +91,13 @@ class TerminalApp(App[ReturnType]):
         """After the app has run: give back what it held."""
 
     def say(self, text: str, *, severity: str = "information") -> None:
-        """A short notice, always as plain text."""
-        self.notify(clean(text, 200), severity=severity, markup=False)  # type: ignore[arg-type]
+        """A short notice in answer to a key, always as plain text; it takes the place of the answer before."""
+        line = clean(text, 200)
+        said = Notification(line, severity=severity, timeout=self.NOTIFICATION_TIMEOUT, markup=False)  # type: ignore[arg-type]
+        if self._said is not None and self._said in self._notifications:
+            self._unnotify(self._said, refresh=False)  # a key pressed five times must not cover five rows
+        self._said = said if severity == "information" else None
+        self.post_message(Notify(said))
 
     def on_mount(self) -> None:
         """Textual asks for the mouse again whenever the program comes back from the background."""

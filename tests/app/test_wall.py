@@ -306,6 +306,7 @@ async def test_f_leads_to_the_wall_and_back():
         await until(pilot, lambda: isinstance(app.screen, WallScreen))
         await shown(app, pilot)
         assert says(text_of(app), "FAILING 1", 3) or says(text_of(app), "FAILING 1", 4)
+        await until(pilot, lambda: "f leaves the wall" in text_of(app))
         await pilot.press("f")
         await until(pilot, lambda: not isinstance(app.screen, WallScreen))
         await pilot.press("f")
