@@ -28,6 +28,7 @@ LAYOUTS: Final[Mapping[Layout, str]] = {
 
 
 _CSS: Final = Path(__file__).with_name("commands.tcss").read_text(encoding="utf-8")
+_IN_WORDS: Final = 0.01
 _TOLD: Final[Mapping[str, str]] = {
     "dark": "calm, on a dark ground",
     "light": "calm, on a light ground",
@@ -64,11 +65,13 @@ class BoardCommands(Provider):
                 yield DiscoveryHit(_shown(Content(command.name), command), command.run, text=command.name)
 
     async def search(self, query: str) -> Hits:
-        """Those whose name fits what is typed."""
+        """Those whose name fits what is typed, then those that are told of in these words."""
         matcher = self.matcher(query)
         for command in self.commands:
             # Not `Matcher.highlight`, which reads a name as markup.
             score, places = matcher.fuzzy_search.match(query, command.name)
+            if score <= 0 and query.casefold() in command.told.casefold():
+                score = _IN_WORDS  # who types csv means the file: after all whose name fits
             if score > 0:
                 name = Content(command.name)
                 for place in places:
@@ -139,15 +142,15 @@ def commands(app: BoardApp) -> Iterator[Command]:
     yield Command("Filter", "show only what matches", board.action_filter)
     yield Command("Faults only", "on or off", board.action_faults_only)
     yield Command("Clear the filter", "show everything in this view", board.clear_filter)
-    yield Command("Save what is shown to a file", "picture, text, CSV or JSON", board.action_export)
+    yield Command("Save what is shown to a file", "export: picture, text, CSV or JSON", board.action_export)
     yield Command("Details", "on or off", board.action_details)
-    yield Command("I am on it", "or no longer", board.action_acknowledge)
+    yield Command("I am on it", "or no longer: acknowledge the row under the cursor", board.action_acknowledge)
     yield Command("Note", "on the row under the cursor, for all boards", board.action_note)
-    yield Command("Open the link", "of the row under the cursor", board.action_open)
+    yield Command("Open its page", "of the row under the cursor, in the browser", board.action_open)
     for name, url in sorted(board.links.items()):
         yield Command(f"Open the {name}", url, partial(app.open_page, url))
     yield Command("Copy the link", "of the row under the cursor", board.action_copy_url)
-    yield Command("Copy the key", "of the row under the cursor", board.action_copy_key)
+    yield Command("Copy the key", "of the row under the cursor, as in show --json", board.action_copy_key)
     yield Command("Sort by the next column", "then the other way round", board.action_sort)
     yield Command("Group rows", "by team, service, environment, source", board.action_group)
     yield Command("Wide", "all columns, or the usual ones", board.action_wide)
@@ -164,7 +167,7 @@ def commands(app: BoardApp) -> Iterator[Command]:
         yield Command(f"Theme: {theme.name}", "", partial(app.use_theme, theme.name), listed=False)
     yield Command("Wall", "large type, page by page", app.action_wall)
     yield Command("Mouse", "for the board, or to select text", app.action_mouse)
-    yield Command("Keys", "of this screen", app.action_keys)
+    yield Command("Keys", "help: those of this screen", app.action_keys)
     yield Command("Quit", "", app.action_quit)
 
 

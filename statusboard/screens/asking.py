@@ -25,7 +25,8 @@ LONGEST = 200
 class AskScreen(ModalScreen[str | None]):
     """``wrong`` says what is wrong with an answer (``""``: nothing); esc is no answer.
 
-    An empty answer is one only where it is ``optional``.
+    An empty answer is one only where it is ``optional``.  ``value`` can be gone on with, or, where it is a
+    ``proposal``, the first letter takes its place.
     """
 
     DEFAULT_CSS = Path(__file__).with_suffix(".tcss").read_text(encoding="utf-8")
@@ -43,10 +44,11 @@ class AskScreen(ModalScreen[str | None]):
         told: str = "",
         wrong: Callable[[str], str] | None = None,
         optional: bool = False,
+        proposal: bool = False,
     ) -> None:
         super().__init__()
         self._question = Static(clean(question, LONGEST), id="ask-question", markup=False)
-        self._input = CleanLine(value, max_length=LONGEST, select_on_focus=False, id="ask-input")
+        self._input = CleanLine(value, max_length=LONGEST, select_on_focus=proposal, id="ask-input")
         self._told = Static(clean(told, LONGEST), id="ask-told", markup=False)
         self._usual = clean(told, LONGEST)
         self._wrong = wrong or (lambda answer: "")

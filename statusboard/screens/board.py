@@ -421,10 +421,10 @@ class BoardScreen(Screen[None]):
         if self.live.settings.views_file is None:
             self.app.say("this board keeps no views", severity="warning")
             return
-        told = "A name that is taken is replaced, on your board alone. Your views: " + (
+        told = "Enter saves it, esc leaves it. A name that is taken is replaced, on your board alone. Your views: " + (
             ", ".join(view.name for view in self.live.settings.saved) or "none yet"
         )
-        self.app.push_screen(AskScreen("Save this view as", self.view.name, told=told), self._save_view)
+        self.app.push_screen(AskScreen("Save this view as", self.view.name, told=told, proposal=True), self._save_view)
 
     def _save_view(self, name: str | None) -> None:
         if name is not None and self._keeps(partial(self.viewing.keep, name)):

@@ -65,6 +65,25 @@ async def test_the_palette_runs_a_command(key):
         await until(pilot, lambda: screen_of(app).view.name == "Sources")
 
 
+async def test_a_command_is_found_by_what_is_told_of_it():
+    async with board(Told("ci", "build", [build(1)])) as (app, pilot):
+        await pilot.press("colon", *"csv")
+        await until(pilot, lambda: "Save what is shown to a file" in text_of(app))
+        assert "Faults only" not in text_of(app)
+
+
+async def test_an_answer_takes_the_place_of_the_one_before():
+    async with board(Told("ci", "build", [build(1)])) as (app, pilot):
+        await pilot.press("T")
+        await until(pilot, lambda: "times in UTC" in text_of(app) or "times in this" in text_of(app))
+        await pilot.press("v")
+        await until(pilot, lambda: "grouped by team" in text_of(app))
+        await until(pilot, lambda: len(app.screen.query("Toast")) == 1)
+        app.say("this cannot be stored", severity="error")
+        app.say("by urgency")
+        await until(pilot, lambda: "by urgency" in text_of(app) and "cannot be stored" in text_of(app))
+
+
 async def test_commands_are_text_never_markup():
     views = (ViewSpec("[@click=app.quit]x[/y]", "team:core"),)
     async with board(Told("ci[/b]", "build", [build(1)]), views=views) as (app, pilot):
