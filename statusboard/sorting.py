@@ -36,7 +36,10 @@ _FIELDS = {"run": "run_number", "id": "ticket_id", "previous": "previous_version
 
 
 class Sort(Struct, frozen=True):
-    """The order of a lane: ``by`` is the id of a column or ``""`` for urgency.  What has no value stands last."""
+    """The order of a lane: ``by`` is the id of a column or ``""`` for urgency.
+
+    What has no value stands last, by urgency: in a lane without that column everything does.
+    """
 
     by: str = ""
     descending: bool = False
@@ -49,9 +52,10 @@ class Sort(Struct, frozen=True):
         if not self.by:
             return urgency(row)
         value = _value(row, self.by)
-        if value == "":
-            return (-1 if self.descending else 1, 0.0, row.key)
-        return (0, value, row.key)
+        if value != "":
+            return (0, value, row.key)
+        rank, moment, key = urgency(row)
+        return (-1 - rank, -float(moment), key) if self.descending else (1 + rank, moment, key)
 
 
 URGENCY = Sort()

@@ -346,6 +346,13 @@ def test_a_lane_sorted_by_a_column_and_turned_round():
     assert _sorted(board, "-actor") == ["1", "3", "2"]
 
 
+def test_a_lane_without_the_column_stands_by_urgency_whichever_way_round():
+    incidents = [incident(1, severity="low"), incident(2, severity="critical"), incident(3, severity="high")]
+    board = board_of(*incidents)
+    for text in ("", "branch", "-branch"):
+        assert _sorted(board, text, "incident") == ["2", "3", "1"]
+
+
 def test_asking_for_a_column_again_turns_it_round_and_then_goes_back():
     first = turned(URGENCY, "age")
     assert (str(first), str(turned(first, "age")), turned(turned(first, "age"), "age")) == ("age", "-age", URGENCY)
