@@ -61,6 +61,7 @@ class BoardApp(TerminalApp[None]):
         Binding("colon,ctrl+p", "command_palette", "Commands", key_display=":", show=False, id="palette"),
         Binding("question_mark", "keys", "Keys of this screen", key_display="?", show=False, id="help"),
         Binding("M", "mouse", "The mouse for the board, or to select text", show=False, id="mouse"),
+        Binding("ctrl+z", "suspend_process", "To the background: fg brings it back", show=False, id="suspend"),
         Binding("q", "quit", "Quit", show=False, id="quit"),
         Binding("ctrl+c,ctrl+q", "quit", "Quit", show=False, priority=True, id="quit_always"),
     ]

@@ -20,6 +20,7 @@ DEFAULTS: Mapping[str, Mapping[str, str]] = {
         "palette": "colon,ctrl+p",
         "help": "question_mark",
         "mouse": "M",
+        "suspend": "ctrl+z",
         "quit": "q",
         "quit_always": "ctrl+c,ctrl+q",
     },

@@ -37,7 +37,7 @@ HEADINGS: Final[Mapping[str, tuple[str, ...]]] = {
         *("filter", "faults_only", "sort", "turn", "group", "fold", "fold_all", "open_all"),
         *("wide", "times", "save_view", "export"),
     ),
-    "The board": ("refresh", "refresh_all", "palette", "help", "mouse", "quit", "quit_always"),
+    "The board": ("refresh", "refresh_all", "palette", "help", "mouse", "suspend", "quit", "quit_always"),
 }
 """What the keys are for: what is asked for first stands first.  An action that has no place here comes last."""
 
