@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
-from functools import partial
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar
 
@@ -20,7 +19,6 @@ from textual.widget import AwaitMount, Widget
 
 from statusboard.board import Delta, Row
 from statusboard.columns import GROUPS, TIMES
-from statusboard.errors import ConfigError
 from statusboard.model import Build, Incident, Item, Release, Ticket
 from statusboard.query import complete, word_at
 from statusboard.screens.away import Attendance
@@ -328,6 +326,11 @@ class BoardScreen(Screen[None]):
         self.viewing.place = index
         self._ask()
 
+    def show_anew(self) -> None:
+        """Show the view as it is wanted now, and what hides rows of it."""
+        self._rest()
+        self._ask()
+
     def _ask(self) -> None:
         viewing = self.viewing
         self._turn_to(viewing.view.layout)
@@ -414,42 +417,17 @@ class BoardScreen(Screen[None]):
         self.app.say({"ago": "ages", "local": f"times in {zone}", "utc": "times in UTC"}[cells.times])
         self.face.age()
 
-    async def action_save_view(self) -> None:
+    def action_save_view(self) -> None:
         """Save the view as it is shown, with the filter that is typed, under a name of one's own."""
-        from statusboard.screens.asking import AskScreen
+        from statusboard.screens.keeping import save_view
 
-        if self.live.settings.views_file is None:
-            self.app.say("this board keeps no views", severity="warning")
-            return
-        told = "Enter saves it, esc leaves it. A name that is taken is replaced, on your board alone. Your views: " + (
-            ", ".join(view.name for view in self.live.settings.saved) or "none yet"
-        )
-        self.app.push_screen(AskScreen("Save this view as", self.view.name, told=told, proposal=True), self._save_view)
-
-    def _save_view(self, name: str | None) -> None:
-        if name is not None and self._keeps(partial(self.viewing.keep, name)):
-            self._rest()
-            self._ask()
-            self.app.say(f"saved as {name}")
+        save_view(self)
 
     def forget_view(self, name: str) -> None:
-        """Take a saved view away; a view of the config that it stood for is there again."""
-        if self._keeps(partial(self.viewing.forget, name)):
-            self._ask()
-            self.app.say(f"{name} is no longer kept")
+        """Take a saved view away."""
+        from statusboard.screens.keeping import forget_view
 
-    def _keeps(self, change: Callable[[], None]) -> bool:
-        """Change what is saved; False, with a word, where that cannot be."""
-        file = self.live.settings.views_file
-        try:
-            change()
-        except OSError as error:
-            self.app.say(f"cannot save in {file}: {error.strerror or error}", severity="error")
-        except ConfigError as error:
-            self.app.say(f"not saved, mend this first: {error.problems[0]}", severity="error")
-        else:
-            return True
-        return False
+        forget_view(self, name)
 
     def action_export(self) -> None:
         """Save what is shown to a file."""
@@ -461,8 +439,7 @@ class BoardScreen(Screen[None]):
     def action_faults_only(self) -> None:
         """Show what is failing or unknown, or everything again."""
         self.viewing.faults_only = not self.viewing.faults_only
-        self._rest()
-        self._ask()
+        self.show_anew()
 
     async def action_filter(self) -> None:
         """Type a filter."""
@@ -515,8 +492,7 @@ class BoardScreen(Screen[None]):
     def clear_filter(self) -> None:
         """Show everything in this view again."""
         self.viewing.clear()
-        self._rest()
-        self._ask()
+        self.show_anew()
 
     def _rest(self) -> None:
         self._filter_bar.rest(self.viewing.words)
