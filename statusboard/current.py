@@ -83,6 +83,16 @@ def order_of(fact: Fact) -> Order:
             return (began, 0, 0, fact.key)
 
 
+def line_of(build: Build) -> str:
+    """The branch or pull request as people name it, a fork's marked as such: ``#12``, ``eve:main``.
+
+    A pull request of which the source does not tell the number (``unknown``) goes by the name of its branch.
+    """
+    number = build.change.removeprefix("#")
+    line = f"#{number}" if number not in ("", "unknown") else build.branch
+    return f"{build.fork}:{line}" if build.fork and line else line
+
+
 def moment_of(item: Item) -> datetime | None:
     """The time that a lane is sorted by and counts ages from: of what is over its end, of a ticket its last change,
     of everything else its start."""

@@ -17,7 +17,7 @@ from typing import Literal, TypeAlias
 from msgspec import DecodeError, Struct
 
 from statusboard.clock import Duration
-from statusboard.current import VERDICTS, is_failing, is_unknown, verdict_of
+from statusboard.current import VERDICTS, is_failing, is_unknown, line_of, verdict_of
 from statusboard.model import (
     Annotation,
     Build,
@@ -219,8 +219,8 @@ def _build(before: Build | None, after: Build, around: Around) -> _Told | None:
     again = before is not None and after.attempt > before.attempt
     if before is not None and before.state == after.state and not again:
         return None
-    line = f"#{after.change.removeprefix('#')}" if after.change else after.branch
-    on = f" on {after.fork}:{line}" if after.fork and line else f" on {line}" if line else ""
+    line = line_of(after)
+    on = f" on {line}" if line else ""
     if after.state in _ENDED:
         former = verdict_of(before) if before is not None else ""
         former = former or around.earlier(after)

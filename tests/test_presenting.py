@@ -179,6 +179,8 @@ def test_what_nobody_owns_says_so():
 
 
 def test_what_each_kind_tells():
+    nameless = row_text(build(1, change="unknown", fork="them", branch="mend"))
+    assert shown(nameless, "branch") == "them:mend", "the number is not told, the branch is"
     told = row_text(build(1, change="41", fork="them", actor="ann"))
     assert (shown(told, "branch"), shown(told, "pipeline"), shown(told, "actor")) == ("them:#41", "test", "ann")
     told = row_text(release(1, version="", revision="0123456789abcdef", target="eu"))

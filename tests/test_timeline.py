@@ -70,6 +70,7 @@ RUN = build(7, "running")
         (RUN, build(7, "success"), "build succeeded on main"),
         (RUN, build(7, "failed", change="12"), "build failed on #12"),
         (RUN, build(7, "failed", fork="eve"), "build failed on eve:main"),
+        (RUN, build(7, "failed", fork="eve", change="unknown"), "build failed on eve:main"),
         (build(7, "failed"), build(7, "running", attempt=2, verdict="failed"), "build started again on main"),
         (
             build(7, "running", attempt=2, verdict="failed"),

@@ -112,7 +112,9 @@ def _which(row: Row, fact: Item, unread: bool) -> list[Cell]:
         case Build():
             number = "" if fact.run_number is None else f"#{fact.run_number}"
             attempt = f"attempt {fact.attempt}" if fact.attempt > 1 else ""
-            line = f"pull request {fact.change}" if fact.change else f"on {fact.branch}" if fact.branch else ""
+            line = f"on {fact.branch}" if fact.branch else ""
+            if fact.change:
+                line = f"pull request {fact.change}" if fact.change != "unknown" else f"pull request {line}".strip()
             if fact.fork:
                 line = f"{line} of {fact.fork}".strip()
             run = " ".join(filter(None, (fact.pipeline, number, attempt)))

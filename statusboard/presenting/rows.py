@@ -9,7 +9,7 @@ from msgspec import Struct
 
 from statusboard import clock
 from statusboard.board import Row
-from statusboard.current import OVER, UNREAD, is_unowned, moment_of, verdict_of
+from statusboard.current import OVER, UNREAD, is_unowned, line_of, moment_of, verdict_of
 from statusboard.model import Annotation, Build, HealthState, Incident, Item, Release, Ticket
 from statusboard.notes import standing
 from statusboard.presenting.glyphs import STYLES, UNICODE, Cell, Glyphs, word_of
@@ -62,7 +62,7 @@ def cells(
             found["assignee"] = (fact.assignee or fact.acknowledged_by, "")
         case Build():
             found["pipeline"] = (fact.pipeline, "")
-            found["branch"] = (_line(fact), "")
+            found["branch"] = (line_of(fact), "")
             found["run"] = (f"#{fact.run_number}" if fact.run_number is not None else "", "")
             found["revision"] = (fact.revision[:10], "")
             found["duration"] = (_took(fact), "")
@@ -153,12 +153,6 @@ def _service(fact: Item, alarming: bool) -> Cell:
     if not is_unowned(fact):
         return (fact.service or fact.repository or fact.team, "")
     return (f"unowned {fact.repository}".rstrip(), "unknown" if alarming else "")
-
-
-def _line(build: Build) -> str:
-    """The branch or pull request; a fork's is marked as such."""
-    line = f"#{build.change.removeprefix('#')}" if build.change else build.branch
-    return f"{build.fork}:{line}" if build.fork and line else line
 
 
 def _took(fact: Build | Release) -> str:
