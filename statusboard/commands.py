@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
+from contextlib import suppress
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
@@ -13,6 +14,7 @@ from textual.content import Content
 from textual.widgets import OptionList
 
 from statusboard.screens.board import BoardScreen
+from statusboard.screens.leaving import OnTop
 from statusboard.view import Layout
 
 if TYPE_CHECKING:
@@ -80,7 +82,16 @@ class BoardCommands(Provider):
                 yield Hit(score, shown, command.run, text=command.name)
 
 
-class BoardPalette(CommandPalette):
+class _Palette(OnTop, CommandPalette):
+    """Textual's palette, also while its list is being made."""
+
+    def _action_command_list(self, action: str) -> None:
+        """As Textual's, but a list that has not been laid out yet, which cannot be paged through, stays as it is."""
+        with suppress(KeyError):
+            super()._action_command_list(action)
+
+
+class BoardPalette(_Palette):
     """Textual's palette in the board's colours."""
 
     DEFAULT_CSS = _CSS
@@ -100,7 +111,7 @@ class ThemeCommands(BoardCommands):
             yield Command(theme.name, _TOLD.get(theme.name, "of the config"), partial(app.use_theme, theme.name))
 
 
-class ThemePalette(CommandPalette):
+class ThemePalette(_Palette):
     """A palette of themes, each of them tried on while the cursor is on it; escape takes it off again."""
 
     DEFAULT_CSS = _CSS.replace("BoardPalette", "ThemePalette") + "ThemePalette { background: transparent; }"

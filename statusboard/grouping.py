@@ -34,6 +34,11 @@ class Group(Struct, frozen=True):
     unread: int
 
     @property
+    def by(self) -> str:
+        """What its rows have in common."""
+        return self.key.split(MARK)[1]
+
+    @property
     def healthy(self) -> int:
         """How many rows are fine, as far as we know."""
         return len(self.keys) - self.failing - self.unknown - self.unread

@@ -13,6 +13,7 @@ from textual.containers import Vertical
 from textual.screen import ModalScreen
 from textual.widgets import Input, Static
 
+from statusboard.screens.leaving import OnTop
 from statusboard.text import clean
 from widgets.cleanline import CleanLine
 
@@ -22,7 +23,7 @@ if TYPE_CHECKING:
 LONGEST = 200
 
 
-class AskScreen(ModalScreen[str | None]):
+class AskScreen(OnTop, ModalScreen[str | None]):
     """``wrong`` says what is wrong with an answer (``""``: nothing); esc is no answer.
 
     An empty answer is one only where it is ``optional``.  ``value`` can be gone on with, or, where it is a

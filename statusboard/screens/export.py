@@ -18,6 +18,7 @@ from textual.widgets import OptionList, Static
 from statusboard import exporting
 from statusboard.exporting import Format
 from statusboard.query import Query
+from statusboard.screens.leaving import OnTop
 from statusboard.screens.menu import Menu, entry
 from statusboard.text import clean
 from statusboard.view import ViewSpec
@@ -38,7 +39,7 @@ FORMS: Final[tuple[tuple[str, Format, str, str], ...]] = (
 """Key, form, name, and what it is."""
 
 
-class ExportScreen(ModalScreen[None]):
+class ExportScreen(OnTop, ModalScreen[None]):
     """A form and a file name; enter saves."""
 
     DEFAULT_CSS = Path(__file__).with_suffix(".tcss").read_text(encoding="utf-8")

@@ -14,6 +14,7 @@ from textual.screen import ModalScreen, Screen
 from textual.widgets import Static
 
 from statusboard.keys import key_name
+from statusboard.screens.leaving import OnTop
 from statusboard.text import fit
 from widgets.words import Word, styled
 
@@ -47,7 +48,7 @@ severity:>=high     since:2h            is:failing          has:url
 "free text"         a OR b              ( ) group           - leaves out"""
 
 
-class HelpScreen(ModalScreen[None]):
+class HelpScreen(OnTop, ModalScreen[None]):
     """Keys, generated from the bindings, so that rebound ones are told as they are."""
 
     CSS_PATH = Path(__file__).with_name("help.tcss")

@@ -150,7 +150,7 @@ class LanesFace(Face):
         line = presenting.group_line(
             group,
             kind,
-            self.lanes.by(kind),
+            group.by,  # the view may be another one already
             worst,
             state,
             folded=self.lanes.is_folded(kind, key),

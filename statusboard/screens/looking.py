@@ -6,13 +6,14 @@ from typing import TYPE_CHECKING
 
 from textual.screen import Screen
 
+from statusboard.screens.leaving import LeftOnce
 from statusboard.setup.around import Around
 
 if TYPE_CHECKING:
     from statusboard.screens.welcome import WelcomeApp
 
 
-class Looking(Screen[None]):
+class Looking(LeftOnce, Screen[None]):
     """Told when looking around has come to its end."""
 
     app: WelcomeApp

@@ -29,6 +29,8 @@ class TerminalApp(App[ReturnType]):
 
     TITLE = "statusboard"
     NOTIFICATION_TIMEOUT = 4
+    # Text is selected by the terminal; Textual's own selection fails on a widget that goes while it is clicked on.
+    ALLOW_SELECT = False
     CSS = Path(__file__).with_suffix(".tcss").read_text(encoding="utf-8")
 
     def __init__(self, look: Look, palettes: Iterable[Palette] = ()) -> None:

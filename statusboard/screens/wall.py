@@ -14,6 +14,7 @@ from textual.screen import ModalScreen
 from statusboard.board import Delta
 from statusboard.palettes import NIGHT
 from statusboard.screens.guarded import Guarded
+from statusboard.screens.leaving import LeftOnce
 from statusboard.screens.live import Live
 from statusboard.screens.wall_walk import Picture, Told, Walk
 from statusboard.screens.wall_words import bar
@@ -31,7 +32,7 @@ CLOCK_EVERY: Final = 60.0
 """Seconds between two looks at everything, where a filter asks for times."""
 
 
-class WallScreen(ModalScreen[None], Guarded):
+class WallScreen(LeftOnce, ModalScreen[None], Guarded):
     """Follows the engine once a second.  It is modal so that none of the app's keys reach past it.
 
     ``locked``: the wall is all that this process shows, and is left by ending it.

@@ -15,6 +15,7 @@ from statusboard.screens.wall_words import HIDDEN, Verdict
 from statusboard.text import cell_len, clip
 from statusboard.wall import Deployed, Faults, Freshness, Part, Rotation, Slide, WallSpec, freshness
 from widgets.bigtype import height_of_big, largest
+from widgets.details import wrap
 from widgets.tiles import GAP, Plan, column_lines, columns_of_cells, least_scale, plan
 from widgets.wallcanvas import Line
 from widgets.words import Word, width_of
@@ -299,9 +300,9 @@ class Walk:
 
     def _tiny(self, summary: Summary, fresh: Freshness, width: int, height: int) -> Picture:
         verdict = wall_words.verdict_of(self._faults, 0, summary, fresh)
-        needs = f"a wall needs {LEAST[0]}x{LEAST[1]}, this is {width}x{height}"
-        top = [wall_words.bar(f" {verdict.big}", verdict.style, width)]
-        return Picture(((needs, ""),), "", top, [], [])
+        needs = f"A wall needs {LEAST[0]}x{LEAST[1]}, this terminal has {width}x{height}"
+        lines: list[Line] = [((f" {line}", ""),) for line in wrap(needs, width - 1)]
+        return Picture((), "", [wall_words.bar(f" {verdict.big}", verdict.style, width), *lines], [], [])
 
 
 def _rows(keys: Sequence[str], board: Board) -> list[Row]:

@@ -11,6 +11,7 @@ from textual.containers import VerticalScroll
 from textual.screen import Screen
 from textual.widgets import Static
 
+from statusboard.screens.leaving import LeftOnce
 from statusboard.screens.menu import Hint
 from statusboard.text import clean
 from widgets.words import styled
@@ -42,7 +43,7 @@ DOCS = (
 STYLES = {"heading": "heading", "place": "strong", "about": "muted"}
 
 
-class DocsScreen(Screen[None]):
+class DocsScreen(LeftOnce, Screen[None]):
     """Commands, documents, places; to be scrolled."""
 
     app: WelcomeApp

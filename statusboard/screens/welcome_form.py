@@ -16,6 +16,7 @@ from textual.worker import Worker
 
 from statusboard.credentials import Secret
 from statusboard.errors import CredentialError, StatusboardError
+from statusboard.screens.leaving import LeftOnce
 from statusboard.screens.welcome_fields import FieldBox, Line
 from statusboard.setup.forming import Complaint, Form
 from statusboard.setup.proposing import SourceDraft
@@ -29,7 +30,7 @@ PATIENCE = 30.0
 """Seconds that a trial may take."""
 
 
-class FormScreen(Screen[None]):
+class FormScreen(LeftOnce, Screen[None]):
     """Fields, a trial, and the way on."""
 
     app: WelcomeApp

@@ -11,6 +11,7 @@ from textual.containers import Horizontal, Vertical
 from textual.screen import ModalScreen
 from textual.widgets import Button, Static
 
+from statusboard.screens.leaving import LeftOnce
 from statusboard.text import clean
 from widgets.words import Word, styled
 
@@ -18,7 +19,7 @@ if TYPE_CHECKING:
     from statusboard.screens.welcome import WelcomeApp
 
 
-class KeepScreen(ModalScreen[bool]):
+class KeepScreen(LeftOnce, ModalScreen[bool]):
     """True: put it into the keyring."""
 
     app: WelcomeApp

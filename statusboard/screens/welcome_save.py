@@ -14,6 +14,7 @@ from textual.screen import Screen
 from textual.widgets import Button, Input, Static
 
 from statusboard.errors import StatusboardError
+from statusboard.screens.leaving import LeftOnce
 from statusboard.screens.welcome_fields import FieldBox
 from statusboard.setup.forming import Field
 from statusboard.setup.proposing import SourceDraft, config_text, services_of
@@ -25,7 +26,7 @@ if TYPE_CHECKING:
     from statusboard.screens.welcome import WelcomeApp
 
 
-class SaveScreen(Screen[None]):
+class SaveScreen(LeftOnce, Screen[None]):
     """The configuration as it will be."""
 
     app: WelcomeApp

@@ -3,13 +3,18 @@
 from __future__ import annotations
 
 import re
+from typing import Any
 
 import pytest
+from textual.command import CommandList
+from textual.events import MouseDown, MouseUp
 from textual.pilot import Pilot
+from textual.screen import Screen
 
 from statusboard.app import BoardApp
+from statusboard.commands import BoardPalette
 from statusboard.model import Item
-from tests.app.stage import Told, board, screen_of, settled, show, text_of
+from tests.app.stage import Told, board, screen_of, settled, show, text_of, until
 from tests.boards import build, incident
 from widgets.details import DetailsPane
 from widgets.table import BoardTable
@@ -98,3 +103,65 @@ async def test_details_that_are_opened_again_tell_of_what_is_under_the_cursor_no
         assert subject is not None
         pane = screen_of(app).query_one(DetailsPane)
         assert f"Alert {int(subject.rpartition(':')[2]):02}" in "".join(text for text, _ in pane._rows[0].words)
+
+
+# -- what comes twice
+
+
+@pytest.mark.parametrize("key", ["question_mark", "f", "colon", "ctrl+s", "N"])
+async def test_what_is_left_twice_at_once_leaves_the_board_where_it_is(key: str) -> None:
+    async with board(Told("ci", "build", builds(3))) as (app, pilot):
+        await pilot.press(key)
+        await until(pilot, lambda: app.screen is not screen_of(app))
+        on_top: Screen[Any] = app.screen
+        on_top.dismiss()
+        on_top.dismiss()
+        await pilot.pause()
+        assert app.screen is screen_of(app)
+        assert "Build 00" in text_of(app)
+
+
+async def test_a_double_click_beside_the_palette_closes_the_palette_alone() -> None:
+    async with board(Told("ci", "build", builds(3))) as (app, pilot):
+        await pilot.press("colon")
+        await until(pilot, lambda: isinstance(app.screen, BoardPalette))
+        for event in (MouseDown, MouseUp) * 2:  # at once, as a terminal sends them
+            app.screen.post_message(event(None, 2, 38, 0, 0, 1, False, False, False, screen_x=2, screen_y=38))
+        await until(pilot, lambda: app.screen is screen_of(app))
+        await pilot.pause()
+        assert app.screen is screen_of(app)
+
+
+async def test_a_list_of_commands_that_is_not_laid_out_yet_can_be_paged() -> None:
+    async with board(Told("ci", "build", builds(3))) as (app, pilot):
+        await pilot.press("colon")
+        await until(pilot, lambda: isinstance(app.screen, BoardPalette))
+        app.screen.query_one(CommandList).clear_options().add_option("one")
+        await app.run_action("screen.command_list('page_down')")
+        assert app.screen.query_one(CommandList).option_count
+
+
+@pytest.mark.parametrize("key", ["question_mark", "f", "colon", "ctrl+s", "N"])
+async def test_what_lies_on_the_board_says_what_it_needs(key: str) -> None:
+    async with board(Told("ci", "build", builds(3))) as (app, pilot):
+        await pilot.press(key)
+        await until(pilot, lambda: app.screen is not screen_of(app))
+        await pilot.resize_terminal(20, 5)
+        await until(pilot, lambda: f"eeds {'40x10' if key == 'f' else '40x8'}" in " ".join(text_of(app).split()))
+        await pilot.resize_terminal(120, 40)
+        await until(pilot, lambda: "eeds 40x" not in text_of(app))
+        assert app.screen is not screen_of(app)
+
+
+async def test_groups_of_one_view_are_left_for_a_view_without_any() -> None:
+    async with board(Told("ci", "build", builds(3))) as (app, pilot):
+        await show(app, pilot, "Builds")
+        await pilot.press("v")
+        await settled(app, pilot)
+        await pilot.press("minus")
+        await settled(app, pilot)
+        assert "no team" in text_of(app) and "Build 00" in text_of(app)
+        await show(app, pilot, "Overview")
+        assert "no team" not in text_of(app)
+        await show(app, pilot, "Builds")
+        assert "no team" in text_of(app)

@@ -96,7 +96,7 @@ def test_every_page_fills_its_terminal_and_nothing_leaves_it(width, height, asci
 
 def test_a_terminal_too_small_says_what_a_wall_needs():
     page = Page(board_of(incident(1), health("am")))
-    assert "FAILING 1" in page.text(39, 9) and "a wall needs 40x10" in page.text(39, 9)
+    assert "FAILING 1" in page.text(39, 9) and "A wall needs 40x10" in page.text(39, 9)
 
 
 def test_a_tile_says_what_is_wrong_whose_it_is_since_when_and_what_changed_just_before():
