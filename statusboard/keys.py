@@ -113,6 +113,8 @@ _WRITTEN = {
     "slash": "/",
     "question_mark": "?",
     "colon": ":",
+    "minus": "-",
+    "plus": "+",
     "escape": "esc",
     "space": "space",
     "pagedown": "pgdn",

@@ -16,6 +16,7 @@ from textual.widgets import Static
 from statusboard.keys import key_name
 from statusboard.screens.leaving import OnTop
 from statusboard.text import fit
+from widgets.details import wrap
 from widgets.words import Word, styled
 
 if TYPE_CHECKING:
@@ -26,7 +27,7 @@ HEADINGS: Final[Mapping[str, tuple[str, ...]]] = {
         *("next_match", "previous_match", "table.select", "details", "open", "copy_url", "copy_key"),
         *("acknowledge", "note", "pause"),
     ),
-    "About": (
+    "Moving about": (
         *("table.down", "table.up", "details.down", "details.up", "next_lane", "previous_lane"),
         *("view_1", "next_view", "previous_view", "sources", "wall", "leave_wall", "back"),
         *("next_unseen", "all_seen"),
@@ -42,10 +43,17 @@ HEADINGS: Final[Mapping[str, tuple[str, ...]]] = {
 }
 """What the keys are for: what is asked for first stands first.  An action that has no place here comes last."""
 
-QUERY_HELP = """\
-state:failed        team:payments       kind:build          -label:flaky
-severity:>=high     since:2h            is:failing          has:url
-"free text"         a OR b              ( ) group           - leaves out"""
+EXAMPLES: Final = (
+    *("state:failed", "team:payments", "kind:build", "-label:flaky", "severity:>=high", "since:2h"),
+    *("is:failing", "has:url", '"free text"', "a OR b", "( ) group", "- leaves out"),
+)
+"""What a filter may say."""
+_KEYS: Final = 17
+"""Cells for the keys."""
+_EXAMPLE: Final = 20
+"""Cells for an example."""
+_AROUND: Final = 8
+"""Cells beside the text: padding, the bar to scroll with, a border."""
 
 
 class HelpScreen(OnTop, ModalScreen[None]):
@@ -66,7 +74,11 @@ class HelpScreen(OnTop, ModalScreen[None]):
 
     def compose(self) -> ComposeResult:
         with VerticalScroll(id="help"):
-            yield Static(self._content(), markup=False)
+            yield Static(self._content(), id="help-text", markup=False)
+
+    def on_resize(self) -> None:
+        """Lines break elsewhere."""
+        self.query_one("#help-text", Static).update(self._content())
 
     def action_close(self) -> None:
         """Back."""
@@ -77,12 +89,20 @@ class HelpScreen(OnTop, ModalScreen[None]):
         self.query_one("#help", VerticalScroll).scroll_relative(y=lines, animate=False)
 
     def _content(self) -> Content:
+        """Nothing that is told is cut."""
+        width = max(30, self.app.size.width - _AROUND)
         words: list[Word] = [("Keys", "heading"), ("   j k scroll, esc closes\n", "muted")]
         for heading, rows in self._rows:
             words.append((f"\n{heading}\n", "strong"))
             for keys, what in rows:
-                words += [(fit(keys, 16), "marker"), (f" {what}\n", "")]
-        words += [("\nFilters\n", "strong"), (QUERY_HELP, "")]
+                first, *more = wrap(what, width - _KEYS)
+                words += [(fit(keys, _KEYS - 1), "marker"), (f" {first}\n", "")]
+                words += [(f"{'':{_KEYS}}{line}\n", "") for line in more]
+        words.append(("\nWhat a filter may say\n", "strong"))
+        beside = max(1, min(4, width // _EXAMPLE))
+        for at in range(0, len(EXAMPLES), beside):
+            line = "".join(fit(example, _EXAMPLE) for example in EXAMPLES[at : at + beside])
+            words.append((line.rstrip() + "\n", ""))
         return styled(words, ansi=self.app.native_ansi_color)
 
 

@@ -47,6 +47,15 @@ async def test_help_tells_the_keys_of_this_screen():
         await until(pilot, lambda: "Pause or resume" in text_of(app))
 
 
+async def test_in_a_narrow_terminal_help_breaks_its_lines():
+    async with board(Told("ci", "build", [build(1)]), size=(50, 120)) as (app, pilot):
+        await pilot.press("question_mark")
+        await until(pilot, lambda: "Next row that changed" in text_of(app))
+        shown = text_of(app)
+        assert " ".join(shown.split()).count("while you were away") == 1, "told whole"
+        assert "is:failing" in shown and "- leaves out" in shown
+
+
 def test_keys_are_written_as_people_know_them():
     assert [key_name(key) for key in ("slash", "question_mark", "colon", "ctrl+d")] == ["/", "?", ":", "ctrl+d"]
 
