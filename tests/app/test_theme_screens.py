@@ -12,6 +12,7 @@ from typing import Any, NamedTuple
 import pytest
 from msgspec import structs
 from rich.style import Style
+from textual.command import CommandList
 from textual.geometry import Region
 from textual.pilot import Pilot
 
@@ -20,6 +21,8 @@ from statusboard.commands import ThemePalette
 from statusboard.model import ITEM_KINDS, SEVERITIES, STATES, Item
 from statusboard.palettes import DARK, HIGH_CONTRAST_LIGHT, LIGHT, derived, pairs
 from statusboard.presenting import ASCII, UNICODE, word_of
+from statusboard.screens.asking import AskScreen
+from statusboard.screens.board import BoardScreen
 from statusboard.screens.terminal import TerminalApp
 from statusboard.screens.wall import WallScreen
 from statusboard.screens.welcome import WelcomeScreen
@@ -119,16 +122,19 @@ async def test_every_text_on_every_screen_can_be_read():
         await looked_at(app, pilot, "a filter that is wrong")
         await press("escape")
         for severity in ("information", "warning", "error"):
-            app.say("something happened", severity=severity)
-        await pilot.pause(0.1)
+            app.show_notice("something happened", severity=severity)
+        await until(pilot, lambda: text_of(app).count("something happened") == 3)
         await looked_at(app, pilot, "notices")
-        await press("question_mark")
+        await pilot.press("question_mark")
+        await until(pilot, lambda: "esc closes" in text_of(app))
         await looked_at(app, pilot, "the keys", "#help")
-        await press("escape", "colon")
-        await pilot.pause(0.3)
+        await pilot.press("escape")
+        await until(pilot, lambda: isinstance(app.screen, BoardScreen))
+        await pilot.press("colon")
+        await until(pilot, lambda: chosen(app) == "View: Overview")
         await looked_at(app, pilot, "the palette", "#--input", "CommandList")
-        await press(*"the")
-        await pilot.pause(0.3)
+        await pilot.press(*"the")
+        await until(pilot, lambda: chosen(app) not in ("", "View: Overview"))
         await looked_at(app, pilot, "the palette with something typed", "#--input", "CommandList")
         await press("escape")
 
@@ -144,11 +150,10 @@ async def test_every_text_in_every_view_can_be_read():
         await settled(app, pilot)
         await looked_at(app, pilot, "groups")
         await pilot.press("j", "j", "N")
-        await pilot.pause(0.2)
+        await until(pilot, lambda: isinstance(app.screen, AskScreen))
         await looked_at(app, pilot, "a question", "#ask")
         await pilot.press("escape", "f")
-        await pilot.pause(0.2)
-        assert isinstance(app.screen, WallScreen)
+        await until(pilot, lambda: isinstance(app.screen, WallScreen))
         await looked_at(app, pilot, "the wall")
 
 
@@ -221,15 +226,23 @@ def emphasized(app: BoardApp, attribute: str) -> list[str]:
 # -- choosing
 
 
+def chosen(app: BoardApp) -> str:
+    """The name of the command under the cursor of the palette."""
+    found = list(app.screen.query(CommandList))
+    place = found[0].highlighted if found else None
+    hit = getattr(found[0].get_option_at_index(place), "hit", None) if place is not None else None
+    return hit.text or "" if hit is not None else ""
+
+
 async def test_a_theme_is_tried_on_in_the_palette():
     async with board(*everything(), size=(100, 30)) as (app, pilot):
 
         async def open_palette() -> None:
             await pilot.press("colon", *"themes")
-            await pilot.pause(0.2)
+            await until(pilot, lambda: chosen(app) == "Themes")
             await pilot.press("enter")
-            await pilot.pause(0.3)
-            assert isinstance(app.screen, ThemePalette)
+            await until(pilot, lambda: isinstance(app.screen, ThemePalette))
+            await until(pilot, lambda: app.screen.query_one(CommandList).option_count == len(app.own_themes))
 
         await open_palette()
         assert app.theme == "dark", "nobody has asked for another yet"
@@ -244,7 +257,7 @@ async def test_a_theme_is_tried_on_in_the_palette():
         assert app.theme == "dark", "as it was"
         await open_palette()
         await pilot.press(*"high")
-        await pilot.pause(0.2)
+        await until(pilot, lambda: chosen(app).startswith("high-contrast"))
         await pilot.press("enter")
         await until(pilot, lambda: app.theme.startswith("high-contrast"))
 
