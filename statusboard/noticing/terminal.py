@@ -51,7 +51,9 @@ def choose(setting: Literal["auto"] | Form, *, tmux: bool, env: Mapping[str, str
     inside = bool(env.get("TMUX")) or program == "tmux" or term.startswith("tmux")
     if inside and not tmux:
         return Chosen(None, problem="inside tmux they need `tmux: true` under `notices:`, and `allow-passthrough on`")
-    form = setting if setting != "auto" else _known(term, program, env)
+    # What a terminal left in the environment says nothing of a GNU screen within it, or of a tmux on the way here.
+    hidden = not inside and (bool(env.get("STY")) or term.startswith("screen"))
+    form = setting if setting != "auto" else None if hidden else _known(term, program, env)
     if form is None:
         return Chosen(None, problem="this terminal is not known to show any; choose with `terminal:` under `notices:`")
     return Chosen(form, passthrough=inside)

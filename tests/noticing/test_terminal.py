@@ -27,6 +27,8 @@ FORMS: tuple[Form, ...] = ("osc9", "osc777", "osc99")
         ({"TERM": "foot-extra"}, "osc777"),
         ({"TERM": "foot", "KITTY_WINDOW_ID": "1"}, "osc777"),
         ({"TERM": "xterm-256color"}, None),
+        ({"TERM": "screen.xterm-256color", "STY": "1.pts", "KITTY_WINDOW_ID": "1"}, None),
+        ({"TERM": "screen-256color", "LC_TERMINAL": "iTerm2"}, None),
         ({"TERM": "linux"}, None),
         ({}, None),
     ],
