@@ -103,7 +103,8 @@ async def _read_end(stream: asyncio.StreamReader, end: bytearray) -> None:
 class Desktop:
     """The desktop's own notifications, by the extra ``desktop``; it is imported when the first one is sent."""
 
-    def __init__(self) -> None:
+    def __init__(self, *, limit: float = DESKTOP_LIMIT) -> None:
+        self._limit = limit
         self._library: Any = None
         self._notifier: Any = None
         self._failures = _Failures()
@@ -119,21 +120,24 @@ class Desktop:
         self._failures.last = ""
         # It raises nothing of what goes wrong: it logs that, and says when it has sent one.
         try:
-            async with asyncio.timeout(DESKTOP_LIMIT):
+            async with asyncio.timeout(self._limit):
                 await self._notifier.send(
                     title=message.title, message=body, urgency=urgency, on_dispatched=lambda: shown.append(True)
                 )
         except TimeoutError:
-            raise DeliveryError(f"the desktop did not answer within {DESKTOP_LIMIT:g} s") from None
+            raise DeliveryError(f"the desktop did not answer within {self._limit:g} s") from None
         if not shown:
             why = f": {self._failures.last}" if self._failures.last else ""
             raise DeliveryError(f"the desktop takes no notices{why}")
 
     async def _begin(self) -> None:
         try:  # in a thread: it takes long enough to be seen
-            self._library = await asyncio.to_thread(importlib.import_module, "desktop_notifier")
+            library = await asyncio.to_thread(importlib.import_module, "desktop_notifier")
         except ImportError:
             raise DeliveryError("desktop notices need an extra: pip install 'statusboard[desktop]'") from None
+        if self._notifier is not None:
+            return  # another notice was quicker
+        self._library = library
         its = logging.getLogger("desktop_notifier")
         its.addHandler(self._failures)
         its.propagate = False

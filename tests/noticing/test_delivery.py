@@ -193,6 +193,15 @@ async def test_a_desktop_that_shows_nothing_is_a_failure_and_leaves_no_traceback
     assert logged == []
 
 
+async def test_a_desktop_that_does_not_answer_is_waited_for_no_longer(monkeypatch: pytest.MonkeyPatch):
+    library = Library(works=True)
+    monkeypatch.setattr(library.DesktopNotifier, "send", lambda self, **_: asyncio.sleep(60))
+    monkeypatch.setitem(sys.modules, "desktop_notifier", library)
+    desktop = Desktop(limit=0.05)
+    both = await asyncio.gather(desktop.send(MESSAGE), desktop.send(MESSAGE), return_exceptions=True)
+    assert [str(error) for error in both] == ["the desktop did not answer within 0.05 s"] * 2
+
+
 async def test_without_the_extra_it_is_said_how_to_get_it(monkeypatch: pytest.MonkeyPatch):
     monkeypatch.setitem(sys.modules, "desktop_notifier", None)
     with pytest.raises(DeliveryError, match=r"pip install 'statusboard\[desktop\]'"):
