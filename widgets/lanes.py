@@ -14,6 +14,7 @@ from textual.widget import Widget
 from textual.widgets import Static
 
 from widgets.layout import HEADER, TITLE, Column, place
+from widgets.placed import Placed
 from widgets.table import BoardTable
 from widgets.words import Word, styled
 
@@ -58,7 +59,7 @@ class Lanes(Widget):
             lanes[0].refresh(layout=True)
 
 
-class LanePanel(Widget):
+class LanePanel(Placed):
     """One lane: `title` says what it holds, `table` shows it.  An empty lane is its title alone."""
 
     ALLOW_SELECT: ClassVar[bool] = False

@@ -31,6 +31,7 @@ from textual.widget import Widget
 from statusboard.text import cell_len, clip
 from widgets.joining import Palette, blank_alike, joined
 from widgets.layout import GUTTER, Column, Place, follow, lay_out
+from widgets.placed import PlacedScrollBar
 from widgets.words import rich_style
 
 __all__ = ["STYLE_NAMES", "BoardTable", "Cell", "Column", "Place", "RowCells", "follow", "lay_out"]
@@ -349,6 +350,16 @@ class BoardTable(ScrollView, inherit_bindings=False):
         self._move(self._cursor + rows, self.scroll_offset.y + rows)
 
     # -- size and scrolling
+
+    @property
+    def vertical_scrollbar(self) -> ScrollBar:
+        """As Textual's; another length of it lays nothing out anew."""
+        if self._vertical_scrollbar is None:
+            bar = PlacedScrollBar(vertical=True, name="vertical", thickness=self.scrollbar_size_vertical)
+            bar.display = False
+            self._vertical_scrollbar = bar
+            self.app._start_widget(self, bar)
+        return self._vertical_scrollbar
 
     @property
     def _header_rows(self) -> int:

@@ -12,10 +12,11 @@ from statusboard.query import Query
 from statusboard.screens.live import Live
 from statusboard.view import ViewSpec, is_fault
 from widgets.details import Section
+from widgets.placed import Placed
 from widgets.table import BoardTable
 
 
-class Face(Widget):
+class Face(Placed):
     """One way of showing the board.  The screen keeps header, filter, details and the bar of views; a face the rest.
 
     The screen calls `ask` and then `rebuild` when view or filter change, `follow` for what a flush changed, `age` when

@@ -77,10 +77,13 @@ class LanesFace(Face):
         """All lanes anew, that in focus first; each is shown as soon as it is ready."""
         panel = self._panel
         first: ItemKind | None = next((kind for kind, each in self._panels.items() if each is panel), None)
+        built = False
         async for done in self.lanes.rebuild(self.live.cells.board, self.live.clock, first):
             self._show(done, self.lanes.lines(done, self.live.cells.board))
-        self._set_columns()
-        self._arrange()
+            built = True
+        if built:
+            self._set_columns()
+            self._arrange()
 
     def follow(self, delta: Delta) -> None:
         """Rows that came, went, moved or look different."""
