@@ -402,3 +402,11 @@ def test_every_value_that_is_offered_is_right():
 def test_other_names_of_keys_lead_to_keys():
     assert set(ALIASES.values()) <= set(KEYS)
     assert not set(ALIASES) & set(KEYS)
+
+
+@settings(max_examples=100, deadline=None)
+@given(st.sampled_from(["", " ", "a OR b", "-a", "state:failed a", "(a b) OR c"]), st.sampled_from(["", "b", "a OR c"]))
+def test_both_of_two(one: str, two: str):
+    both, plain = parse(one) & parse(two), parse(" ".join(f"({each})" for each in (one, two) if each.strip()))
+    assert str(both) == str(plain)
+    assert parse(both.text).root == both.root

@@ -4,7 +4,10 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import pytest
+
 from statusboard.engine import Engine
+from statusboard.errors import QueryError
 from statusboard.screens.live import Live
 from statusboard.screens.settings import Settings, with_saved
 from statusboard.screens.viewing import Viewing
@@ -73,3 +76,13 @@ def test_items_behind_a_line_and_back() -> None:
     viewing.leave_for("service:shop")
     viewing.typed = "another"
     assert viewing.back() is None, "what a person typed meanwhile is theirs"
+
+
+def test_two_filters_that_are_as_long_as_filters_can_be(tmp_path: Path) -> None:
+    viewing, _ = viewing_of(ViewSpec("Deep", "(" * 20 + "state:failed" + ")" * 20), file=tmp_path / "views.yaml")
+    viewing.place = len(viewing.views) - 1
+    viewing.typed = " ".join(["team:a"] * 280)
+    assert not viewing.query.matches_all, "nobody is thrown out for it"
+    with pytest.raises(QueryError):
+        viewing.keep("Both")
+    assert read_saved(tmp_path / "views.yaml") == ((), []), "what could not be read again is not written"

@@ -129,8 +129,8 @@ def _narrow(config: Config, name: str | None, text: str | None) -> Narrow:
 
     view = _view(config, name)
     typed = _query("--filter", text)
-    both = f"({view.filter}) ({typed.text})" if typed is not None and view.filter else ""
-    return Narrow(view, parse(both) if both else typed or parse(view.filter))
+    query = parse(view.filter)
+    return Narrow(view, query & typed if typed is not None else query)
 
 
 def _view(config: Config, name: str | None) -> ViewSpec:

@@ -59,6 +59,13 @@ class Query:
         """Whether this fact passes.  ``health`` is the state of its source, for ``is:stale``."""
         return self._test(fact, current, failing, now, health)
 
+    def __and__(self, other: Query) -> Query:
+        """What passes both.  Its text may be longer, or its brackets deeper, than `parse` takes."""
+        if self.matches_all or other.matches_all:
+            return other if self.matches_all else self
+        nodes = [each.nodes if isinstance(each, All) else (each,) for each in (self.root, other.root)]
+        return Query(f"({self.text}) ({other.text})", All((*nodes[0], *nodes[1])))
+
     def __str__(self) -> str:
         return str(self.root)
 

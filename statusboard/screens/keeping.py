@@ -6,7 +6,7 @@ from collections.abc import Callable
 from functools import partial
 from typing import TYPE_CHECKING
 
-from statusboard.errors import ConfigError
+from statusboard.errors import ConfigError, QueryError
 from statusboard.screens.asking import AskScreen
 
 if TYPE_CHECKING:
@@ -41,6 +41,9 @@ def _done(screen: BoardScreen, change: Callable[[], None]) -> bool:
         change()
     except OSError as error:
         screen.app.say(f"cannot save in {screen.live.settings.views_file}: {error.strerror or error}", severity="error")
+        return False
+    except QueryError as error:
+        screen.app.say(f"not saved: {error}", severity="error")
         return False
     except ConfigError as error:
         screen.app.say(f"not saved, mend this first: {error.problems[0]}", severity="error")

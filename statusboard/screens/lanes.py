@@ -13,7 +13,6 @@ from statusboard.clock import Clock
 from statusboard.columns import Times, columns
 from statusboard.model import ItemKind
 from statusboard.presenting import Glyphs
-from statusboard.query import Query, parse
 from statusboard.view import Lane
 from widgets.table import Column, RowCells
 from widgets.words import Word
@@ -36,14 +35,6 @@ def columns_of(kind: ItemKind, chosen: Sequence[str] = (), *, wide: bool = False
         Column(spec.id, spec.title, spec.width, spec.min_width, spec.priority, spec.align)
         for spec in columns(kind, chosen, wide=wide, times=times)
     ]
-
-
-def combined(view: str, typed: str) -> Query:
-    """What passes both filters.  QueryError where one does not parse."""
-    if view.strip() and typed.strip():
-        parse(typed)  # its mistakes are its own: a bracket too many must not close ours
-        return parse(f"({view}) ({typed})")
-    return parse(view or typed)
 
 
 class Cells:

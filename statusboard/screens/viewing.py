@@ -7,8 +7,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from msgspec import structs
 
-from statusboard.query import Query
-from statusboard.screens.lanes import combined
+from statusboard.query import Query, parse
 from statusboard.screens.live import Live
 from statusboard.screens.settings import with_saved
 from statusboard.screens.views import forget, keep
@@ -53,7 +52,7 @@ class Viewing:
     @property
     def query(self) -> Query:
         """The view's filter and the typed one together."""
-        return combined(self.view.filter, self.typed)
+        return parse(self.view.filter) & parse(self.typed)
 
     @property
     def filtered(self) -> bool:
@@ -116,9 +115,10 @@ class Viewing:
     def keep(self, name: str) -> None:
         """Save the view as it is shown, with the filter that is typed, and show that.
 
-        OSError where it cannot be written, ConfigError where what is saved already has mistakes.
+        QueryError where both filters together are no filter any more (too long), OSError where it cannot be written,
+        ConfigError where what is saved already has mistakes.
         """
-        view = structs.replace(self.view, name=name, filter=self.query.text)
+        view = structs.replace(self.view, name=name, filter=parse(self.query.text).text)
         before, shown = self._live.settings, self.view.name
         assert before.views_file is not None
         self._use_saved(keep(before.views_file, view), stale=(shown, name))

@@ -23,7 +23,7 @@ class Faults:
 
     def __init__(self, spec: WallSpec) -> None:
         self.views = spec.views
-        self._queries = [_narrowed(spec.filter, view.filter) for view in spec.views]
+        self._queries = [parse(spec.filter) & parse(view.filter) for view in spec.views]
         self._placed: list[dict[str, Rank]] = [{} for _ in spec.views]
         self._failing: list[set[str]] = [set() for _ in spec.views]
         self._hidden: dict[str, Rank] = {}
@@ -125,15 +125,6 @@ class Faults:
     def matching(self, view: int, rows: Sequence[Row], board: Board, now: datetime) -> Iterator[Row]:
         """Those of ``rows`` that the view would show, whether they are faults or not."""
         return (row for row in rows if self._shows(view, self._queries[view], row, board, now))
-
-
-def _narrowed(wall: str, view: str) -> Query:
-    """What passes the wall's filter and the view's.  QueryError where one does not parse."""
-    if not (wall.strip() and view.strip()):
-        return parse(wall if wall.strip() else view)
-    parse(wall)  # each is right by itself: a bracket too many must not close ours
-    parse(view)
-    return parse(f"({wall}) ({view})")
 
 
 def rank_of(row: Row) -> Rank:
