@@ -29,6 +29,8 @@ COMMANDS = (
     ("statusboard --help", "all commands"),
 )
 DOCS = (
+    ("docs/guide.md", "the screen, with pictures"),
+    ("docs/keys.md", "every key, and how to give it another"),
     ("docs/sources.md", "how to set up each tool"),
     ("docs/plugins.md", "a source of your own"),
     ("docs/emit.md", "releases from scripts and pipelines"),

@@ -236,6 +236,8 @@ async def test_where_the_docs_are(tmp_path):
 def test_every_document_that_is_named_is_there_and_every_command_too():
     root = Path(__file__).parents[2]
     assert [name for name, _ in DOCS if not (root / name).is_file()] == []
+    written = {f"docs/{file.name}" for file in (root / "docs").glob("*.md")} - {"docs/architecture.md"}
+    assert written - {name for name, _ in DOCS} == set(), "that of the code is for who changes it"
     assert {name.split()[1] for name, _ in COMMANDS} <= {*cli.COMMANDS, "--help"}
 
 
