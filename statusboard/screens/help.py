@@ -10,6 +10,7 @@ from textual.app import ComposeResult
 from textual.binding import ActiveBinding, Binding, BindingType
 from textual.containers import VerticalScroll
 from textual.content import Content
+from textual.events import Resize
 from textual.screen import ModalScreen, Screen
 from textual.widgets import Static
 
@@ -76,7 +77,7 @@ class HelpScreen(OnTop, ModalScreen[None]):
         with VerticalScroll(id="help"):
             yield Static(self._content(), id="help-text", markup=False)
 
-    def on_resize(self) -> None:
+    def on_resize(self, event: Resize) -> None:
         """Lines break elsewhere."""
         self.query_one("#help-text", Static).update(self._content())
 
