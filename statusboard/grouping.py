@@ -7,7 +7,7 @@ from typing import Final
 
 from msgspec import Struct
 
-from statusboard.board import Row
+from statusboard.board import BLIND, Row
 from statusboard.current import UNREAD
 from statusboard.model import HealthState
 from statusboard.sorting import urgency
@@ -22,7 +22,8 @@ class Group(Struct, frozen=True):
     """Rows that belong together.
 
     ``keys`` in the order of the lane, ``worst`` the most urgent of them.  ``healthy`` are those that are read and
-    neither failing nor unknown; ``name`` is ``""`` for what has none (no team claims it).
+    neither failing nor unknown; ``name`` is ``""`` for what has none (no team claims it).  ``partly`` names the sources
+    of its rows that are read in part: there may be more, and worse.
     """
 
     key: str
@@ -32,6 +33,7 @@ class Group(Struct, frozen=True):
     failing: int
     unknown: int
     unread: int
+    partly: tuple[str, ...] = ()
 
     @property
     def by(self) -> str:
@@ -60,7 +62,7 @@ class Gathering:
         self._names: dict[str, str] = {}
         self._groups: dict[str, Group] = {}
         self._stale: set[str] = set()
-        self._read: frozenset[str] = frozenset()
+        self._blind: dict[str, HealthState] = {}
 
     def touch(self, keys: Iterable[str]) -> None:
         """The rows of these keys may look different, or belong elsewhere."""
@@ -89,9 +91,9 @@ class Gathering:
                 name = names[key] = group_of(row, self.by)
                 self._stale.add(name)
             members.setdefault(name, []).append(key)
-        read = frozenset(source for source, state in states.items() if state not in UNREAD)
-        if read != self._read:
-            self._read = read
+        blind = {source: state for source, state in states.items() if state in BLIND}
+        if blind != self._blind:
+            self._blind = blind
             self._groups.clear()
         found: dict[str, Group] = {}
         for name, theirs in members.items():
@@ -144,4 +146,5 @@ def _group(name: str, by: str, rows: list[Row], states: Mapping[str, HealthState
         failing=failing,
         unknown=unknown,
         unread=unread,
+        partly=tuple(sorted({row.fact.source for row in rows if states.get(row.fact.source) == "partial"})),
     )

@@ -11,8 +11,8 @@ from hypothesis import strategies as st
 from statusboard.board import Board, Delta
 from statusboard.columns import GROUPS
 from statusboard.grouping import MARK, Gathering, grouped, laid_out
-from statusboard.model import Fact, ItemKind
-from statusboard.presenting import cells
+from statusboard.model import Fact, HealthState, ItemKind
+from statusboard.presenting import UNICODE, cells, group_line
 from statusboard.query import parse
 from statusboard.sorting import URGENCY, sort_of, turned, urgency
 from statusboard.view import LANES, OVERVIEW, Lane, ViewSpec, is_fault
@@ -393,6 +393,23 @@ def test_groups_stand_where_their_first_row_does_and_tell_the_worst_of_them():
         groups[2].key,
     ]
     assert {line for line in laid_out(groups, ()) if not line.startswith(MARK)} == set(keys)
+
+
+def test_a_group_is_not_called_well_of_which_a_source_was_read_in_part():
+    board = board_of(
+        build(1, team="a"), build(2, team="a", pipeline="q", source="gh"), build(3, team="b", pipeline="r")
+    )
+    gathering = Gathering("team")
+
+    def lines(gh: HealthState) -> list[tuple[str, ...]]:
+        keys = lane_of(board, "build").keys
+        groups = gathering.look(keys, board.rows, {"ci": "fresh", "gh": gh})
+        told = [group_line(group, "build", "team", None, "fresh", folded=True, glyphs=UNICODE) for group in groups]
+        return sorted(tuple(text.strip() for text, style in line if style in ("success", "unknown")) for line in told)
+
+    assert lines("fresh") == [("1/1 healthy",), ("2/2 healthy",)]
+    assert lines("partial") == [("1/1 healthy",), ("gh read in part",)]
+    assert lines("fresh") == [("1/1 healthy",), ("2/2 healthy",)]
 
 
 @settings(max_examples=60, deadline=None)

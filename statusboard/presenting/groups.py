@@ -45,7 +45,8 @@ def group_line(
     name = fit(_name(group, by), width or cell_len(_name(group, by)))
     words: list[Cell] = [(f"{sign} ", "muted"), (name, "strong" if group.name else "unknown")]
     if kind in ("build", "release"):
-        words.append((f"  {group.healthy}/{count} healthy", "success" if group.healthy == count else ""))
+        is_well = group.healthy == count and not group.partly
+        words.append((f"  {group.healthy}/{count} healthy", "success" if is_well else ""))
     else:
         words.append((f"  {count} {kind}{'s' if count != 1 else ''}", ""))
     if group.failing:
@@ -56,6 +57,9 @@ def group_line(
         words.append((f"  {glyphs.of('build', 'unknown')} {group.unread} not read", "unknown"))
     if folded and worst is not None and (group.healthy < count or kind not in ("build", "release")):
         words += _worst(worst, state, glyphs)
+    if group.partly:
+        more = f" and {len(group.partly) - 1} more" if len(group.partly) > 1 else ""
+        words.append((f"  {group.partly[0]}{more} read in part", "unknown"))
     return tuple(words)
 
 
