@@ -14,6 +14,7 @@ from textual.containers import Container
 from textual.content import Content
 from textual.events import Resize
 from textual.geometry import Size
+from textual.reactive import Reactive
 from textual.screen import Screen
 from textual.widget import AwaitMount, Widget
 
@@ -50,6 +51,8 @@ class BoardScreen(Screen[None]):
     # As a CSS_PATH it would have Textual parse all styles of the app anew.
     DEFAULT_CSS = Path(__file__).with_suffix(".tcss").read_text(encoding="utf-8")
     AUTO_FOCUS = ""
+    # As Textual's, which would paint the whole screen anew for it: what has the focus and what had it do so themselves.
+    focused: Reactive[Widget | None] = Reactive(None, repaint=False)
     app: BoardApp
 
     BINDINGS: ClassVar[list[BindingType]] = [
