@@ -207,4 +207,3 @@ def _painted(program: PtyProgram, keys: str | list[str]) -> list[float]:
         if cost.first is not None:
             times.append(cost.first)
     return times
-
