@@ -93,6 +93,7 @@ class ServicesFace(Face):
     async def rebuild(self) -> None:
         """Another matrix in the place of this one when it is ready; what comes meanwhile reaches both."""
         asked = self._asked
+        self._coming = None  # one for what is no longer asked for is given up
         if self.settled:
             return
         if asked not in self._built:
