@@ -54,7 +54,7 @@ def view_words(names: Sequence[str], chosen: int, width: int, hints: Sequence[st
 
     The last of them has its room before the views; in a roomy line the one before it has, or even that before those.
     """
-    labels = [f" {n} {name} " if n < 10 else f" {name} " for n, name in enumerate(names, start=1)]
+    labels = [_label(n, name) for n, name in enumerate(names, start=1)]
     kept = hints[-1 - sum(width >= roomy for roomy in _ROOMY)]  # whoever is lost needs that key
     room = width - cell_len(kept) - 2
     left = right = ""
@@ -77,3 +77,17 @@ def view_words(names: Sequence[str], chosen: int, width: int, hints: Sequence[st
         if used() + cell_len(hint) + 2 <= width:
             return [*words, (" " * (width - used() - cell_len(hint)), ""), (hint, "muted")]
     return words
+
+
+def view_at(words: Sequence[Word], names: Sequence[str], cell: int) -> int | None:
+    """The place of the view whose name stands at this cell of the bar; None where none does."""
+    labels = {_label(n, name): n - 1 for n, name in enumerate(names, start=1)}
+    for text, _ in words:
+        if cell < cell_len(text):
+            return labels.get(text)
+        cell -= cell_len(text)
+    return None
+
+
+def _label(number: int, name: str) -> str:
+    return f" {number} {name} " if number < 10 else f" {name} "

@@ -12,7 +12,7 @@ from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.containers import Container
 from textual.content import Content
-from textual.events import Resize
+from textual.events import Click, Resize
 from textual.geometry import Size
 from textual.reactive import Reactive
 from textual.screen import Screen
@@ -318,6 +318,14 @@ class BoardScreen(Screen[None]):
         """The view beside this one."""
         self.choose_view((self.viewing.place + step) % len(self.viewing.views))
 
+    def on_click(self, event: Click) -> None:
+        """A click on the name of a view shows it."""
+        region = self._frame.views.content_region
+        if region.contains(event.screen_x, event.screen_y):
+            place = self._frame.view_at(event.screen_x - region.x)
+            if place is not None:
+                self.choose_view(place)
+
     def show_layout(self, layout: Layout) -> None:
         """Show the first view of this layout, or the one before where it is shown already."""
         place = self.viewing.to_and_fro(layout)
@@ -406,10 +414,14 @@ class BoardScreen(Screen[None]):
 
     def action_fold_all(self, folded: bool) -> None:
         """Fold all groups, or open them."""
-        self.face.fold_all(folded)
+        if not self.face.fold_all(folded):
+            self.app.say("no groups here: choose some with the key for groups")
 
     def action_wide(self) -> None:
         """All columns there is room for, or the usual ones."""
+        if self.view.layout in ("services", "sources"):
+            self.app.say("this view shows every column that there is room for")
+            return
         self.alter(wide=not self.view.wide)
 
     def action_times(self) -> None:

@@ -105,8 +105,9 @@ class Face(Placed):
         """Fold the group under the cursor, or open it; False where there is none."""
         return False
 
-    def fold_all(self, folded: bool) -> None:
-        """Fold all groups, or open them."""
+    def fold_all(self, folded: bool) -> bool:
+        """Fold all groups, or open them; False where there is none."""
+        return False
 
     # -- places and the cursor
 

@@ -10,7 +10,7 @@ from textual.geometry import Size
 from textual.widgets import Static
 
 from statusboard.board import Summary
-from statusboard.screens.bars import hints, view_words
+from statusboard.screens.bars import hints, view_at, view_words
 from statusboard.screens.header import live_words, role_words
 from statusboard.screens.live import Live
 from statusboard.screens.viewing import Viewing
@@ -83,6 +83,11 @@ class Frame:
         keys = hints(self._live.keys_of, filtered=bool(viewing.typed))
         names = [view.name for view in viewing.views]
         self._say(self.views, view_words(names, viewing.place, max(0, self.size.width - 2), keys), ansi)
+
+    def view_at(self, cell: int) -> int | None:
+        """The place of the view whose name stands at this cell of the bar; None where none does."""
+        words, _ = self._said.get(self.views, ([], False))
+        return view_at(words, [view.name for view in self._viewing.views], cell)
 
     def _give_notice(self, notice: str) -> None:
         if self.notice.display != bool(notice):

@@ -201,12 +201,15 @@ class LanesFace(Face):
         self._area.divide()
         return True
 
-    def fold_all(self, folded: bool) -> None:
-        """Fold all groups, or open them."""
+    def fold_all(self, folded: bool) -> bool:
+        """Fold all groups, or open them; False where there is none."""
+        if not any(self.lanes.by(kind) for kind in self.lanes.view.lanes):
+            return False
         self.lanes.fold_all(folded)
         for kind in self.lanes.view.lanes:
             self._show(kind, self.lanes.groups.get(kind, ()))
         self._area.divide()
+        return True
 
     def _arrange(self) -> None:
         """The panels of this view, in its order."""

@@ -240,6 +240,7 @@ class SourcesFace(Face):
         self.hold()
         name = self._chosen
         if name is None:
+            self.app.say("no source is chosen")
             return
         paused = self.live.cells.board.state_of(name) == "paused"
         if await self.live.engine.pause(name, not paused):

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import asyncio
+import random
 import re
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -10,14 +13,25 @@ from textual.command import CommandList
 from textual.events import MouseDown, MouseUp
 from textual.pilot import Pilot
 from textual.screen import Screen
+from textual.widgets import Input
 
 from statusboard.app import BoardApp
 from statusboard.commands import BoardPalette
+from statusboard.keys import DEFAULTS
 from statusboard.model import Item
-from tests.app.stage import Told, board, screen_of, settled, show, text_of, until
+from statusboard.text import cell_len
+from tests.app.stage import Told, board, poll, screen_of, settled, show, text_of, until
 from tests.boards import build, incident
 from widgets.details import DetailsPane
 from widgets.table import BoardTable
+
+
+class Endless(BoardApp):
+    """Does not end by a key, nor by a command."""
+
+    async def action_quit(self) -> None:
+        """It goes on."""
+
 
 LAYOUTS = ("Overview", "Services", "Timeline", "Sources")
 
@@ -165,3 +179,123 @@ async def test_groups_of_one_view_are_left_for_a_view_without_any() -> None:
         assert "no team" not in text_of(app)
         await show(app, pilot, "Builds")
         assert "no team" in text_of(app)
+
+
+# -- the mouse
+
+
+async def test_a_click_on_the_name_of_a_view_shows_it() -> None:
+    async with board(Told("ci", "build", builds(3))) as (app, pilot):
+        bar = text_of(app).splitlines()[-1]
+        await pilot.click(offset=(bar.index("Builds"), 39))
+        await settled(app, pilot)
+        assert screen_of(app).view.name == "Builds"
+        await pilot.click(offset=(bar.index("? keys"), 39))
+        await settled(app, pilot)
+        assert screen_of(app).view.name == "Builds"
+
+
+async def test_a_double_click_on_a_group_folds_it() -> None:
+    async with board(Told("ci", "build", builds(3))) as (app, pilot):
+        await show(app, pilot, "Builds")
+        await pilot.press("v")
+        await settled(app, pilot)
+        y = next(n for n, line in enumerate(text_of(app).splitlines()) if "no team" in line)
+        await pilot.click(offset=(10, y), times=2)
+        await settled(app, pilot)
+        assert "Build 01" not in text_of(app) and "no team" in text_of(app)
+
+
+# -- letters, while everything changes
+
+
+async def test_no_letter_of_a_filter_is_lost_while_everything_changes() -> None:
+    source = Told("am", "incident", alerts(200))
+    async with board(source) as (app, pilot):
+        assert app.live is not None
+        await pilot.press("slash")
+        for number, letter in enumerate("Alert17"):
+            source.items = [incident(n, title=f"Alert{n}", severity="low", team=f"t{number}") for n in range(200)]
+            await app.live.engine.refresh()
+            await pilot.press(letter)
+            assert isinstance(app.focused, Input)
+        await poll(app, pilot)
+        assert screen_of(app).query_one(Input).value == "Alert17"
+        await pilot.press("enter")
+        await settled(app, pilot)
+        rows = [line for line in text_of(app).splitlines() if " ◉ open" in line]
+        assert len(rows) == 11 and all("Alert17" in row for row in rows)
+
+
+async def test_the_cursor_and_the_details_stay_on_their_item_whatever_comes() -> None:
+    source = Told("am", "incident", alerts(20))
+    async with board(source) as (app, pilot):
+        await pilot.press("j", "j", "j", "p")
+        await settled(app, pilot)
+        subject = screen_of(app).face.subject
+        assert subject is not None
+        new = [incident(n, title=f"New {n}", severity="critical") for n in range(100, 130)]
+        source.items = [*new, *alerts(20)]
+        await poll(app, pilot)
+        assert screen_of(app).face.subject == subject
+        await pilot.press("v")
+        await settled(app, pilot)
+        assert screen_of(app).face.subject == subject, "in groups"
+        await pilot.press("v", "v", "v", "v", "s", "s")
+        await settled(app, pilot)
+        assert screen_of(app).face.subject == subject, "in another order"
+        await show(app, pilot, "Services")
+        await show(app, pilot, "Overview")
+        assert screen_of(app).face.subject == subject, "after another view"
+        pane = screen_of(app).query_one(DetailsPane)
+        assert f"Alert {int(subject.rpartition(':')[2]):02}" in "".join(text for text, _ in pane._rows[0].words)
+
+
+# -- any keys at all
+
+
+@pytest.mark.parametrize("seed", [6, 18])
+async def test_any_keys_clicks_and_sizes_leave_a_board_that_works(
+    seed: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)  # where files are saved
+    chance = random.Random(seed)
+    hidden = {"quit", "quit_always", "suspend"}
+    known = {
+        key
+        for keys in DEFAULTS.values()
+        for each, text in keys.items()
+        if each not in hidden
+        for key in text.split(",")
+    }
+    keys = sorted(known - {"q"})
+    sources = (Told("ci", "build", builds(9)), Told("am", "incident", alerts(9)))
+    async with board(*sources, views_file=tmp_path / "views.yaml", app_type=Endless) as (app, pilot):
+        assert app.live is not None
+        for _ in range(150):
+            kind = chance.random()
+            width, height = app.size
+            if kind < 0.85:
+                app.simulate_key(chance.choice(keys))
+            elif kind < 0.92:
+                x, y = chance.randrange(width), chance.randrange(height)
+                for event in (MouseDown, MouseUp) * chance.choice((1, 2)):
+                    app.screen.post_message(event(None, x, y, 0, 0, 1, False, False, False, screen_x=x, screen_y=y))
+            elif kind < 0.96:
+                await pilot.resize_terminal(*chance.choice(((20, 5), (60, 20), (120, 40), (200, 60), (40, 8))))
+            else:
+                sources[0].items = builds(chance.randrange(12))
+                sources[1].items = alerts(chance.randrange(20)) if chance.random() < 0.8 else RuntimeError("down")
+                await app.live.engine.refresh()
+            await asyncio.sleep(chance.choice((0, 0, 0.01)))
+        await pilot.resize_terminal(120, 40)
+        while app.screen is not screen_of(app):
+            app.screen.dismiss()
+            await pilot.pause()
+        screen = screen_of(app)
+        await settled(app, pilot)
+        assert app._crashed is None
+        assert not screen.face.places or screen.focused is not None
+        assert f" {screen.view.name} " in text_of(app).splitlines()[-1]
+        for strip in app.screen._compositor.render_strips():
+            assert sum(cell_len(segment.text) for segment in strip) == 120
