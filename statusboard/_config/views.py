@@ -105,12 +105,26 @@ def read_views(path: Path, check_filter: FilterCheck) -> tuple[list[ViewOptions]
         root = parse(read(path), str(path), problems)
     except ConfigError as error:
         return [], list(error.problems)
-    node = root.get("views") if root is not None else None
+    if root is None:
+        return [], problems
+    problems += [
+        problem_at(root.key_mark(key), f"there is no key `{shown(key)}`", hint="only `views:`")
+        for key in root.entries
+        if key != "views"
+    ]
+    node = root.get("views")
+    if node is not None and not isinstance(node, List) and not (isinstance(node, Scalar) and node.value is None):
+        problems.append(problem_at(node.at, "must be a list", path="views"))
     views: list[ViewOptions] = []
     for index, item in enumerate(node.items if isinstance(node, List) else ()):
         before = len(problems)
-        view = bind_view(item, f"views[{index}]", problems, check_filter)
-        if view is not None and len(problems) == before and view.name not in {each.name for each in views}:
+        path_of = f"views[{index}]"
+        view = bind_view(item, path_of, problems, check_filter)
+        if view is None or len(problems) > before:
+            continue
+        if view.name in {each.name for each in views}:
+            problems.append(problem_at(item.at, f"there are two views `{shown(view.name)}`", path=path_of))
+        else:
             views.append(view)
     return views, problems
 

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from msgspec import structs
 from textual.command import CommandList
 from textual.events import MouseDown, MouseUp
 from textual.pilot import Pilot
@@ -19,6 +20,7 @@ from statusboard.app import BoardApp
 from statusboard.commands import BoardPalette
 from statusboard.keys import DEFAULTS
 from statusboard.model import Item
+from statusboard.screens.views import read_saved
 from statusboard.text import cell_len
 from tests.app.stage import Told, board, poll, screen_of, settled, show, text_of, until
 from tests.boards import build, incident
@@ -179,6 +181,26 @@ async def test_groups_of_one_view_are_left_for_a_view_without_any() -> None:
         assert "no team" not in text_of(app)
         await show(app, pilot, "Builds")
         assert "no team" in text_of(app)
+
+
+# -- what was saved and cannot be read
+
+
+async def test_saved_views_that_cannot_be_read_are_told_and_not_written_over(tmp_path: Path) -> None:
+    file = tmp_path / "views.yaml"
+    file.write_text("views:\n- {name: Mine, columns: [colour]}\n")
+    async with board(Told("ci", "build", builds(3)), views_file=file) as (app, pilot):
+        assert app.live is not None
+        _, problems = read_saved(file)
+        app.use_settings(structs.replace(app.live.settings, told=f"saved views: {problems[0]}"))
+        screen_of(app).tick()
+        await pilot.pause()
+        assert "saved views: " in text_of(app) and ":2: views[0].columns[0]" in text_of(app)
+        await pilot.press("w")
+        await until(pilot, lambda: "Save this view as" in text_of(app))
+        await pilot.press("enter")
+        await until(pilot, lambda: "not saved, mend this first" in text_of(app))
+        assert "colour" in file.read_text()
 
 
 # -- the mouse

@@ -55,7 +55,13 @@ def test_what_another_board_saved_meanwhile_stays(tmp_path: Path) -> None:
 
 def test_what_somebody_wrote_with_a_mistake_is_not_written_over(tmp_path: Path) -> None:
     file = tmp_path / "views.yaml"
-    for text in ("views:\n- {name: good}\n- {name: bad, filter: 'state:('}\n", "["):
+    for text in (
+        "views:\n- {name: good}\n- {name: bad, filter: 'state:('}\n",
+        "views:\n- {name: good}\n- {name: good, wide: true}\n",
+        "views: {name: good}\n",
+        "vews:\n- {name: good}\n",
+        "[",
+    ):
         file.write_text(text)
         with pytest.raises(ConfigError):
             keep(file, ViewSpec("Mine"))
