@@ -62,7 +62,7 @@ class Gathering:
         self._names: dict[str, str] = {}
         self._groups: dict[str, Group] = {}
         self._stale: set[str] = set()
-        self._blind: dict[str, HealthState] = {}
+        self._blind: dict[str, str] = {}
 
     def touch(self, keys: Iterable[str]) -> None:
         """The rows of these keys may look different, or belong elsewhere."""
@@ -91,7 +91,8 @@ class Gathering:
                 name = names[key] = group_of(row, self.by)
                 self._stale.add(name)
             members.setdefault(name, []).append(key)
-        blind = {source: state for source, state in states.items() if state in BLIND}
+        # One of which nothing is known any more counts as not read: which there are matters, too.
+        blind = {source: state if state in BLIND else "" for source, state in states.items()}
         if blind != self._blind:
             self._blind = blind
             self._groups.clear()
