@@ -20,6 +20,7 @@ from tests.real.tmux import Tmux
 HERE = Path(__file__).parent
 
 
+@pytest.hookimpl(tryfirst=True)  # before the workers look for groups
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     for item in items:
         if HERE in item.path.parents:
