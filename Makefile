@@ -24,7 +24,7 @@ demo: $(VENV)/.runtime
 	@$(BIN)/statusboard demo
 
 test: check
-	$(BIN)/python -m pytest -m "not soak" -n auto --dist loadgroup
+	$(BIN)/python -m pytest -m "not soak" -n auto --dist loadscope --no-loadscope-reorder
 
 check: $(VENV)/.dev
 	$(BIN)/ruff check .

@@ -20,12 +20,10 @@ from tests.real.tmux import Tmux
 HERE = Path(__file__).parent
 
 
-@pytest.hookimpl(tryfirst=True)  # before the workers look for groups
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     for item in items:
         if HERE in item.path.parents:
             item.add_marker(pytest.mark.real)
-            item.add_marker(pytest.mark.xdist_group("real"))  # one worker boots the servers, once
     # They wait more than they work: with several workers one begins with them while the others do the rest.
     items.sort(key=lambda item: HERE not in item.path.parents)
 
