@@ -8,26 +8,19 @@ import sys
 from collections.abc import Generator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
 
 import pytest
-from xdist.scheduler import LoadScopeScheduling  # type: ignore[import-untyped]
 
 from statusboard.log import redactor
 from tests.real.needs import Unavailable, required
 
 
-class ByFile(LoadScopeScheduling):  # type: ignore[misc]
-    """Gives whole files to the workers, and all tests of real servers to one of them, which boots each server once."""
-
-    def _split_scope(self, nodeid: str) -> str:
-        return "tests/real" if nodeid.startswith("tests/real/") else nodeid.partition("::")[0]
-
-
-@pytest.hookimpl(optionalhook=True)
-def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> LoadScopeScheduling:
-    """Called where tests run on several workers."""
-    return ByFile(config, log)
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport() -> Generator[None, pytest.TestReport, pytest.TestReport]:
+    """What a test logged may be as hostile as what it was given; between workers only whole characters can go."""
+    report = yield
+    report.sections = [(name, text.encode(errors="replace").decode()) for name, text in report.sections]
+    return report
 
 
 @contextmanager
