@@ -805,7 +805,7 @@ Program().run()
 def test_bytes_to_the_terminal():
     root = Path(__file__).parents[2]
     with PtyProgram([sys.executable, "-c", PROGRAM], env={"PYTHONPATH": str(root)}) as program:
-        program.wait_for("ready 30")
+        program.wait_for("ready 30", timeout=60)
         program.settle()
         assert 0 < program.gesture("1").bytes <= 100, "a cell of the first column"
         assert 0 < program.gesture("4").bytes <= 300, "a cell of the last column"
