@@ -204,7 +204,9 @@ SIZES = (
 def test_a_storm_of_resizes_while_things_change(board: Bench, items: Items, terminal: Tmux) -> None:
     open_board(terminal, board)
     items.items = [build(f"b{n}", "failed" if n % 3 == 0 else "success") for n in range(30)]
-    calm = terminal.wait_for(lambda screen: "build b29" in screen and "FAILING 10" in screen and "30" in screen)
+    calm = terminal.wait_for(
+        lambda screen: all(words in screen for words in ("build b29", "FAILING 10", "Builds  30", "1 of 1 fresh"))
+    )
     for turn, (width, height) in enumerate(SIZES * 3):
         items.items = [
             build(f"b{n}", "failed" if (n + turn) % 3 == 0 else "success", title=f"build b{n} turn {turn}")
