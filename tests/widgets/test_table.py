@@ -801,6 +801,7 @@ Program().run()
 """
 
 
+@pytest.mark.real  # a real terminal
 @pytest.mark.skipif(sys.platform != "linux", reason="the harness reads /proc")
 def test_bytes_to_the_terminal():
     root = Path(__file__).parents[2]
