@@ -15,13 +15,12 @@ from textual.content import Content
 from textual.events import Click, Resize
 from textual.geometry import Size
 from textual.reactive import Reactive
-from textual.screen import Screen
 from textual.widget import AwaitMount, Widget
 
 from statusboard.board import Delta, Row
 from statusboard.columns import GROUPS, TIMES
-from statusboard.model import Build, Incident, Item, Release, Ticket
 from statusboard.query import complete, word_at
+from statusboard.screens.acting import RowActions
 from statusboard.screens.away import Attendance
 from statusboard.screens.bars import check, row_hints
 from statusboard.screens.faces import Face
@@ -45,7 +44,7 @@ MANY = 1_000
 """From so many changes on, building the lanes anew is cheaper than following each."""
 
 
-class BoardScreen(Screen[None]):
+class BoardScreen(RowActions):
     """What is wrong and what goes on, in the layout of the view, and the details of what is under the cursor."""
 
     # As a CSS_PATH it would have Textual parse all styles of the app anew.
@@ -257,10 +256,15 @@ class BoardScreen(Screen[None]):
         if focused not in places or (untouched and focused is not places[0]):
             self.face.focus_something()
 
-    def _row(self) -> Row | None:
-        """The row under the cursor."""
+    @property
+    def subject_row(self) -> Row | None:
+        """The row that the details tell of."""
+        return self.face.row(self._subject) if self._subject is not None else None
+
+    def chosen_row(self) -> Row | None:
+        """The row under the cursor; with the focus in the details the one that they tell of."""
         if self._subject is not None and isinstance(self.focused, DetailsPane):
-            return self.face.row(self._subject)
+            return self.subject_row
         self.face.hold()
         subject = self.face.subject
         return self.face.row(subject) if subject is not None else None
@@ -556,8 +560,7 @@ class BoardScreen(Screen[None]):
         self._teller.tell()
 
     def _chosen(self) -> Chosen:
-        row = self.face.row(self._subject) if self._subject is not None else None
-        return self._subject, row, self.face.sections()
+        return self._subject, self.subject_row, self.face.sections()
 
     def action_back(self) -> None:
         """One step back: out of the details, then out of the filter, then out of the sources."""
@@ -570,60 +573,3 @@ class BoardScreen(Screen[None]):
             self.clear_filter()
         elif self.view.layout == "sources":
             self.show_layout("sources")
-
-    # -- what can be done with a row
-
-    def _item(self) -> Item | None:
-        row = self._row()
-        fact = row.fact if row is not None else None
-        if isinstance(fact, Build | Incident | Release | Ticket):
-            return fact
-        self.app.say("no row is chosen")
-        return None
-
-    @property
-    def links(self) -> Mapping[str, str]:
-        """What the item under the cursor leads to beside its page, by name."""
-        row = self.face.row(self._subject) if self._subject is not None else None
-        fact = row.fact if row is not None else None
-        return fact.links if isinstance(fact, Build | Incident | Release | Ticket) else {}
-
-    def action_open(self) -> None:
-        """Open the row's page, or copy its URL where no browser can be opened."""
-        if (item := self._item()) is not None:
-            self.app.open_page(item.url)
-
-    def action_copy_url(self) -> None:
-        """Copy the row's URL."""
-        if (item := self._item()) is not None:
-            if item.url:
-                self.app.copy(item.url)
-            else:
-                self.app.say("this row has no link")
-
-    def action_copy_key(self) -> None:
-        """Copy the row's key."""
-        if (item := self._item()) is not None:
-            self.app.copy(item.key)
-
-    async def action_acknowledge(self) -> None:
-        """Say that one is on it, or take that back."""
-        from statusboard.screens.noting import acknowledge
-
-        if (item := self._item()) is not None:
-            await acknowledge(self.app, item)
-
-    def action_note(self) -> None:
-        """Note something about the row."""
-        from statusboard.screens.noting import note
-
-        if (item := self._item()) is not None:
-            note(self.app, item)
-
-    async def action_refresh_lane(self) -> None:
-        """Read the sources of the lane in focus now."""
-        await self.app.refresh_sources(self.face.sources)
-
-    async def action_refresh_all(self) -> None:
-        """Read all sources now."""
-        await self.app.refresh_sources(None)
