@@ -8,14 +8,11 @@ compositor crops an update on its right only, so columns that change often belon
 from __future__ import annotations
 
 from collections import OrderedDict
-from collections.abc import Callable, Collection, Mapping, Sequence, Set
-from itertools import chain
+from collections.abc import Callable, Collection, Sequence, Set
 from pathlib import Path
-from typing import Any, ClassVar, NamedTuple, Self
+from typing import Any, ClassVar, Self
 
-from msgspec import Struct
 from rich.segment import Segment
-from rich.style import Style
 from textual import events
 from textual.binding import Binding, BindingType
 from textual.content import Content
@@ -28,17 +25,13 @@ from textual.strip import Strip
 from textual.visual import Visual
 from textual.widget import Widget
 
-from statusboard.text import cell_len, clip
-from widgets.joining import Palette, blank_alike, joined
-from widgets.layout import GUTTER, Column, Place, follow, lay_out
+from widgets.joining import Palette
+from widgets.layout import Column, Place, follow, lay_out
+from widgets.lines import CURSOR, MARKED, PLAIN, Cell, Line, LineMaker, RowCells
 from widgets.placed import PlacedScrollBar
 from widgets.words import rich_style
 
 __all__ = ["STYLE_NAMES", "BoardTable", "Cell", "Column", "Place", "RowCells", "follow", "lay_out"]
-
-Cell = tuple[str, str]
-"""(text, style name). The text is cleaned (`statusboard.text.clean`) and is never read as markup; a style name is one
-of `STYLE_NAMES`, or "" for the row's own style. An unknown name counts as ""."""
 
 STYLE_NAMES = (
     *("critical", "high", "medium", "low", "info", "unknown"),
@@ -47,34 +40,7 @@ STYLE_NAMES = (
 )
 """Styles by meaning, those of `widgets.words`: component classes would be computed anew whenever anything is styled."""
 
-_BLANK: Cell = ("", "")
 _KEPT_LINES = 500  # of 6 kB each: four lanes must not cost more than 12 MB
-
-
-class RowCells(Struct, frozen=True):
-    """What a row shows: cells by column id (a missing one is blank), and the style name of its plain cells.
-
-    With ``line`` it has no columns: these words stand side by side over the whole width.  A ``marked`` row has a sign
-    before its first column, as long as no cursor stands there.
-    """
-
-    cells: Mapping[str, Cell]
-    row_style: str = ""
-    line: tuple[Cell, ...] = ()
-    marked: bool = False
-
-
-class _Line(NamedTuple):
-    """A line ready to be shown: its cells as they are compared (gutter first), and the strip that is painted."""
-
-    cells: tuple[tuple[Segment, ...], ...]
-    strip: Strip
-    row: RowCells | None = None
-
-
-_NO_STYLE = Style()
-_PLAIN, _MARKED, _CURSOR = range(3)
-"""How a row is drawn: as any other, with the faint mark of an unfocused cursor, or under the cursor."""
 
 
 class BoardTable(ScrollView, inherit_bindings=False):
@@ -158,8 +124,6 @@ class BoardTable(ScrollView, inherit_bindings=False):
         `shy` table shows no cursor before a person has asked for one: every row has its own colours."""
         super().__init__(name=name, id=id, classes=classes, disabled=disabled)
         self.set_reactive(BoardTable.show_header, show_header)
-        self._marks = (" ", "-", ">") if ascii_only else (" ", "▏", "▌")
-        self._changed_mark = "*" if ascii_only else "✱"  # as wide as `*` in every terminal, as a bullet is not
         self._shy = shy
         self._columns = tuple(columns)
         self._empty = empty or Content("")
@@ -169,15 +133,13 @@ class BoardTable(ScrollView, inherit_bindings=False):
         self._cursor_key: str | None = None
         self._held = False  # a person has placed the cursor
         self._cursor_in_sight = True
-        self._layout_now = lay_out((), 0)
-        self._palette = Palette(_NO_STYLE, _NO_STYLE, _NO_STYLE, _NO_STYLE, {})
+        self._maker = LineMaker(lay_out((), 0), ascii_only=ascii_only)
         self._palette_is_old = True
-        self._styles_of: dict[tuple[str, str], tuple[Style, Style]] = {}
-        self._lines: OrderedDict[tuple[str, int], _Line] = OrderedDict()
-        self._shown: list[_Line | None] = []
-        self._header_line: _Line | None = None
-        self._blank_line: _Line | None = None
-        self._empty_lines: list[_Line] = []
+        self._lines: OrderedDict[tuple[str, int], Line] = OrderedDict()
+        self._shown: list[Line | None] = []
+        self._header_line: Line | None = None
+        self._blank_line: Line | None = None
+        self._empty_lines: list[Line] = []
         self._bar_cells: list[Segment] = []
 
     # -- what the owner calls
@@ -214,14 +176,14 @@ class BoardTable(ScrollView, inherit_bindings=False):
     @property
     def shown_columns(self) -> list[str]:
         """The ids of the columns that there is room for, from left to right."""
-        return [column.id for column in self._layout_now.columns]
+        return [column.id for column in self._maker.layout.columns]
 
     def set_columns(self, columns: Sequence[Column]) -> None:
         """Replaces the columns, in the order they are shown; the same ones again cost nothing."""
         if tuple(columns) == self._columns:
             return
         self._columns = tuple(columns)
-        self._layout_now = lay_out((), 0)
+        self._maker.layout = lay_out((), 0)
         self._paint()
 
     def set_empty(self, message: Content) -> None:
@@ -321,7 +283,7 @@ class BoardTable(ScrollView, inherit_bindings=False):
         if offset is None:
             return
         if offset.y < self._header_rows:
-            layout = self._layout_now
+            layout = self._maker.layout
             for column, start, end in zip(layout.columns, layout.starts, layout.ends, strict=True):
                 if start <= offset.x < end:
                     self.post_message(self.HeaderClicked(self, column.id))
@@ -476,14 +438,14 @@ class BoardTable(ScrollView, inherit_bindings=False):
         if self._palette_is_old and self.is_mounted:
             self._palette_is_old = False
             palette = self._resolve_palette()
-            if palette != self._palette:
+            before = self._maker.palette
+            if palette != before:
                 # The focus changes the header alone.
-                void = palette._replace(header=self._palette.header) != self._palette
-                self._palette = palette
+                void = palette._replace(header=before.header) != before
+                self._maker.palette = palette
                 self._header_line = None
-                self._styles_of.clear()
-        if width != self._layout_now.width:
-            self._layout_now = lay_out(self._columns, width)
+        if width != self._maker.layout.width:
+            self._maker.layout = lay_out(self._columns, width)
             void = True
         if void:
             self._lines.clear()
@@ -499,36 +461,18 @@ class BoardTable(ScrollView, inherit_bindings=False):
         self._prepare()
         top, page = self.scroll_offset.y, self._page
         self._cursor_in_sight = top <= self._cursor < top + page
-        width = self._layout_now.width
+        width = self._maker.layout.width
         regions: list[Region] = []
         for y, old in enumerate(self._shown):
             new = self._line_at(y)
             if new is old:
                 continue
             self._shown[y] = new
-            x, end = (0, width) if old is None else self._difference(old, new)
+            x, end = (0, width) if old is None else self._maker.difference(old, new)
             if end > x:
                 regions.append(Region(x, y, end - x, 1))
         if regions:
             self.refresh(*regions)
-
-    def _difference(self, old: _Line, new: _Line) -> tuple[int, int]:
-        """From which cell to before which one two lines differ; (0, 0) if they do not."""
-        if len(old.cells) != len(new.cells):
-            return 0, self._layout_now.width
-        different = [index for index, (a, b) in enumerate(zip(old.cells, new.cells, strict=True)) if a != b]
-        if not different:
-            return 0, 0
-        starts = (0, *self._layout_now.starts)
-        if len(new.cells) != len(starts):
-            return 0, self._layout_now.width
-        last = different[-1]
-        end = self._layout_now.ends[last - 1] if last else GUTTER
-        before, after = old.cells[last], new.cells[last]
-        if len(before) == len(after) == 1 and before[0].style == after[0].style:
-            # Where only the text differs, what both have blank at their ends need not be painted.
-            end = starts[last] + max(cell_len(before[0].text.rstrip()), cell_len(after[0].text.rstrip()))
-        return starts[different[0]], end
 
     def _forget(self, changed: Collection[str], visible: Sequence[str]) -> None:
         """Drops the lines of changed keys, except of those that are visible and turn out to be equal."""
@@ -538,113 +482,46 @@ class BoardTable(ScrollView, inherit_bindings=False):
             changed = {key for key, _ in lines if key in keys}
         seen = set(visible)
         for key in changed:
-            for look in (_PLAIN, _MARKED, _CURSOR):
+            for look in (PLAIN, MARKED, CURSOR):
                 line = lines.get((key, look))
                 if line is not None and not (key in seen and line.row == self._render_row(key)):
                     del lines[key, look]
 
     # -- lines
 
-    def _line_at(self, y: int) -> _Line:
+    def _line_at(self, y: int) -> Line:
         y -= self._header_rows
         if y < 0:
             if self._header_line is None:
-                self._header_line = self._build_header()
+                self._header_line = self._maker.header()
             return self._header_line
         index = self.scroll_offset.y + y
         if index < len(self._keys):
-            look = _PLAIN
+            look = PLAIN
             if index == self._cursor and (self._held or not self._shy):
-                look = _CURSOR if self.has_focus else _MARKED if self._held else _PLAIN
+                look = CURSOR if self.has_focus else MARKED if self._held else PLAIN
             return self._row_line(self._keys[index], look)
         if not self._keys and self._empty:
             if not self._empty_lines:
-                self._empty_lines = self._build_empty()
+                self._empty_lines = self._maker.message(
+                    Visual.to_strips(self, self._empty, max(1, self._maker.layout.width - 2), None, self.visual_style)
+                )
             if y < len(self._empty_lines):
                 return self._empty_lines[y]
         if self._blank_line is None:
-            self._blank_line = self._line_of(((Segment(" " * self._layout_now.width, self._palette.base),),))
+            self._blank_line = self._maker.blank()
         return self._blank_line
 
-    def _row_line(self, key: str, look: int) -> _Line:
+    def _row_line(self, key: str, look: int) -> Line:
         lines = self._lines
         line = lines.get((key, look))
         if line is None:
-            line = lines[key, look] = self._build_row(self._render_row(key), look)
+            line = lines[key, look] = self._maker.row(self._render_row(key), look)
             if len(lines) > _KEPT_LINES:
                 lines.popitem(last=False)
         else:
             lines.move_to_end((key, look))
         return line
-
-    def _build_row(self, row: RowCells, look: int) -> _Line:
-        palette = self._palette
-        mark_style = (palette.base, palette.marked, palette.cursor)[look]
-        mark = self._marks[look]
-        if row.marked and look != _CURSOR:
-            mark, mark_style = self._changed_mark, palette.base + palette.named["marker"]
-        cells = [self._gutter(mark, mark_style)]
-        if row.line:
-            return self._line_of((*cells, self._across(row, mark_style if look == _CURSOR else None)), row)
-        for index, column in enumerate(self._layout_now.columns):
-            text, name = row.cells.get(column.id, _BLANK)
-            if look == _CURSOR:
-                # One style for the whole row: no state's colour is sure to be legible on the cursor's.
-                style = blank = mark_style
-            else:
-                style, blank = self._style_of(row.row_style, name)
-            cells.append(self._cell(index, text, style, blank))
-        return self._line_of(tuple(cells), row)
-
-    def _build_header(self) -> _Line:
-        style = self._palette.header
-        titles = (self._cell(i, column.title, style, style) for i, column in enumerate(self._layout_now.columns))
-        return self._line_of((self._gutter(" ", style), *titles))
-
-    def _build_empty(self) -> list[_Line]:
-        """The message where rows would begin, wrapped, one cell clear of either edge."""
-        width = self._layout_now.width
-        base = self._palette.base
-        lines = []
-        for strip in Visual.to_strips(self, self._empty, max(1, width - 2), None, self.visual_style):
-            rest = Segment(" " * (width - GUTTER - strip.cell_length), base)
-            lines.append(self._line_of(((*self._gutter(" ", base)[:GUTTER], *strip, rest),)))
-        return lines
-
-    def _gutter(self, mark: str, style: Style) -> tuple[Segment, ...]:
-        """The cells before the first column: all of them when there is no column."""
-        layout = self._layout_now
-        return (Segment(mark.ljust(layout.starts[0] if layout.starts else layout.width)[: layout.width], style),)
-
-    def _across(self, row: RowCells, only: Style | None) -> tuple[Segment, ...]:
-        """The words of a row without columns, in the style ``only`` if there is one."""
-        layout = self._layout_now
-        room = max(0, layout.width - (layout.starts[0] if layout.starts else layout.width))
-        segments: list[Segment] = []
-        for text, name in row.line:
-            text = clip(text, room)
-            room -= cell_len(text)
-            segments.append(Segment(text, only or self._style_of(row.row_style, name)[0]))
-        return (*segments, Segment(" " * room, only or self._style_of(row.row_style, "")[0]))
-
-    def _cell(self, index: int, text: str, style: Style, blank: Style) -> tuple[Segment, ...]:
-        """Text of column `index`, aligned, with what divides it from the next column."""
-        layout = self._layout_now
-        width = layout.widths[index]
-        text = clip(text, width)
-        padding = " " * (width - cell_len(text))
-        divider = " " * (layout.ends[index] - layout.starts[index] - width)
-        if layout.columns[index].align == "right":
-            before, after = padding, divider
-        else:
-            before, after = "", padding + divider
-        if style == blank:
-            return (Segment(before + text + after, style),)
-        return (Segment(before, blank), Segment(text, style), Segment(after, blank))
-
-    def _line_of(self, cells: tuple[tuple[Segment, ...], ...], row: RowCells | None = None) -> _Line:
-        segments = joined(chain.from_iterable(cells), self._palette.base)
-        return _Line(cells, Strip(segments, self._layout_now.width), row)
 
     # -- styles
 
@@ -656,13 +533,3 @@ class BoardTable(ScrollView, inherit_bindings=False):
             self.get_component_rich_style("board-table--cursor-blurred"),
             {name: rich_style(name, ansi=self.app.native_ansi_color) for name in STYLE_NAMES},
         )
-
-    def _style_of(self, row_name: str, name: str) -> tuple[Style, Style]:
-        """The style of a cell's text, and the one of the blank around it."""
-        styles = self._styles_of.get((row_name, name))
-        if styles is None:
-            named = self._palette.named
-            row = self._palette.base + named.get(row_name, _NO_STYLE)
-            style = row + named.get(name, _NO_STYLE)
-            styles = self._styles_of[row_name, name] = (style, style if blank_alike(style, row) else row)
-        return styles
