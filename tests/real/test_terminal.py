@@ -235,12 +235,13 @@ def test_two_boards_on_a_fresh_folder(board: Bench, terminal: Tmux) -> None:
     with Tmux() as other:
         for each in (terminal, other):
             open_board(each, board)
-        screens = [
+        for each in (terminal, other):
             each.wait_for(lambda screen: "1 of 1 fresh" in screen and "build two" in screen)
-            for each in (terminal, other)
-        ]
-        following = [screen for screen in screens if "following" in screen]
-        assert len(following) == 1, "one polls, the other follows"
+        # Rows of the store may be shown before a board knows whose the polling is.
+        wait_until(
+            "one board that polls and one that follows",
+            lambda: sum("following" in each.capture() for each in (terminal, other)) == 1,
+        )
         for each in (terminal, other):
             each.send("q")
             assert ended(each)[0] == 0
