@@ -147,6 +147,90 @@ def carry(old: Fact | None, new: Item) -> Item:
     return new
 
 
+def stages(item: Item) -> list[tuple[datetime | None, Item]]:
+    """The transitions that one item of a vendor's history tells of, oldest first, each with when it happened.
+
+    An incident was opened, acknowledged and resolved, a ticket made and closed; of builds and releases the end is what
+    counts.  What was known at each of them only as far as the item tells: at first nobody knew who would resolve it.
+    """
+    end = time_of(item)
+    found: list[tuple[datetime | None, Item]] = []
+    if isinstance(item, Incident) and item.started_at is not None:
+        opened = msgspec.structs.replace(
+            item,
+            state="open",
+            raw_state="",
+            reason="",
+            actor="",
+            assignee="",
+            suppressed_by="",
+            suppressed_until=None,
+            acknowledged_at=None,
+            acknowledged_by="",
+            updated_at=item.started_at,
+            ended_at=None,
+            approximate=False,
+        )
+        found.append((item.started_at, opened))
+        if item.acknowledged_at is not None:
+            acknowledged = msgspec.structs.replace(
+                opened,
+                state="acknowledged",
+                updated_at=item.acknowledged_at,
+                acknowledged_at=item.acknowledged_at,
+                acknowledged_by=item.acknowledged_by,
+            )
+            found.append((item.acknowledged_at, acknowledged))
+    elif isinstance(item, Ticket) and item.started_at is not None:
+        made = msgspec.structs.replace(
+            item, state="open", raw_state="", reason="", assignee="", updated_at=item.started_at, ended_at=None
+        )
+        found.append((item.started_at, made))
+    return [*found, (end, item)]
+
+
+def untold(item: Item, known: list[tuple[Origin, Fact]], scope: str) -> list[Draft]:
+    """The drafts for what an item of the past tells and nobody has told yet.
+
+    ``known`` is what is stored of its key, the newest first; what is told now is added to it.  What was seen as it
+    happened stays as it was seen; of what nobody saw, the newest telling counts.
+    """
+    drafts: list[Draft] = []
+    before: Item | None = None
+    for time, stage in stages(item):
+        same = [(origin, fact) for origin, fact in known if _one_transition(fact, stage)]
+        seen = any(origin != "backfill" for origin, _ in same)
+        if not seen and not (same and says_the_same(same[0][1], stage)):
+            told = draft(before, stage, part=scope, origin="backfill")
+            drafts.append(msgspec.structs.replace(told, time=time))
+            known.insert(0, ("backfill", stage))
+        before = stage
+    return drafts
+
+
+def _one_transition(fact: Fact, stage: Item) -> bool:
+    """Whether both came to one state in one episode: an incident's beginning, a build's attempt tell them apart."""
+    if type(fact) is not type(stage) or fact.state != stage.state:
+        return False
+    if isinstance(fact, Incident):
+        return fact.started_at == stage.started_at
+    return not isinstance(fact, Build) or (isinstance(stage, Build) and fact.attempt == stage.attempt)
+
+
+_ESSENCE = (
+    "state", "verdict", "services", "team", "environment", "target", "repository", "severity", "type", "version",
+    "revision", "branch", "pipeline", "change", "fork", "attempt", "started_at", "ended_at", "acknowledged_at",
+)  # fmt: skip
+
+
+def says_the_same(one: Fact, two: Fact) -> bool:
+    """Whether two tellings of one transition agree in all that is counted or filed by.
+
+    A text that was mended since, or a count that has grown, makes no other history.
+    """
+    return all(getattr(one, name, None) == getattr(two, name, None) for name in _ESSENCE)
+
+
 def sane(item: object, source: str, part: Part) -> str:
     """Why this thing may not come in from this source and part; ``""`` for an item that may."""
     if not isinstance(item, Build | Incident | Release | Ticket):

@@ -201,6 +201,24 @@ def _told_apart(items: Iterable[Item]) -> tuple[Item, ...]:
     return tuple(kept.values())
 
 
+class Past(Struct, frozen=True, kw_only=True):
+    """One page of what a scope held before, as `Source.history` reads it; pages run from the newest to the oldest.
+
+    ``items``    what happened, as it stands now; an incident may come once for each of its episodes
+    ``older``    where the next page begins, in words of the source's own, ``""`` where nothing older is left.  It is
+                 stored, and may be given back days later, when there is more at the beginning
+    ``reached``  back to which moment the scope is read with this page; None where the vendor's order does not tell
+    ``error``    why some rows of the page are missing; the pages behind it are read all the same
+    ``notes``    what else a person should know
+    """
+
+    items: tuple[Item, ...] = ()
+    older: str = ""
+    reached: datetime | None = None
+    error: SourceError | None = None
+    notes: tuple[str, ...] = ()
+
+
 class Context(Struct, frozen=True, kw_only=True):
     """What the board gives every source."""
 
@@ -235,6 +253,8 @@ class Source(Generic[O]):
     ``setup``           where a person makes the credential and what else they should know; Markdown, for the docs
     ``verified``        what its reading was tried against: the vendor's ``real`` server, answers ``recorded`` from one,
                         or only a server that answers as ``documented``
+    ``history_kinds``   the kinds whose past `history` can read; without that method none
+    ``no_history``      why the past of the other kinds cannot be had, or not in full: a sentence without a stop
     """
 
     type: ClassVar[str]
@@ -251,6 +271,8 @@ class Source(Generic[O]):
     setup: ClassVar[str] = ""
     verified: ClassVar[Literal["real", "recorded", "documented", ""]] = ""
     needs_url: ClassVar[bool] = True
+    history_kinds: ClassVar[frozenset[ItemKind]] = frozenset()
+    no_history: ClassVar[str] = ""
 
     def __init__(self, options: O, context: Context) -> None:
         self.options: O = options
@@ -276,6 +298,15 @@ class Source(Generic[O]):
         Left as it is, such items become ``unknown``.
         """
         raise LookupUnsupported
+
+    async def history(self, scope: Scope, http: Http, *, since: datetime, cursor: str = "") -> Past:
+        """Read one page of what the scope held before, for ``statusboard backfill``: the newest, or that at ``cursor``.
+
+        ``cursor`` is the ``older`` of the page before.  ``since`` is how far back anybody wants to know: what is older
+        need not be asked for, and does no harm.  Asked for the scopes whose kind is among ``history_kinds``.  Raises
+        any `SourceError`, or `HistoryUnsupported` where this one scope has no past.
+        """
+        raise HistoryUnsupported(self.no_history)
 
     def sign(self, credentials: Credentials) -> Mapping[str, str]:
         """The headers that carry the credentials.  By default a bearer token, else basic authentication."""
@@ -477,6 +508,45 @@ class LookupUnsupported(Exception):
     """This source cannot read one item by its id."""
 
 
+class HistoryUnsupported(Exception):
+    """What this scope held before cannot be had; the message says why, for a person to read."""
+
+
+async def history_of(
+    source: Source[Any], scope: Scope, http: Http, *, since: datetime, cursor: str, timeout: float = 60.0
+) -> Past:
+    """One page of a scope's past (`Source.history`), within ``timeout`` seconds.
+
+    Raises `SourceError` or `HistoryUnsupported` and nothing else, whatever the source does.
+    """
+    scope = msgspec.structs.replace(scope, started_at=source.clock.now())
+    try:
+        async with asyncio.timeout(timeout):
+            past: object = await contained(
+                source,
+                f"{scope.name} (history)",
+                lambda: source.history(scope, http, since=since, cursor=cursor),
+                HistoryUnsupported,
+            )
+    except TimeoutError:
+        raise Timeout(f"a page of the past was not read within {timeout:g} s") from None
+    except SourceError as exc:
+        _explain(http, exc)
+        raise
+    if not isinstance(past, Past) or not isinstance(past.older, str):
+        raise SourceBug(f"the {source.type} source failed: what it read is no page of the past")
+    return past
+
+
+async def scopes_of(source: Source[Any], http: Http, *, timeout: float = 60.0) -> list[Scope]:
+    """What a source reads (`Source.scopes`), within ``timeout`` seconds.  Raises `SourceError` and nothing else."""
+    try:
+        async with asyncio.timeout(timeout):
+            return await _scopes_of(source, http)
+    except TimeoutError:
+        raise Timeout(f"what to read was not known within {timeout:g} s") from None
+
+
 def basic(username: str, password: str) -> str:
     """The value of an ``Authorization`` header for basic authentication (UTF-8, RFC 7617)."""
     import base64
@@ -495,11 +565,13 @@ def option(description: str, *, path: bool = False) -> msgspec.Meta:
 __all__ = [
     "Context",
     "Credentials",
+    "HistoryUnsupported",
     "Http",
     "HttpFactory",
     "LookupUnsupported",
     "NotFound",
     "NotModified",
+    "Past",
     "Reply",
     "Scope",
     "Source",
@@ -507,5 +579,7 @@ __all__ = [
     "TLSData",
     "TLSOptions",
     "basic",
+    "history_of",
     "option",
+    "scopes_of",
 ]

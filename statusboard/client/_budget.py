@@ -24,6 +24,8 @@ from statusboard.clock import Clock, parse_time
 LONGEST_WAIT = 86_400.0
 """Seconds; a header that asks for more is taken for a mistake and cut to this."""
 
+_RESET_UNKNOWN = 60.0  # seconds, where a vendor does not say when its quota is full again
+
 _FAMILIES = (
     "x-ratelimit-",
     "ratelimit-",
@@ -177,6 +179,16 @@ class Ledger:
             if bucket.remaining == 0 and bucket.reset_at is not None and bucket.reset_at > now:
                 return bucket.reset_at - now
         return 0.0
+
+    def wait_for_room(self, share: float) -> float:
+        """Seconds until more than this share of every quota is left: until its reset, where it is not; 0 for now."""
+        now = self._clock.monotonic()
+        waits = [max(self._blocked_until - now, 0.0) if self._blocked_until is not None else 0.0]
+        for bucket in self._buckets.values():
+            if bucket.remaining is None or not bucket.limit or bucket.remaining > bucket.limit * share:
+                continue
+            waits.append(_RESET_UNKNOWN if bucket.reset_at is None else max(bucket.reset_at - now, 0.0))
+        return max(waits)
 
     def learn(self, source: str, area: str, headers: Mapping[str, str], status: int) -> None:
         """Take note of what an answer says that came just now."""

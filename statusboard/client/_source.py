@@ -90,6 +90,10 @@ class SourceClient:
         """
         return self._ledger.pause(self.name) if requests_per_poll > 0 else 0.0
 
+    def wait_for_room(self, share: float) -> float:
+        """Seconds until more than this share (0 to 1) of every quota is left, which others need as well; 0 for now."""
+        return self._ledger.wait_for_room(share)
+
     def commit(self, validators: Iterable[Validator]) -> None:
         """The changes that these vouch for are stored: ask with them from now on."""
         self.validators.put(validators)
