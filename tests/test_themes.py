@@ -164,6 +164,21 @@ def test_states_differ_for_the_colour_blind(name: str, form: str):
         assert apart >= 12, f"{one} and {other}: {apart:.1f}"
 
 
+@EACH
+def test_the_past_has_a_colour_that_nothing_else_has(palette: Palette):
+    """It is seen on a whole line, so that less is enough than states need; of the night nobody rewinds a wall."""
+    for form in FORMS if "blind" in palette.name else ("normal",):
+        for word in set(WORDS) - {"past"}:
+            apart = difference(seen_by(form, palette.colors["past"]), seen_by(form, palette.colors[word]))
+            assert apart >= 13 or palette is NIGHT, f"{word}: {apart:.1f}"
+
+
+@pytest.mark.parametrize("theme", [ANSI, ANSI_LIGHT], ids=lambda theme: theme.name)
+def test_of_sixteen_colours_the_past_has_one_of_its_own(theme: Theme):
+    others = {getattr(theme, name) for name in ("primary", "secondary", "accent", "warning", "error", "success")}
+    assert theme.variables["text-past"] not in {*others, "ansi_default"}
+
+
 # -- the terminal's own colours, and none
 
 
@@ -192,7 +207,8 @@ def attributes(word: Word) -> frozenset[str]:
 def test_without_colour_what_is_chosen_or_alarming_stands_out():
     """Words differ anyhow; what is said by emphasis alone must have one that is not a colour."""
     plain = attributes(("x", "plain"))
-    for name in ("chosen", "demo", "critical", "verdict-failed", "verdict-blind", "verdict-warning", "verdict-ok"):
+    verdicts = ("verdict-failed", "verdict-blind", "verdict-warning", "verdict-ok")
+    for name in ("chosen", "demo", "past", "critical", *verdicts):
         assert attributes(("x", name)) >= {"bold", "reverse"}, name
     for name in ("marker", "heading", "strong", "failed", "link"):
         assert attributes(("x", name)) != plain, name

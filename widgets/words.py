@@ -39,6 +39,7 @@ STYLES: Final[Mapping[str, str]] = {
     "verdict-old": "reverse italic $text-muted",
     "chosen": "bold reverse $text-primary",
     "demo": "bold reverse $text-accent",
+    "past": "bold reverse $text-past",
 }
 """Style name -> Textual style. Sixteen colours hold no shade between text and background, see `FAINT`.
 

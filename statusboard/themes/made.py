@@ -43,6 +43,7 @@ def theme_of(palette: Palette) -> Theme:
             "text-warning": colors["warning"],
             "text-error": colors["failed"],
             "text-success": colors["success"],
+            "text-past": colors["past"],
             "block-cursor-foreground": on_cursor,
             "block-cursor-background": cursor,
             "block-cursor-blurred-foreground": on_cursor,
@@ -98,6 +99,7 @@ def _of_terminal(name: str, *, dark: bool, running: str, warning: str, unknown: 
             "ansi-background": default,
             "ansi-foreground": default,
             **dict.fromkeys((*texts, *lines), default),
+            "text-past": "ansi_bright_blue",  # what nothing else has
             **{f"{cursor}-{part}": default for cursor in cursors for part in ("foreground", "background")},
             **{f"{cursor}-text-style": "bold reverse" for cursor in cursors},
             "input-cursor-text-style": "reverse",

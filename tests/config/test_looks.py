@@ -39,7 +39,7 @@ def test_a_ground_that_swallows_its_texts_is_named_itself(home: Home):
     assert problem.path == "themes.mine.colors.panel"
     assert "make `panel` lighter" in problem.hint
     assert problem.message.startswith("`muted` on `panel`")
-    assert "7 more pairs" in problem.message
+    assert "8 more pairs" in problem.message
 
 
 def test_a_dark_ground_wants_a_dark_theme_to_begin_with(home: Home):
