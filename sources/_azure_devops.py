@@ -217,6 +217,7 @@ def build_of(source: Source[Any], root: str, project: str, default_branch: str, 
         actor=person(row.requested_for),
         trigger=row.reason or "",
         started_at=parse_time(row.start_time) or parse_time(row.queue_time),
+        queued_at=parse_time(row.queue_time) if parse_time(row.start_time) else None,
         updated_at=ended_at,
         ended_at=ended_at,
     )

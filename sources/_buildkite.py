@@ -137,6 +137,7 @@ def build_of(source: Source[Any], pipeline: str, row: Row, attempts: Mapping[str
         actor=_name(row.creator) or _name(row.author),
         trigger=row.source or "",
         started_at=parse_time(row.started_at) or parse_time(row.created_at),
+        queued_at=parse_time(row.created_at) if parse_time(row.started_at) else None,
         updated_at=ended_at or parse_time(row.failing_at),
         ended_at=ended_at,
     )

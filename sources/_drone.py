@@ -178,6 +178,8 @@ def build_of(
     common = _common(repository, run, state)
     if overtaken and run.number != attempt.first:
         common["started_at"] = parse_time(attempt.first_at) or common["started_at"]
+    elif parse_time(run.started):
+        common["queued_at"] = parse_time(run.created)
     return Build(
         key=source.key("build", remote_id(f"{repository.name}/{run.number}")),
         source=source.name,

@@ -244,6 +244,7 @@ def build_of(
         actor=name_of(pipeline.user),
         trigger=pipeline.source or "",
         started_at=parse_time(pipeline.started_at) or parse_time(pipeline.created_at),
+        queued_at=parse_time(pipeline.created_at) if parse_time(pipeline.started_at) else None,
         updated_at=ended_at,  # while it runs it moves with every job, and would be a change at every poll
         ended_at=ended_at,
         approximate=ended_at is not None and finished_at is None,

@@ -178,6 +178,7 @@ def build_of(source: Source[Any], row: BuildRow, default_branch: str) -> Build |
         actor=(triggered.user.name or triggered.user.username or "") if triggered.user else "",
         trigger=triggered.type or "",
         started_at=started_at or parse_time(row.queued_date),
+        queued_at=parse_time(row.queued_date) if started_at else None,
         updated_at=ended_at,
         ended_at=ended_at,
     )

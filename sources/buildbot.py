@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping, Sequence
+from datetime import datetime
 from fnmatch import fnmatchcase
 from typing import Annotated, Any, Final
 
@@ -18,6 +19,7 @@ import msgspec
 
 from sources._shared.rows import Rows, need
 from statusboard.api import (
+    BadAnswer,
     Build,
     BuildState,
     Context,
@@ -45,6 +47,8 @@ RESULTS: Mapping[int, tuple[str, BuildState]] = {
 }
 
 BUILDERS_KEPT: Final = 300.0
+AT_ONCE: Final = 50
+"""How many requests are asked for in one URL."""
 #: The properties that builds are asked for.
 PROPERTIES: Final = ("branch", "revision", "got_revision", "owner", "owners", "scheduler", "repository", "project")
 _PULL = re.compile(r"refs/(?:pull|merge-requests)/(\d+)/")
@@ -90,6 +94,15 @@ class RequestRow(msgspec.Struct, frozen=True):
     results: int | None = None
 
 
+class Submission(msgspec.Struct, frozen=True):
+    buildrequestid: int | None = None
+    submitted_at: int | float | str | None = None
+
+
+class Submissions(msgspec.Struct, frozen=True):
+    buildrequests: list[Submission]
+
+
 class Builders(msgspec.Struct, frozen=True):
     builders: list[Builder]
 
@@ -131,6 +144,8 @@ class Buildbot(Source[BuildbotOptions]):
         self._builders_at = float("-inf")
         self._rare: dict[int, list[Any]] = {}
         self._newest = 0
+        #: When the builds that were read last were asked for, by the id of their request.
+        self._submitted: dict[int, datetime | None] = {}
 
     async def scopes(self, http: Http) -> Sequence[Scope]:
         return [Scope(name="builds", kind="build", reach="window")]
@@ -147,6 +162,7 @@ class Buildbot(Source[BuildbotOptions]):
         rows = Rows("build", BuildRow, window)
         await self._add_rare(rows, builders, http)
         rows.add(running)
+        await self._ask_when(rows, http)
         # Requests first: one that waits again has a build that says "retry" behind it.
         waiting = requests.part(scope, lambda row: self._waiting(row, builders))
         part = rows.part(scope, lambda row: self._build(row, builders))
@@ -200,6 +216,26 @@ class Buildbot(Source[BuildbotOptions]):
             rows.add(self._rare[number])
         self._newest = max(ids, default=self._newest)
 
+    async def _ask_when(self, rows: Rows[BuildRow], http: Http) -> None:
+        """Find out when the builds that are new here were asked for: a build does not tell it.
+
+        A server that does not answer that has its builds read all the same.
+        """
+        ids = {row.buildrequestid for row in rows.good if row.buildrequestid}
+        new = sorted(ids - self._submitted.keys())
+        found: dict[int, datetime | None] = dict.fromkeys(new)
+        for start in range(0, len(new), AT_ONCE):
+            wanted = list(map(str, new[start : start + AT_ONCE]))
+            fields = ["buildrequestid", "submitted_at"]
+            try:
+                params = {"buildrequestid__in": wanted, "field": fields}
+                reply = await http.get("/api/v2/buildrequests", params=params)
+                told = reply.decode(Submissions).buildrequests
+            except (BadAnswer, NotFound):
+                break
+            found.update({row.buildrequestid: parse_time(row.submitted_at) for row in told if row.buildrequestid})
+        self._submitted = {number: when for number, when in (self._submitted | found).items() if number in ids}
+
     def _build(self, row: BuildRow, builders: Mapping[int, Builder]) -> Build | None:
         builder = builders.get(need(row.builderid, "builderid"))
         if builder is None:
@@ -230,6 +266,7 @@ class Buildbot(Source[BuildbotOptions]):
             actor=_text(properties, "owner") or _text(properties, "owners"),
             trigger=_text(properties, "scheduler"),
             started_at=parse_time(row.started_at),
+            queued_at=self._submitted.get(row.buildrequestid or 0) if row.started_at else None,
             updated_at=ended_at,
             ended_at=ended_at,
         )

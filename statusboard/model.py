@@ -105,6 +105,7 @@ class Build(_Item, frozen=True, kw_only=True, omit_defaults=True, gc=False, tag=
     """One run of a pipeline.  A re-run is the same item with a higher ``attempt``.
 
     ``verdict`` is what the last finished attempt said, kept while a new attempt has not said anything yet.
+    ``queued_at`` is when this attempt was asked for, of one that has begun and where the source tells both.
     """
 
     state: BuildState
@@ -117,6 +118,7 @@ class Build(_Item, frozen=True, kw_only=True, omit_defaults=True, gc=False, tag=
     fork: str = ""
     revision: str = ""
     change: str = ""
+    queued_at: datetime | None = None
 
 
 class Incident(_Item, frozen=True, kw_only=True, omit_defaults=True, gc=False, tag="incident"):

@@ -363,6 +363,7 @@ async def test_a_run_is_a_build() -> None:
         actor="Ann",
         trigger="individualCI",
         started_at=datetime(2026, 1, 2, 2, 30, tzinfo=UTC),
+        queued_at=datetime(2026, 1, 2, 2, 29, 58, 123456, tzinfo=UTC),
         updated_at=datetime(2026, 1, 2, 2, 40, tzinfo=UTC),
         ended_at=datetime(2026, 1, 2, 2, 40, tzinfo=UTC),
     )

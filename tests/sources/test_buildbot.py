@@ -62,6 +62,8 @@ class Server:
         ]
         self.builds = [build(5, results=None), build(4), build(3, results=2), build(1, 2, results=4)]
         self.requests = [request(200)]
+        #: When builds were asked for; None for a server that cannot be asked for several.
+        self.submitted: dict[int, int] | None = {}
 
     def __call__(self, call: Call) -> Answer:
         parts = call.path.removeprefix("/bot/api/v2/").split("/")
@@ -74,6 +76,12 @@ class Server:
                 return self.answer([b for b in self.builds if b["builderid"] == int(number)], call)
             case ["buildrequests", number, "builds"]:
                 return self.answer([b for b in self.builds if b["buildrequestid"] == int(number)], call)
+            case ["buildrequests"] if wanted := call.query.get("buildrequestid__in"):
+                if self.submitted is None:
+                    return Answer.of({"error": "unrecognized query parameter"}, 400)
+                known = {str(number): when for number, when in self.submitted.items()}
+                rows = [{"buildrequestid": int(n), "submitted_at": known[n]} for n in wanted if n in known]
+                return Answer.of({"buildrequests": rows})
             case ["buildrequests"]:
                 return Answer.of({"buildrequests": [r for r in self.requests if not r["complete"]]})
             case ["buildrequests", number]:
@@ -135,6 +143,34 @@ async def test_a_build_is_told_by_its_request() -> None:
         ended_at=datetime(2026, 1, 2, 3, 5, 5, tzinfo=UTC),
     )
     assert part.reach == "window"
+
+
+async def test_when_builds_were_asked_for_is_asked_once() -> None:
+    server = Server()
+    server.submitted = {103: 1767323045 - 90, 104: 1767323045}
+    source, http, part = await read(server)
+    waited = {item.key.rpartition(":")[2]: item.queued_at for item in part.items}
+    assert waited["103"] == datetime(2026, 1, 2, 3, 2, 35, tzinfo=UTC)
+    assert waited["104"] == datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC)
+    assert waited["105"] is None  # the server does not know it any more
+    assert waited["200"] is None  # it waits still
+    http.calls.clear()
+    again = await read_one(source, http)
+    assert again.items == part.items
+    assert not any("buildrequestid__in" in call.query for call in http.calls)
+    server.builds.insert(0, build(6))
+    http.calls.clear()
+    await read_one(source, http)
+    assert [call.query["buildrequestid__in"] for call in http.calls if "buildrequestid__in" in call.query] == [["106"]]
+
+
+async def test_a_server_that_does_not_tell_when_builds_were_asked_for_is_read_all_the_same() -> None:
+    server = Server()
+    server.submitted = None
+    _, _, part = await read(server)
+    assert part.error is None
+    assert len(part.items) == 5
+    assert all(item.queued_at is None for item in part.items)
 
 
 @pytest.mark.parametrize(

@@ -165,6 +165,7 @@ async def test_a_build() -> None:
         actor="Ann",
         trigger="webhook",
         started_at=START + timedelta(minutes=10.5),
+        queued_at=START + timedelta(minutes=10),
         updated_at=START + timedelta(minutes=11),
         ended_at=START + timedelta(minutes=11),
     )

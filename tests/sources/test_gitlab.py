@@ -509,6 +509,7 @@ async def test_a_pipeline_is_a_build() -> None:
         actor="ann",
         trigger="push",
         started_at=at(2, 30),
+        queued_at=at(2, 0),
         updated_at=at(2, 40),
         ended_at=at(2, 40),
     )

@@ -171,6 +171,7 @@ async def test_a_build() -> None:
         actor="Ann",
         trigger="user",
         started_at=WHEN,
+        queued_at=WHEN,
         updated_at=WHEN,
         ended_at=WHEN,
     )

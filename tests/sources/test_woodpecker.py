@@ -188,6 +188,7 @@ async def test_pipelines_without_deployments() -> None:
         actor="ann",
         trigger="push",
         started_at=START + timedelta(minutes=12.5),
+        queued_at=START + timedelta(minutes=12),
         updated_at=START + timedelta(minutes=13),
         ended_at=START + timedelta(minutes=13),
     )
