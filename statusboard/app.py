@@ -152,11 +152,11 @@ class BoardApp(TerminalApp[None]):
         # What was heard until now is on the board that the lanes are built from.
         self._changed.clear()
         self._gone.clear()
-        self._give_notice(live)
         async for _ in live.lanes.rebuild(live.cells.board, live.clock):
             pass  # it lets others run itself
         self._board = BoardScreen(live)
         await self.push_screen(self._board)
+        self.run_worker(self._give_notice(live), name="notices")
         self.set_interval(1.0, self._tick)
         self.set_interval(AGES_EVERY, self._board.age_rows)
         self._wake()
@@ -241,7 +241,7 @@ class BoardApp(TerminalApp[None]):
 
     # -- notices of what changed
 
-    def _give_notice(self, live: Live) -> None:
+    async def _give_notice(self, live: Live) -> None:
         """From now on: what is on the board is no news."""
         from statusboard.noticing.herald import Herald
 
@@ -254,8 +254,8 @@ class BoardApp(TerminalApp[None]):
             chatter=live.chatter,
             secrets=settings.secret_variables,
         )
-        herald.begin()
         live.engine.subscribe(herald.hear)
+        await herald.begin()
         self.set_interval(1.0, herald.tick)
 
     @property

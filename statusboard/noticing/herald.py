@@ -62,8 +62,8 @@ class Outlets(Protocol):
 
 
 class Herald:
-    """``begin`` it when the board is filled; then give it every delta after it was folded, ``tick`` it once a second,
-    and say when a key is pressed.  ``chatter`` is there for the screen as well."""
+    """``begin`` it when the board is filled; from then on give it every delta after it was folded, ``tick`` it once a
+    second, and say when a key is pressed.  ``chatter`` is there for the screen as well."""
 
     def __init__(
         self,
@@ -83,6 +83,7 @@ class Herald:
         self._watch = Watch(self.chatter)
         self._pace = Pace(self.chatter)
         self._began: datetime | None = None
+        self._early: list[Delta] | None = None
         self._answered: set[str] = set()
         self._desktop = delivery.Desktop()
         self._broken: set[Way] = set()
@@ -102,13 +103,22 @@ class Herald:
 
     # -- hearing
 
-    def begin(self) -> None:
-        """Take the board as it is for what was there before, and remember the last half hour from the store."""
-        now = self._engine.clock.now()
-        self._began = now
-        self._watch.begin(self._engine.board, now)
+    async def begin(self) -> None:
+        """Take the board as it is for what was there before, in steps that let others run, and remember the last half
+        hour from the store.
+
+        Deltas may be given from the call on: those that come before its end are looked at then.
+        """
+        now, board = self._engine.clock.now(), self._engine.board
+        early: list[Delta] = []
+        self._early = early
+        for _ in self._watch.begin_steps(board, now):
+            await asyncio.sleep(0)
+        self._began, self._early = now, None
         self.chatter.age(now)
-        self._spawn(self._recall(self._engine.store, self._engine.board.seq, now))
+        for delta in early:
+            self.hear(delta)
+        self._spawn(self._recall(self._engine.store, board.seq, now))
 
     async def _recall(self, store: Store, upto: int, now: datetime) -> None:
         try:
@@ -118,6 +128,8 @@ class Herald:
 
     def hear(self, delta: Delta) -> None:
         """A fold changed this."""
+        if self._early is not None:
+            self._early.append(delta)
         self._guarded(partial(self._hear, delta))
 
     def _hear(self, delta: Delta) -> None:

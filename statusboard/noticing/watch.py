@@ -10,6 +10,7 @@ it says that it happened later.
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from datetime import datetime
 from typing import Final
@@ -26,6 +27,8 @@ from statusboard.noticing.options import What
 RANK: Final = {"info": 0, "low": 1, "medium": 2, "high": 3, "unknown": 3, "critical": 4}
 _GOOD: Final = frozenset({"success", "warning", "inactive"})
 _DONE: Final = frozenset({"success", "warning"})
+CHUNK: Final = 500
+"""Rows taken in one step of beginning."""
 _ON_ITS_WAY: Final = frozenset({"queued", "running", "blocked"})
 #: Not read since they were never asked, or by a person's wish: nothing that went wrong.
 _NOT_ASKED: Final[frozenset[HealthState]] = frozenset({"starting", "paused"})
@@ -70,22 +73,37 @@ class Watch:
 
     def begin(self, board: Board, now: datetime) -> None:
         """Take what is on the board as what was there before."""
+        for _ in self.begin_steps(board, now):
+            pass
+
+    def begin_steps(self, board: Board, now: datetime) -> Iterator[None]:
+        """Like `begin`, yielding after every `CHUNK` rows so that the caller can let others run.
+
+        What the first step finds counts, whatever changes meanwhile; `follow` only after the last one.
+        """
         self._began = now
         self._revision = board.revision
         self.read = {name for name in board.health if board.state_of(name) in ("fresh", "partial")}
         self._blind = {name for name in board.health if _is_blind(board, name)}
         since = now - FLIPS_WITHIN
-        recent: dict[Slot, list[Row]] = {}
-        for row in board.items():
-            if row.slot is None:
-                continue
-            if row.current and isinstance(row.fact, Build | Release | Incident):
-                self._remember(row.slot, row)
-            if row.observed_at > since and isinstance(row.fact, Build | Release):
-                recent.setdefault(row.slot, []).append(row)
-        for slot, rows in recent.items():
-            if len(rows) >= FLIPS and sum((time_of(row.fact) or now) > since for row in rows) >= FLIPS:
-                self._chatter.ran(slot, verdicts(board.neighbours(rows[0]), since))
+        runs = [row for row in board.items() if isinstance(row.fact, Build | Release | Incident)]
+        standing = [(row, row.failing) for row in runs if row.current]
+        yield
+        for start in range(0, len(standing), CHUNK):
+            for row, failing in standing[start : start + CHUNK]:
+                if row.slot is not None:
+                    self._remember(row.slot, row, failing)
+            yield
+        recent = [row for row in runs if row.observed_at > since and isinstance(row.fact, Build | Release)]
+        counted = Counter(row.slot for row in recent)
+        often = {row.slot: row for row in recent if counted[row.slot] >= FLIPS}
+        yield
+        for n, (slot, row) in enumerate(often.items(), 1):
+            neighbours = board.neighbours(row)
+            if slot is not None and sum((time_of(run.fact) or now) > since for run in neighbours) >= FLIPS:
+                self._chatter.ran(slot, verdicts(neighbours, since))
+            if n % CHUNK == 0:
+                yield
 
     def follow(self, board: Board, delta: Delta, now: datetime) -> list[Transition]:
         """What a fold changed; ``board`` is as it is after it."""
@@ -112,7 +130,7 @@ class Watch:
                 # It is as it was, and stands there since another one has left.
                 if row is not None and not row.unknown:
                     self._forget(slot)
-                    self._remember(slot, row)
+                    self._remember(slot, row, row.failing)
             elif isinstance(rows[0].fact, Incident):
                 new = self._incident(slot, row, rows)
             elif row is not None:
@@ -134,12 +152,12 @@ class Watch:
         if row.unknown:
             return None  # neither opened nor resolved: what was known last still stands
         if fact.state == "suppressed":
-            self._remember(slot, row)
+            self._remember(slot, row, row.failing)
             return None
         again = held is not None and held.key == row.key and _another(held.episode, fact.started_at)
         worse = held is not None and RANK[fact.severity] > held.rank
         lapsed = held is not None and held.silenced
-        self._remember(slot, row)
+        self._remember(slot, row, row.failing)
         if held is None or again:
             at = self._moment(row)
             self._chatter.opened(slot, at)
@@ -169,7 +187,7 @@ class Watch:
         released = isinstance(fact, Release) and fact.state in _DONE and self._released.get(slot) != row.key
         if mended:
             self._forget(slot)
-        self._remember(slot, row)
+        self._remember(slot, row, row.failing)
         if mended or failed:
             self._chatter.flip(slot, self._moment(row))
         told: dict[What, bool] = {"failed": failed, "recovered": mended, "released": released}
@@ -195,13 +213,13 @@ class Watch:
         held = self._held.get(slot)
         return (held is not None and not held.silenced) or (slot[0] == "source" and slot[1] in self._blind)
 
-    def _remember(self, slot: Slot, row: Row) -> None:
+    def _remember(self, slot: Slot, row: Row, failing: bool) -> None:
         fact = row.fact
         if isinstance(fact, Incident):
-            if row.failing or fact.state == "suppressed":
+            if failing or fact.state == "suppressed":
                 silenced = fact.state == "suppressed"
                 self._hold(slot, _Held(row.key, RANK[fact.severity], fact.started_at, silenced))
-        elif row.failing:
+        elif failing:
             self._hold(slot, _Held(row.key))
         if isinstance(fact, Release):
             before = self._released.get(slot)

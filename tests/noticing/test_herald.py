@@ -68,7 +68,7 @@ class Running:
 
     async def __aenter__(self) -> Running:
         await self.engine.store.open()
-        self.herald.begin()
+        await self.herald.begin()
         await asyncio.sleep(0)
         return self
 
