@@ -1,0 +1,191 @@
+"""Deployments as people speak of them: one version's way to all its targets, and who went back behind whom.  Pure.
+
+**A rollout** is what brings one version of one service to an environment: the same version on several targets, the next
+begun within `GAP` of the one before, is one rollout.  A target that gets the same version once more is a rollout of its
+own (a redeploy).  Publications are none, nor is what waits to begin.
+
+**A rollback** is a deployment of an older version: one that stood in the same place before with another one in between,
+or a lower number than that of what it replaces.  It undoes what was rolled out in between.  Of what its vendor calls
+rolled back and nobody is seen to undo, the moment is that of its last word, where that is known.
+
+What has no time at all cannot be put in order and is left out.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterable
+from datetime import datetime
+from typing import Final
+
+from statusboard.model import Release
+
+GAP: Final = 2 * 3_600.0
+"""Seconds: a target that follows later than this after the one before is no longer of the same rollout."""
+#: Versions of one place that are remembered to tell a rollback by: nobody goes further back.
+_REMEMBERED: Final = 50
+
+_WAITING: Final = frozenset({"queued", "blocked"})
+_REPLACED: Final = frozenset({"inactive", "rolled_back"})
+_VERSION = re.compile(r"[vV]?([0-9]{1,9}(?:\.[0-9]{1,9}){1,4})")
+
+
+class Rollout:
+    """One version's way to its targets.  Times are seconds since 1970, UTC.
+
+    ``releases`` are in the order in which they began.  ``undone_at``: when somebody went back behind it, as far as
+    that is known; ``undone`` tells whether at all.  ``undoes``: it is a rollback itself.  ``failed``: on some target.
+    ``commits``: how many it brings, 0 where nobody says.  ``environment`` is casefolded.
+    """
+
+    __slots__ = "began commits ends environment failed releases starts undoes undone undone_at".split()  # noqa: SIM905
+
+    def __init__(self, releases: tuple[Release, ...]) -> None:
+        self.releases = releases
+        #: For each release when it began; and when it ended, or None while that is not known.
+        self.starts = [_began(release) for release in releases]
+        self.ends = [_ended(release, start) for release, start in zip(releases, self.starts, strict=True)]
+        self.began = self.starts[0]
+        self.environment = releases[0].environment.casefold()
+        self.failed = any(release.state == "failed" for release in releases)
+        self.commits = max(0, *(release.commits or 0 for release in releases))
+        self.undoes = False
+        self.undone = False
+        self.undone_at: float | None = None
+
+
+def rollouts_of(
+    releases: Iterable[Release], production: Callable[[str], bool] = lambda environment: True
+) -> list[Rollout]:
+    """The rollouts among ``releases``, in the order in which they began.
+
+    ``production`` says which environments count; an unknown one (``""``) always does.
+    """
+    counts: dict[str, bool] = {"": True}
+    begun: list[tuple[float, str, Release]] = []
+    for release in releases:
+        if release.type != "deployment" or release.state in _WAITING:
+            continue
+        environment = release.environment
+        if environment not in counts:
+            counts[environment] = production(environment)
+        time = release.started_at or release.ended_at or release.updated_at
+        never = release.state == "cancelled" and release.started_at is None
+        if time is not None and not never and counts[environment]:
+            begun.append((time.timestamp(), release.key, release))
+    begun.sort(key=lambda entry: entry[:2])
+    found = [Rollout(tuple(members)) for members in _gathered(begun)]
+    found.sort(key=lambda rollout: (rollout.began, rollout.releases[0].key))
+    _mark_undone(found)
+    return found
+
+
+def is_older(version: str, than: str) -> bool:
+    """Whether both are numbers such as ``v1.4.2`` and the first is the lower one."""
+    if version == than:
+        return False
+    left, right = _VERSION.fullmatch(version), _VERSION.fullmatch(than)
+    if left is None or right is None:
+        return False
+    return _numbers(left[1]) < _numbers(right[1])
+
+
+def _numbers(version: str) -> list[int]:
+    numbers = [int(number) for number in version.split(".")]
+    while numbers and not numbers[-1]:
+        numbers.pop()  # 1.4 is 1.4.0
+    return numbers
+
+
+def _began(release: Release) -> float:
+    time = release.started_at or release.ended_at or release.updated_at
+    assert time is not None
+    return time.timestamp()
+
+
+def _ended(release: Release, began: float) -> float | None:
+    """When it was out; one that ends before it begins was out when it began.
+
+    Of what has been replaced some vendors tell when that was instead: such an end is not that of the rollout.
+    """
+    ended, updated = release.ended_at, release.updated_at
+    if ended is None or (release.state in _REPLACED and (updated is None or updated <= ended)):
+        return None
+    return max(began, ended.timestamp())
+
+
+def _name_of(release: Release) -> str:
+    """What tells versions apart: the version, else the revision."""
+    return release.version or release.revision
+
+
+def _gathered(begun: list[tuple[float, str, Release]]) -> list[list[Release]]:
+    """Releases by rollout."""
+    found: list[list[Release]] = []
+    open_: dict[tuple[object, ...], tuple[float, set[str], list[Release]]] = {}
+    for began, _, release in begun:
+        name = _name_of(release)
+        if not name or not release.target:
+            found.append([release])
+            continue
+        owner = release.services or (release.repository, release.source)
+        key = (owner, release.environment.casefold(), name)
+        last, targets, members = open_.get(key, (0.0, set(), []))
+        if not members or began - last > GAP or release.target in targets:
+            targets, members = set(), []
+            found.append(members)
+        targets.add(release.target)
+        members.append(release)
+        ended = _ended(release, began)
+        open_[key] = (began if ended is None else ended, targets, members)
+    return found
+
+
+def _mark_undone(rollouts: list[Rollout]) -> None:
+    """Find who went back behind whom, place by place.  Of what names no service one cannot tell."""
+    standing: dict[tuple[str, str, str], list[tuple[str, Rollout]]] = {}
+    members = [
+        (start, number, release, rollout)
+        for rollout in rollouts
+        for number, (start, release) in enumerate(zip(rollout.starts, rollout.releases, strict=True))
+    ]
+    members.sort(key=lambda entry: entry[:2])
+    for start, _, release, rollout in members:
+        name = _name_of(release)
+        if not name or not release.services:
+            continue
+        place = (release.service.casefold(), release.environment.casefold(), release.target)
+        below = standing.setdefault(place, [])
+        if below and below[-1][0] == name:
+            continue  # once more the same
+        names = [other for other, _ in below]
+        replaced = names[-1] if names else release.previous_version
+        if name in names:
+            kept = len(names) - names[::-1].index(name)
+        elif is_older(name, replaced):
+            kept = len(names)
+            while kept and is_older(name, names[kept - 1]):
+                kept -= 1
+        else:
+            below.append((name, rollout))
+            if len(below) > _REMEMBERED:
+                del below[0]
+            continue
+        rollout.undoes = True
+        for _, undone in below[kept:]:
+            if not undone.undone:
+                undone.undone, undone.undone_at = True, start
+        del below[kept:]
+        if not below or below[-1][0] != name:
+            below.append((name, rollout))
+    for rollout in rollouts:
+        if not rollout.undoes and not rollout.undone:
+            said = [_last_word(release) for release in rollout.releases if release.state == "rolled_back"]
+            rollout.undone = bool(said)
+            times = [time.timestamp() for time in said if time is not None]
+            rollout.undone_at = max(min(times), rollout.began) if times else None
+
+
+def _last_word(release: Release) -> datetime | None:
+    times = [time for time in (release.ended_at, release.updated_at) if time is not None]
+    return max(times, default=None)

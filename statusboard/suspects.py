@@ -1,0 +1,382 @@
+"""Which releases may have caused an incident: at most three, each with its reasons in words and points.  Pure.
+
+A release is a *candidate* when it passes the gates: a deployment to the same environment, of tier production (an
+unknown one passes, unscored), begun before the incident and at most ``window`` before.  Its points are the sum of its
+reasons, as `Weights` has them and docs/suspects.md tells; under ``floor`` it is no suspect.  A deployment of an older
+version that begins after the incident is the cure, whatever the clocks say.
+
+Nothing here knows what caused anything.  What a person said (`Annotation`) goes before: what was confirmed stands
+first, what was dismissed is left out.
+"""
+
+from __future__ import annotations
+
+from bisect import bisect_left, bisect_right
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from math import log2
+from typing import Annotated as Noted
+from typing import Final, Literal, NamedTuple, TypeAlias
+
+from msgspec import Meta, Struct
+
+from statusboard.clock import Duration
+from statusboard.model import Annotation, Incident, Release
+from statusboard.notes import standing
+from statusboard.rollouts import Rollout, rollouts_of
+
+MOST: Final = 3
+"""Suspects of one incident."""
+
+Gain: TypeAlias = Noted[int, Meta(ge=0, le=100)]
+Loss: TypeAlias = Noted[int, Meta(ge=-100, le=0)]
+
+
+class Weights(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """How many points what is worth, and the gates; ``suspects:`` in a config.  Durations in seconds.
+
+    Of ``same_service`` to ``team`` the best counts, once.  Raises ValueError for what cannot be measured with.
+    """
+
+    same_service: Noted[Gain, Meta(description="it is a release of the incident's service")] = 40
+    dependency: Noted[Gain, Meta(description="the incident's service depends on it (`depends_on:`)")] = 25
+    farther: Noted[Gain, Meta(description="a service that it depends on depends on it")] = 10
+    repository: Noted[Gain, Meta(description="it comes from a repository of the incident's service")] = 20
+    team: Noted[Gain, Meta(description="it is a release of the same team")] = 10
+    time: Noted[Gain, Meta(description="it had just finished; half of it after `half_life`")] = 30
+    failed: Noted[Gain, Meta(description="it failed")] = 10
+    rolled_back_later: Noted[Gain, Meta(description="somebody went back behind it after the incident began")] = 20
+    rolled_back_before: Noted[Loss, Meta(description="it was rolled back when the incident began")] = -20
+    rollback: Noted[Loss, Meta(description="it is a rollback itself")] = -20
+    size: Noted[Gain, Meta(description="it has 64 commits or more; less for fewer")] = 6
+    floor: Noted[int, Meta(ge=1, le=200, description="points from which on a release is a suspect")] = 35
+    half_life: Noted[Duration, Meta(description="after how long its time is worth half")] = Duration(30 * 60)
+    window: Noted[Duration, Meta(description="how long before the incident it may have begun")] = Duration(24 * 3600)
+    tolerance: Noted[Duration, Meta(description="how long after it, since clocks differ")] = Duration(90)
+
+    def __post_init__(self) -> None:
+        if not 1 <= self.half_life <= 7 * 86_400:
+            raise ValueError("`half_life` must be between 1s and 7d")
+        if not 60 <= self.window <= 14 * 86_400:
+            raise ValueError("`window` must be between 1m and 14d")
+        if self.tolerance > 3_600:
+            raise ValueError("`tolerance` of clocks must be at most 1h")
+
+
+class Reason(Struct, frozen=True, gc=False):
+    """One thing that speaks for a suspect, or against it: ``finished 4 min before``, 27."""
+
+    words: str
+    points: int
+
+
+class Suspect(Struct, frozen=True, kw_only=True, gc=False):
+    """A release that may have caused an incident.  ``points`` is the sum of the reasons' points, always.
+
+    ``release`` is the one of its ``rollout`` (the same version on several targets, in order) that is nearest to the
+    incident.  ``before``: seconds from when it finished, or began where no end is known, to the incident; 0 while it
+    was being rolled out, negative where by its clock it began after it.  ``confirmed_by``: who said so, ``""`` while
+    nobody did; one that was confirmed and is no candidate has no reasons and 0 points.
+    """
+
+    release: Release
+    points: int
+    reasons: tuple[Reason, ...]
+    rollout: tuple[Release, ...]
+    before: float | None = None
+    confirmed_by: str = ""
+
+
+class _Asked(NamedTuple):
+    """What is asked of each candidate: when the incident began (seconds since 1970), and where."""
+
+    began: float
+    environment: str
+    target: str
+
+
+class _Near(NamedTuple):
+    """How near a rollout comes to an incident: seconds, in what sense, and which of its releases that is."""
+
+    before: float
+    how: Literal["finished", "during", "began", "after"]
+    release: Release
+
+
+class _Line:
+    """Rollouts of one service, repository or team in the order in which they began."""
+
+    __slots__ = ("begun", "rollouts")
+
+    def __init__(self) -> None:
+        self.begun: list[float] = []
+        self.rollouts: list[Rollout] = []
+
+    def add(self, rollout: Rollout) -> None:
+        self.begun.append(rollout.began)
+        self.rollouts.append(rollout)
+
+    def between(self, since: float, until: float) -> list[Rollout]:
+        return self.rollouts[bisect_left(self.begun, since) : bisect_right(self.begun, until)]
+
+
+#: A line of rollouts related to an incident, what that is worth, and in words.
+_Relation: TypeAlias = tuple[_Line, int, str]
+#: Points in the order of `_Parts`: time, failed, undone, rollback, size.
+_Parts: TypeAlias = tuple[int, int, int, int, int]
+#: Points, those of the relation, its words, the rollout.
+_Entry: TypeAlias = tuple[int, int, str, Rollout]
+
+_UNRELATED: Final = (0, "")
+_NO_DEPENDENCIES: Final[Mapping[str, Collection[str]]] = {}
+#: Seconds: longer rollouts are looked at one by one, whenever they began.
+_LONG: Final = 30 * 60.0
+#: Different incidents (by service, team and repository) whose relations are remembered.
+_REMEMBERED: Final = 20_000
+
+
+class Candidates:
+    """Releases by time and relation: made once, asked for many incidents.
+
+    ``depends_on``: service -> the services that it depends on.  ``production`` says of an environment whether it
+    counts; it is asked once for each.
+    """
+
+    def __init__(
+        self,
+        releases: Iterable[Release],
+        *,
+        weights: Weights | None = None,
+        depends_on: Mapping[str, Collection[str]] = _NO_DEPENDENCIES,
+        production: Callable[[str], bool],
+    ) -> None:
+        self.weights = weights or Weights()
+        self._depends_on = {service.casefold(): tuple(names) for service, names in depends_on.items()}
+        self._services: dict[str, _Line] = {}
+        self._repositories: dict[str, _Line] = {}
+        self._teams: dict[str, _Line] = {}
+        self._all, self._special = _Line(), _Line()
+        self._repositories_of: dict[str, dict[str, None]] = {}
+        self._by_key: dict[str, Rollout] = {}
+        self._relations: dict[tuple[tuple[str, ...], str, str], list[_Relation]] = {}
+        for rollout in rollouts_of(releases, production):
+            self._index(rollout)
+        self._reach = self._reach_of_time_alone()
+
+    def _index(self, rollout: Rollout) -> None:
+        first = rollout.releases[0]
+        for release in rollout.releases:
+            self._by_key[release.key] = rollout
+        # What has nothing but its time is a suspect for minutes: only what may have more is looked for all day.
+        longest = max((end or start) - start for start, end in zip(rollout.starts, rollout.ends, strict=True))
+        spread = rollout.starts[-1] - rollout.began
+        special = rollout.undone or rollout.failed or longest + spread > _LONG
+        (self._special if special else self._all).add(rollout)
+        for service in dict.fromkeys(name.casefold() for name in first.services):
+            self._services.setdefault(service, _Line()).add(rollout)
+            if first.repository:
+                self._repositories_of.setdefault(service, {})[first.repository.casefold()] = None
+        if first.repository:
+            self._repositories.setdefault(first.repository.casefold(), _Line()).add(rollout)
+        if first.team:
+            self._teams.setdefault(first.team.casefold(), _Line()).add(rollout)
+
+    def _reach_of_time_alone(self) -> float:
+        """Seconds before the incident within which a release must have begun that has only its time and size."""
+        weights = self.weights
+        wanted = weights.floor - weights.size - 0.5  # points are rounded
+        if wanted <= 0:
+            return float(weights.window)
+        if weights.time < wanted:
+            return 0.0
+        return min(float(weights.window), weights.half_life * log2(weights.time / wanted) + _LONG)
+
+    # -- one incident --------------------------------------------------------------------------------------------
+
+    def of(self, incident: Incident, said: Iterable[Annotation] = ()) -> list[Suspect]:
+        """The suspects of an incident, best first, at most `MOST`; none where nothing passes the floor.
+
+        ``said`` are people's annotations of it.  Of an incident that does not say when it began nothing can be told.
+        """
+        verdicts = standing(said, incident)
+        first = [suspect for note in verdicts if (suspect := self._confirmed(note, incident)) is not None]
+        if incident.started_at is None:
+            return first[:MOST]
+        asked = _Asked(incident.started_at.timestamp(), incident.environment.casefold(), incident.target.casefold())
+        passed = {id(self._by_key.get(note.text)) for note in verdicts if note.what in _VERDICTS}
+        best = [entry for entry in self._entries(asked, self._related(incident)) if id(entry[3]) not in passed]
+        best.sort(key=lambda entry: (-entry[0], -entry[3].began, entry[3].releases[0].key))
+        return [*first, *(self._suspect(entry, asked) for entry in best[:MOST])][:MOST]
+
+    def _entries(self, asked: _Asked, relations: list[_Relation]) -> list[_Entry]:
+        """All that passes the gates and the floor."""
+        weights = self.weights
+        since, until, floor = asked.began - weights.window, asked.began + weights.tolerance, weights.floor
+        entries: list[_Entry] = []
+        looked: set[int] = set()
+        for line, worth, words in relations:
+            for rollout in line.between(since, until):
+                if id(rollout) not in looked:
+                    looked.add(id(rollout))
+                    parts = self._parts(rollout, asked)
+                    if parts is not None and (points := worth + sum(parts)) >= floor:
+                        entries.append((points, worth, words, rollout))
+        if weights.floor <= weights.time + weights.size + weights.failed + weights.rolled_back_later:
+            rest = self._special.between(since, until)
+            if self._reach:
+                rest = [*rest, *self._all.between(asked.began - self._reach, until)]
+            for rollout in rest:
+                if id(rollout) not in looked:
+                    parts = self._parts(rollout, asked)
+                    if parts is not None and (points := sum(parts)) >= floor:
+                        entries.append((points, *_UNRELATED, rollout))
+        return entries
+
+    def _related(self, incident: Incident) -> list[_Relation]:
+        """The lines of rollouts that have to do with an incident, what is worth most first."""
+        key = (incident.services, incident.repository, incident.team)
+        found = self._relations.get(key)
+        if found is None:
+            if len(self._relations) >= _REMEMBERED:
+                self._relations.clear()
+            named = [
+                (line, worth, words)
+                for line, worth, words in self._find_related(incident)
+                if line is not None and worth
+            ]
+            found = self._relations[key] = sorted(named, key=lambda relation: -relation[1])
+        return found
+
+    def _find_related(self, incident: Incident) -> Iterable[tuple[_Line | None, int, str]]:
+        weights, repositories = self.weights, dict.fromkeys([incident.repository.casefold()])
+        for service in incident.services:
+            name = service.casefold()
+            yield self._services.get(name), weights.same_service, "same service"
+            repositories |= self._repositories_of.get(name, {})
+            for below in self._depends_on.get(name, ()):
+                yield self._services.get(below.casefold()), weights.dependency, f"{service} depends on {below}"
+                for deeper in self._depends_on.get(below.casefold(), ()):
+                    words = f"{service} depends on {deeper} through {below}"
+                    yield self._services.get(deeper.casefold()), weights.farther, words
+        for repository in repositories:
+            yield self._repositories.get(repository), weights.repository, "same repository"
+        yield self._teams.get(incident.team.casefold()), weights.team, "same team"
+
+    # -- one candidate -------------------------------------------------------------------------------------------
+
+    def _parts(self, rollout: Rollout, asked: _Asked) -> _Parts | None:
+        """What the rollout itself is worth; None where it does not pass the gates."""
+        weights, began = self.weights, asked.began
+        environment = rollout.environment
+        if environment and asked.environment and environment != asked.environment:
+            return None
+        if rollout.undoes and rollout.began > began:
+            return None
+        before = self._near(rollout, asked).before
+        undone = 0
+        if rollout.undone:
+            later = rollout.undone_at is None or rollout.undone_at > began
+            undone = weights.rolled_back_later if later else weights.rolled_back_before
+        return (
+            round(weights.time * 0.5 ** (abs(before) / weights.half_life)),
+            weights.failed if rollout.failed else 0,
+            undone,
+            weights.rollback if rollout.undoes else 0,
+            round(weights.size * min(1.0, log2(rollout.commits) / 6)) if rollout.commits else 0,
+        )
+
+    def _near(self, rollout: Rollout, asked: _Asked) -> _Near:
+        """How near it comes: on the incident's own target where it has begun there, else as a whole."""
+        began, starts = asked.began, rollout.starts
+        places: Sequence[int] = range(bisect_right(starts, began) or 1) if len(starts) > 1 else _FIRST
+        if asked.target and len(places) > 1:
+            places = [n for n in places if rollout.releases[n].target.casefold() == asked.target] or places
+        best: _Near | None = None
+        for place in places:
+            start, end, release = starts[place], rollout.ends[place], rollout.releases[place]
+            if start > began:
+                near = _Near(began - start, "after", release)
+            elif end is None:
+                near = _Near(began - start, "began", release)
+            elif end > began:
+                near = _Near(0.0, "during", release)
+            else:
+                near = _Near(began - end, "finished", release)
+            if best is None or near.before <= best.before:
+                best = near
+        assert best is not None
+        return best
+
+    # -- in words ------------------------------------------------------------------------------------------------
+
+    def _suspect(self, entry: _Entry, asked: _Asked, confirmed_by: str = "") -> Suspect:
+        points, worth, related, rollout = entry
+        parts = self._parts(rollout, asked)
+        assert parts is not None
+        time, failed, undone, rollback, size = parts
+        near = self._near(rollout, asked)
+        undone_words = "rolled back"
+        if rollout.undone_at is not None:
+            undone_words = f"rolled back {'later' if rollout.undone_at > asked.began else 'before'}"
+        said = [
+            (related, worth),
+            (_time_words(near, rollout, asked), time),
+            ("failed", failed),
+            (undone_words, undone),
+            ("is a rollback", rollback),
+            ("1 commit" if rollout.commits == 1 else f"{rollout.commits} commits", size),
+        ]
+        reasons = tuple(Reason(words, n) for place, (words, n) in enumerate(said) if n or place == 1)
+        return Suspect(
+            release=near.release,
+            points=points,
+            reasons=reasons,
+            rollout=rollout.releases,
+            before=near.before,
+            confirmed_by=confirmed_by,
+        )
+
+    def _confirmed(self, note: Annotation, incident: Incident) -> Suspect | None:
+        """The release that a person confirmed, with its points where it is a candidate, whatever the floor."""
+        rollout = self._by_key.get(note.text)
+        if note.what != "suspect_confirmed" or rollout is None:
+            return None
+        release = next(release for release in rollout.releases if release.key == note.text)
+        author = note.author or "somebody"
+        if incident.started_at is not None:
+            asked = _Asked(incident.started_at.timestamp(), incident.environment.casefold(), incident.target.casefold())
+            parts = self._parts(rollout, asked)
+            within = -self.weights.tolerance <= asked.began - rollout.began <= self.weights.window
+            if parts is not None and within:
+                related = ((worth, words) for line, worth, words in self._related(incident) if rollout in line.rollouts)
+                worth, words = next(related, _UNRELATED)
+                return self._suspect((worth + sum(parts), worth, words, rollout), asked, author)
+        return Suspect(release=release, points=0, reasons=(), rollout=rollout.releases, confirmed_by=author)
+
+
+_VERDICTS: Final = frozenset({"suspect_confirmed", "suspect_dismissed"})
+_FIRST: Final = range(1)
+
+
+def _time_words(near: _Near, rollout: Rollout, asked: _Asked) -> str:
+    """When it was, beside the incident; and on how many of its targets by then."""
+    if near.how == "during":
+        words = "was being rolled out"
+    elif near.how == "after":
+        words = f"began {_length(-near.before)} after, by its clock"
+    else:
+        words = f"{near.how} {_length(near.before)} before"
+    count = len(rollout.releases)
+    if count == 1:
+        return words
+    return f"{words}, {max(1, bisect_right(rollout.starts, asked.began))}/{count} targets"
+
+
+def _length(seconds: float) -> str:
+    """A length of time as people say it: ``40 s``, ``4 min``, ``3 h``."""
+    if seconds < 59.5:
+        return f"{round(seconds)} s"
+    if seconds < 5_970:  # up to 99 min
+        return f"{round(seconds / 60)} min"
+    if seconds < 48 * 3_600:
+        return f"{round(seconds / 3_600)} h"
+    return f"{round(seconds / 86_400)} d"
