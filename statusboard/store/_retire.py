@@ -1,7 +1,8 @@
 """Retention: what is older than it is kept goes, a few hundred changes at a time.
 
 A change goes when what replaced it has itself become too old: then no moment that can still be shown needs it.  So each
-pass walks once over the changes that have aged since the last one, and whatever is on the board stays for ever.
+pass walks once over the changes that have aged since the last one, and whatever is on the board stays for ever.  What
+is remembered goes with the change that holds its body.
 """
 
 from __future__ import annotations
@@ -14,6 +15,7 @@ import msgspec
 from statusboard.clock import to_us
 from statusboard.model import Kind
 from statusboard.store._database import Database
+from statusboard.store._keeping import forget
 from statusboard.store._reads import meta, seq_at
 from statusboard.store._rules import KEEP_COVERAGE, RETENTION, Retention
 from statusboard.store._writes import set_meta
@@ -41,6 +43,7 @@ def step(database: Database, now: datetime) -> tuple[int, bool]:
             "DELETE FROM coverage WHERE id IN (SELECT id FROM coverage WHERE last_success < ? LIMIT ?)",
             (to_us(now - KEEP_COVERAGE), _AT_ONCE),
         ).rowcount
+        connection.execute("DELETE FROM backfilled WHERE until < ?", (to_us(now - KEEP_COVERAGE),))
     return 0, stretches == _AT_ONCE
 
 
@@ -79,6 +82,7 @@ def _delete(connection: sqlite3.Connection, doomed: set[int], keys: set[int]) ->
     retired = connection.execute(
         "DELETE FROM changes WHERE seq IN (SELECT value FROM json_each(?))", (changes,)
     ).rowcount
+    forget(connection, doomed)
     connection.execute(
         "UPDATE keys SET head = NULL WHERE id IN (SELECT value FROM json_each(?)) "
         "AND head IN (SELECT value FROM json_each(?))",
@@ -93,7 +97,12 @@ def _delete(connection: sqlite3.Connection, doomed: set[int], keys: set[int]) ->
         "DELETE FROM folds WHERE seq < (SELECT max(seq) FROM folds WHERE seq <= "
         "(SELECT value FROM meta WHERE name = 'whole_from'))"
     )
-    set_meta(connection, gone=max(max(doomed), meta(connection, "gone")))
+    gone = max(max(doomed), meta(connection, "gone"))
+    set_meta(connection, gone=gone)
+    connection.execute(
+        "DELETE FROM backfills WHERE last <= ? AND NOT EXISTS (SELECT 1 FROM changes WHERE seq BETWEEN first AND last)",
+        (gone,),
+    )
     return retired
 
 

@@ -7,6 +7,8 @@ import sqlite3
 from collections.abc import Callable, Mapping
 from typing import NamedTuple
 
+from statusboard.store._keeping import rebuild
+
 #: Marks our files, so that another program's database is never touched ("stbd").
 APPLICATION_ID = 0x73746264
 
@@ -14,6 +16,35 @@ APPLICATION_ID = 0x73746264
 # change that counts for it (its head, which may be a removal); `live` is the set of heads that are on the board.  The
 # body stands in `changes` only: reading 10,000 live rows through `live` takes 8 ms longer than from copies, and
 # copies would cost 60 bytes a change.  `folds` holds the content of `live` at every 10,000th change, for `as_of`.
+# `facts` says which change holds the last word on each release, attempt of a build and episode of an incident, kept as
+# changes come in (`_keeping`); `backfills` which runs of numbers were backfilled; `backfilled` is backfill's own book.
+REMEMBERED = """
+CREATE TABLE facts(
+    seq INTEGER PRIMARY KEY,
+    key_id INTEGER NOT NULL,
+    episode INTEGER NOT NULL,
+    kind TEXT NOT NULL,
+    at INTEGER NOT NULL,
+    first_seen INTEGER NOT NULL,
+    held INTEGER,
+    over INTEGER NOT NULL,
+    live INTEGER NOT NULL,
+    what TEXT NOT NULL
+);
+CREATE UNIQUE INDEX facts_by_key ON facts(key_id, episode);
+CREATE INDEX facts_by_time ON facts(kind, at, what);
+CREATE INDEX facts_opened ON facts(first_seen) WHERE kind = 'incident' AND live AND what <> '';
+CREATE TABLE backfills(first INTEGER PRIMARY KEY, last INTEGER NOT NULL);
+CREATE TABLE backfilled(
+    source TEXT NOT NULL,
+    part TEXT NOT NULL,
+    until INTEGER NOT NULL,
+    since INTEGER NOT NULL,
+    cursor TEXT NOT NULL,
+    done INTEGER NOT NULL,
+    PRIMARY KEY(source, part, until)
+) WITHOUT ROWID
+"""
 TABLES = """
 CREATE TABLE meta(name TEXT PRIMARY KEY, value) WITHOUT ROWID;
 CREATE TABLE keys(id INTEGER PRIMARY KEY, key TEXT NOT NULL UNIQUE, head INTEGER);
@@ -82,10 +113,17 @@ class Schema(NamedTuple):
 
 def create(connection: sqlite3.Connection) -> None:
     """Fill an empty database, inside a transaction.  It gets a new store id."""
-    for statement in TABLES.split(";"):
+    for statement in (*TABLES.split(";"), *REMEMBERED.split(";")):
         connection.execute(statement)
     rows = [("store_id", os.urandom(16).hex()), *FIRST_META.items()]
     connection.executemany("INSERT INTO meta VALUES (?, ?)", rows)
 
 
-SCHEMA = Schema(version=1, create=create, migrations={})
+def remembering(connection: sqlite3.Connection) -> None:
+    """From version 1, which knew what is live and what changed, and nothing of what had left the board."""
+    for statement in REMEMBERED.split(";"):
+        connection.execute(statement)
+    rebuild(connection)
+
+
+SCHEMA = Schema(version=2, create=create, migrations={1: remembering})

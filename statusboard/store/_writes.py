@@ -10,9 +10,10 @@ import msgspec
 from statusboard.clock import from_us, to_us
 from statusboard.model import Change, Status, Validator
 from statusboard.store._database import Database
+from statusboard.store._keeping import remember
 from statusboard.store._reads import live_seqs, meta, packed
 from statusboard.store._rules import REQUESTS_KEPT, Standstill, changed_sources, lost, numbered, watched_row
-from statusboard.store.base import Batch, Coverage, Lease, Registration, Watched
+from statusboard.store.base import Backfilled, Batch, Coverage, Lease, Registration, Watched
 
 _HEADS = msgspec.json.Decoder(list[tuple[str, int, int | None]])
 
@@ -36,6 +37,7 @@ def append(database: Database, batch: Batch, lease: Lease | None) -> list[Change
         connection.executemany("DELETE FROM validators WHERE source = ? AND part = ?", batch.void)
         _put_validators(database, batch.validators)
         _put_statuses(database, batch.statuses)
+        _put_backfilled(database, batch.backfilled)
     return changes
 
 
@@ -59,6 +61,7 @@ def _append_drafts(database: Database, batch: Batch) -> list[Change]:
         [(number, key, heads[key]) for key, number in ids.items()],
         "ON CONFLICT(id) DO UPDATE SET head = excluded.head",
     )
+    remember(connection, changes, ids)
     set_meta(connection, next_seq=first + len(changes), last_at=at)
     _keep_fold(database, first + len(changes) - 1)
     return changes
@@ -147,6 +150,13 @@ def _put_statuses(database: Database, statuses: Sequence[Status]) -> None:
     )
 
 
+def _put_backfilled(database: Database, stretches: Sequence[Backfilled]) -> None:
+    database.many(
+        "INSERT OR REPLACE INTO backfilled(source, part, until, since, cursor, done)",
+        [(b.source, b.part, to_us(b.until), to_us(b.since), b.cursor, b.done) for b in stretches],
+    )
+
+
 # -- the lease -----------------------------------------------------------------------------------------------------
 
 
@@ -204,7 +214,7 @@ def release(database: Database, leases: Collection[Lease]) -> None:
 def register(database: Database, sources: Sequence[Registration], lease: Lease) -> list[str]:
     """Make these the configured sources; returns those that are new or changed.
 
-    Theirs and the removed ones' validators are void, and the removed ones have no status any more.
+    Theirs and the removed ones' validators are void, and the removed ones have no status and no backfill any more.
     """
     with database.writing() as connection:
         check_lease(connection, lease)
@@ -217,6 +227,7 @@ def register(database: Database, sources: Sequence[Registration], lease: Lease) 
             connection.execute("DELETE FROM validators WHERE source = ?", (name,))
         for name in removed:
             connection.execute("DELETE FROM statuses WHERE source = ?", (name,))
+            connection.execute("DELETE FROM backfilled WHERE source = ?", (name,))
             connection.execute("DELETE FROM sources WHERE source = ?", (name,))
         database.many("INSERT OR REPLACE INTO sources", [(name, *after[name]) for name in changed])
     return changed
@@ -226,6 +237,13 @@ def forget_validators(database: Database, source: str, part: str | None) -> None
     """Void the validators of a source or of one of its parts."""
     with database.writing() as connection:
         query = "DELETE FROM validators WHERE source = ? AND (? IS NULL OR part = ?)"
+        connection.execute(query, (source, part, part))
+
+
+def forget_backfilled(database: Database, source: str, part: str | None) -> None:
+    """Forget how far backfill has come with a source or with one of its parts."""
+    with database.writing() as connection:
+        query = "DELETE FROM backfilled WHERE source = ? AND (? IS NULL OR part = ?)"
         connection.execute(query, (source, part, part))
 
 

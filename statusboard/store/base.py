@@ -3,6 +3,9 @@
 A store never decides what a change means.  It gives each draft a gap-free ``seq`` inside the transaction that stores
 it, keeps the newest fact of each key *live*, and wakes everybody who waits for changes, in this process and others.
 
+Of each release, each attempt of a build and each episode of an incident it remembers the last word, also when the key
+has left the board: `Remembered`.
+
 Revision = (``store_id``, ``seq``).  Digest = sum modulo 2**128 of `digest_of` over the live rows.
 """
 
@@ -10,14 +13,16 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import AsyncIterator, Collection, Sequence
-from datetime import datetime
-from typing import Protocol
+from datetime import datetime, timedelta
+from typing import Literal, Protocol
 
 from msgspec import Struct
 
 from statusboard.model import Change, Draft, Kind, Origin, Status, Validator
 
 DIGEST_MODULUS = 1 << 128
+#: A step of no length: `Store.marks` one by one.
+NO_STEP = timedelta(0)
 
 
 def digest_of(key: str, body: bytes) -> bytes:
@@ -79,10 +84,67 @@ class Lease(Struct, frozen=True, kw_only=True):
     token: int
 
 
+class Remembered(Struct, frozen=True, kw_only=True, gc=False):
+    """The last word on one release, one attempt of a build, one episode of an incident.
+
+    ``episode`` tells those of one key apart: microseconds since 1970 of an incident's start (0 while it is not known),
+    a build's attempt, 0 of a release.  ``at`` is when it began: its start, else when its first change happened, else
+    when that was observed.  ``first_seen``: when its first change was observed; of what was only backfilled (see
+    ``origin``) when it was fetched: nobody saw it before.  ``seq`` is the change that holds ``body``, the newest one;
+    ``observed_at`` and ``origin`` are that change's.
+    """
+
+    key: str
+    kind: Kind
+    source: str
+    episode: int
+    at: datetime
+    first_seen: datetime
+    seq: int
+    observed_at: datetime
+    origin: Origin
+    body: bytes
+
+
+class Moment(Struct, frozen=True, kw_only=True, gc=False):
+    """A moment at which changes came in; ``seq`` is the last of those observed then."""
+
+    seq: int
+    observed_at: datetime
+
+
+class Mark(Struct, frozen=True, kw_only=True, gc=False):
+    """What happened at a moment, in a word; ``count`` such things in the step of time that begins ``at``.
+
+    ``what``: an incident's severity, a release's state, ``failed`` of a build.
+    """
+
+    at: datetime
+    kind: Kind
+    what: str
+    count: int = 1
+
+
+class Backfilled(Struct, frozen=True, kw_only=True, gc=False):
+    """A stretch of time of one part of a source that was paged back through: from ``until`` back to ``since``.
+
+    ``cursor`` is where to go on, in the source's own words; ``done``: as far as was asked, or all that the vendor has.
+    One stretch is named by source, part and ``until``: noting it again moves the rest.
+    """
+
+    source: str
+    part: str
+    until: datetime
+    since: datetime
+    cursor: str = ""
+    done: bool = False
+
+
 class Batch(Struct, frozen=True, kw_only=True):
     """What one transaction writes: changes, what they were watched by, and the validators that vouch for them.
 
     ``void`` names parts (source, part) whose older validators go first: they vouch for what is no longer known.
+    ``backfilled`` says how far backfill has come with these changes: after a crash it goes on from there.
     """
 
     observed_at: datetime
@@ -91,6 +153,7 @@ class Batch(Struct, frozen=True, kw_only=True):
     void: tuple[tuple[str, str], ...] = ()
     validators: tuple[Validator, ...] = ()
     statuses: tuple[Status, ...] = ()
+    backfilled: tuple[Backfilled, ...] = ()
 
 
 class Registration(Struct, frozen=True, kw_only=True, gc=False):
@@ -135,8 +198,9 @@ class Store(Protocol):
 
         Polls and pushes need the ``lease`` (`LeaseLost` without one, or if another board took it: nothing is
         written); a person's drafts do not.  ``observed_at`` is clamped so that it never decreases with ``seq``.  A
-        draft whose origin is ``backfill`` is stored and does not change the live rows.  ``prev_seq`` is the key's
-        newest change before this one that is not backfilled.  A change without a ``body`` has an empty ``body_hash``.
+        draft whose origin is ``backfill`` is stored and does not change the live rows; `remembered` tells when it
+        counts there.  ``prev_seq`` is the key's newest change before this one that is not backfilled.  A change without
+        a ``body`` has an empty ``body_hash``.
         When it raises, nothing of the batch was written: the caller keeps it.
         """
 
@@ -162,6 +226,43 @@ class Store(Protocol):
     async def recorded(self, seqs: Collection[int]) -> list[Change]:
         """The changes with these numbers, newest first; those that never were or were retired are left out."""
 
+    async def neighbour(self, seq: int, step: Literal[-1, 1], *, incidents: bool = False) -> Moment | None:
+        """The next moment after revision ``seq`` at which something came in, or the last one before it.
+
+        All that was observed at one moment is one step; what was backfilled is none, since it changes no picture.
+        ``incidents``: only moments at which an incident was seen for the first time (a pending one is none).  ``seq``
+        counts as the moment of the newest change at or below it that was not backfilled; one above the newest
+        revision lies after all moments.  ``None`` where there is no further one, or its picture is gone.
+        """
+
+    async def remembered(
+        self, kind: Kind, *, since: datetime, until: datetime | None = None, after: int = 0
+    ) -> list[Remembered]:
+        """The last word on each release, attempt of a build or episode of an incident that began in [since, until).
+
+        Oldest first (by ``at``); also what has left the board, as long as the change with its body is kept.  ``after``:
+        only those with a higher ``seq``, which is what is new since the highest one that somebody has.  Of other kinds
+        nothing is remembered.
+
+        What was backfilled never takes the place of what was seen live, whichever came first.  Where a vendor tells
+        another start of an incident that was already open then, or before its last episode had ended, it is the same
+        episode told otherwise: it stays one, under its new start.  One that started after the last sight of the one
+        before is another.  A release or a build whose history is rewritten has its last word, as everywhere.
+        """
+
+    async def marks(self, since: datetime, until: datetime, *, step: timedelta = NO_STEP) -> list[Mark]:
+        """Incidents, releases and failed builds that began in [since, until), oldest first, backfilled ones too.
+
+        By when they began (`Remembered.at`), which may be before we saw them.  With a ``step`` they are counted by
+        steps from ``since`` on, which is as good for a line of some hundred cells and reads 90 days in a blink.
+        """
+
+    async def backfilled(self, source: str | None = None) -> list[Backfilled]:
+        """What was paged back through, by source, part and ``until``; written with a `Batch`."""
+
+    async def forget_backfilled(self, source: str, part: str | None = None) -> None:
+        """Forget how far backfill has come with a source, or with one part of it, so that it begins anew."""
+
     def changes(self, after: int) -> AsyncIterator[list[Change]]:
         """Wait for and yield changes with ``seq > after``, in order, in lists of at most 1,000.
 
@@ -183,7 +284,8 @@ class Store(Protocol):
         """Delete what is older than it is kept, in batches (never a live key's newest change); returns how many.
 
         A change that was still on the board at the horizon stays until what replaced it is too old as well, so that
-        every moment after the horizon can be shown whole.  Watched time goes with the oldest changes.
+        every moment after the horizon can be shown whole.  What is remembered goes with the change that holds its body;
+        watched and backfilled time goes with the oldest changes.
         """
 
     async def health(self) -> StoreHealth:
@@ -192,7 +294,7 @@ class Store(Protocol):
     async def register(self, sources: Sequence[Registration], lease: Lease) -> list[str]:
         """Set the configured sources; returns the names that are new or changed (their validators are void).
 
-        The status and the validators of a source that is not among them any more go.
+        The status, the validators and the backfilled stretches of a source that is not among them any more go.
         """
 
     async def registered(self) -> list[Registration]:

@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import os
 from bisect import bisect_right
+from collections import Counter
 from collections.abc import AsyncIterator, Collection, Iterable, Sequence
-from datetime import datetime
+from datetime import datetime, timedelta
+from typing import Literal
 
-from statusboard.clock import EPOCH, Clock, SystemClock
+from statusboard.clock import EPOCH, Clock, SystemClock, from_us, to_us
 from statusboard.errors import HistoryGone, StoreError
 from statusboard.model import Change, Kind, Status, Validator
 from statusboard.store._activity import Activity
+from statusboard.store._facts import KINDS, Facts, Kept, word_of
 from statusboard.store._rules import (
     CHUNK,
     KEEP_COVERAGE,
@@ -23,7 +26,20 @@ from statusboard.store._rules import (
     refuse_unleased,
     watched_row,
 )
-from statusboard.store.base import Batch, Coverage, Lease, Live, Picture, Registration, StoreHealth
+from statusboard.store.base import (
+    NO_STEP,
+    Backfilled,
+    Batch,
+    Coverage,
+    Lease,
+    Live,
+    Mark,
+    Moment,
+    Picture,
+    Registration,
+    Remembered,
+    StoreHealth,
+)
 
 #: Changes kept at most, beside what is live: a board that runs for months from memory must not fill it.
 MOST_CHANGES = 50_000
@@ -54,6 +70,8 @@ class MemoryStore:
         self._by_key: dict[str, list[int]] = {}
         self._heads: dict[str, int | None] = {}
         self._live: dict[str, Change] = {}
+        self._facts: Facts[str] = Facts()
+        self._backfilled: dict[tuple[str, str, datetime], Backfilled] = {}
         self._coverage: list[Coverage] = []
         self._newest_coverage: dict[tuple[str, str], int] = {}
         self._validators: dict[tuple[str, str, str], Validator] = {}
@@ -94,7 +112,9 @@ class MemoryStore:
         refuse_unleased(batch.drafts, lease)
         if lease is not None:
             self._check_lease(lease)
-        elif not (batch.drafts or batch.watched or batch.void or batch.validators or batch.statuses):
+        elif not (
+            batch.drafts or batch.watched or batch.void or batch.validators or batch.statuses or batch.backfilled
+        ):
             return []
         at = max(batch.observed_at, self._last_at)
         heads = {draft.key: self._heads.get(draft.key) for draft in batch.drafts}
@@ -117,6 +137,7 @@ class MemoryStore:
             self._forget_validators(source, part)
         self._validators.update(((v.source, v.part, v.request), v) for v in batch.validators)
         self._statuses.update((status.source, status) for status in batch.statuses)
+        self._backfilled.update(((b.source, b.part, b.until), b) for b in batch.backfilled)
         if len(self._changes) - len(self._live) > self._most:
             # A tenth at once, so that not each append has to look.
             self._retire("most", _KINDS, self._nth_oldest(len(self._changes) - self._most * 9 // 10))
@@ -126,6 +147,12 @@ class MemoryStore:
     def _put(self, change: Change) -> None:
         self._changes[change.seq] = change
         self._by_key.setdefault(change.key, []).append(change.seq)
+        if change.body is not None and change.kind in KINDS:
+            time = None if change.time is None else to_us(change.time)
+            at = to_us(change.observed_at)
+            self._facts.hear(
+                word_of(change.seq, change.key, change.kind, at, change.origin, time, change.prev_seq, change.body)
+            )
         if change.origin == "backfill":
             return
         if change.body is None:
@@ -186,6 +213,67 @@ class MemoryStore:
         self._check_open()
         return [self._changes[seq] for seq in sorted(set(seqs), reverse=True) if seq in self._changes]
 
+    async def neighbour(self, seq: int, step: Literal[-1, 1], *, incidents: bool = False) -> Moment | None:
+        """The moment after a revision, or before it, at which something came in.  See `Store.neighbour`."""
+        self._check_open()
+        came_in = [c for c in self._changes.values() if c.origin != "backfill"]
+        here = max((c.observed_at for c in came_in if c.seq <= seq), default=None)
+        moments = {change.observed_at for change in came_in}
+        if incidents:
+            moments = {from_us(fact.first_seen) for fact in self._facts.by_seq.values() if _opened(fact)}
+        if self._whole_at is not None:
+            moments = {moment for moment in moments if moment >= self._whole_at}
+        if seq > self._last:
+            at = max(moments, default=None) if step == -1 else None
+        elif step == 1:
+            at = min((moment for moment in moments if here is None or moment > here), default=None)
+        else:
+            at = max((moment for moment in moments if here is not None and moment < here), default=None)
+        if at is None:
+            return None
+        return Moment(
+            seq=max((c.seq for c in self._changes.values() if c.observed_at <= at), default=0), observed_at=at
+        )
+
+    async def remembered(
+        self, kind: Kind, *, since: datetime, until: datetime | None = None, after: int = 0
+    ) -> list[Remembered]:
+        """The last word on what began in [since, until), oldest first.  See `Store.remembered`."""
+        self._check_open()
+        start, end = to_us(since), None if until is None else to_us(until)
+        found = [
+            fact
+            for fact in self._facts.by_seq.values()
+            if fact.kind == kind and fact.seq > after and fact.at >= start and (end is None or fact.at < end)
+        ]
+        return [self._remembered(fact) for fact in sorted(found, key=lambda fact: (fact.at, fact.seq))]
+
+    def _remembered(self, fact: Kept[str]) -> Remembered:
+        change = self._changes[fact.seq]
+        assert change.body is not None
+        return Remembered(
+            key=change.key,
+            kind=change.kind,
+            source=change.source,
+            episode=fact.episode,
+            at=from_us(fact.at),
+            first_seen=from_us(fact.first_seen),
+            seq=change.seq,
+            observed_at=change.observed_at,
+            origin=change.origin,
+            body=change.body,
+        )
+
+    async def marks(self, since: datetime, until: datetime, *, step: timedelta = NO_STEP) -> list[Mark]:
+        """Incidents, releases and failed builds that began in [since, until).  See `Store.marks`."""
+        self._check_open()
+        counts: Counter[tuple[datetime, Kind, str]] = Counter()
+        for fact in self._facts.by_seq.values():
+            at = from_us(fact.at)
+            if since <= at < until and fact.what and (fact.kind != "build" or fact.what == "failed"):
+                counts[since + (at - since) // step * step if step else at, fact.kind, fact.what] += 1
+        return [Mark(at=at, kind=kind, what=what, count=n) for (at, kind, what), n in sorted(counts.items())]
+
     async def changes(self, after: int) -> AsyncIterator[list[Change]]:
         """Wait for and yield changes with ``seq > after``.  See `Store.changes`."""
         while True:
@@ -245,6 +333,7 @@ class MemoryStore:
             retired += self._retire(retention.name, retention.kinds, end)
         self._coverage = [row for row in self._coverage if row.last_success >= now - KEEP_COVERAGE]
         self._newest_coverage = {(row.source, row.part): where for where, row in enumerate(self._coverage)}
+        self._backfilled = {where: b for where, b in self._backfilled.items() if b.until >= now - KEEP_COVERAGE}
         if retired:
             self._activity.bump()
         return retired
@@ -276,6 +365,8 @@ class MemoryStore:
         if change is None:
             return False
         self._by_key[change.key].remove(seq)
+        if seq in self._facts.by_seq:
+            self._facts.forget(self._facts.by_seq[seq])
         if self._heads.get(change.key) == seq:
             del self._heads[change.key]
         if not self._by_key[change.key]:
@@ -307,6 +398,7 @@ class MemoryStore:
         void = removed.union(changed)
         self._validators = {where: v for where, v in self._validators.items() if v.source not in void}
         self._statuses = {name: status for name, status in self._statuses.items() if name not in removed}
+        self._backfilled = {where: b for where, b in self._backfilled.items() if b.source not in removed}
         self._sources = after
         self._activity.bump()
         return changed
@@ -352,6 +444,21 @@ class MemoryStore:
         self._check_open()
         return [status for _, status in sorted(self._statuses.items())]
 
+    async def backfilled(self, source: str | None = None) -> list[Backfilled]:
+        """What was paged back through, by source, part and ``until``."""
+        self._check_open()
+        return [b for _, b in sorted(self._backfilled.items()) if source is None or b.source == source]
+
+    async def forget_backfilled(self, source: str, part: str | None = None) -> None:
+        """Forget how far backfill has come with a source, or with one part of it."""
+        self._check_open()
+        self._backfilled = {
+            where: b
+            for where, b in self._backfilled.items()
+            if b.source != source or (part is not None and b.part != part)
+        }
+        self._activity.bump()
+
     async def request_poll(self, source: str | None = None) -> int:
         """Ask whoever polls to poll this source (or all) now; returns the request's number."""
         self._check_open()
@@ -365,6 +472,10 @@ class MemoryStore:
         """Requests with a number above ``after``, in order."""
         self._check_open()
         return [(number, source) for number, source in self._requests.items() if number > after]
+
+
+def _opened(fact: Kept[str]) -> bool:
+    return fact.kind == "incident" and fact.live and fact.what != ""
 
 
 def _live(change: Change) -> Live:

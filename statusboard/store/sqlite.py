@@ -1,6 +1,8 @@
 """The embedded store: one SQLite file, shared by all boards of a host.
 
-All work on the file is done by one thread (`_worker`), in write-ahead mode, so that readers never wait for writers.
+All writing and what reads little is done by one thread (`_worker`), in write-ahead mode, so that readers never wait for
+writers.  What reads much (past moments, what is remembered) has a thread and a connection of its own, which begin when
+it is first asked for: no append waits behind a picture.
 The file is the user's alone (0600).  Others may follow it with ``read_only`` once its owner, while no board runs, lets
 them read the file and enter its folder (``chmod 644 FILE; chmod 755 FOLDER``).  Where they may not write in the folder,
 they can open it only while a board or ``statusboard poll`` has it open: SQLite keeps what readers need in ``FILE-wal``
@@ -9,25 +11,42 @@ and ``FILE-shm``, which go when the last one closes.  A follower that is in stay
 
 from __future__ import annotations
 
+import asyncio
 import logging
 from collections.abc import AsyncIterator, Callable, Collection, Sequence
-from datetime import datetime
+from datetime import datetime, timedelta
 from functools import partial
 from pathlib import Path
-from typing import Self, TypeVar
+from typing import Literal, Self, TypeVar
+
+from msgspec.structs import replace
 
 from statusboard.clock import Clock, SystemClock, to_us
 from statusboard.errors import NewerSchema, StoreError, StoreUnusable
-from statusboard.model import Change, Status, Validator
-from statusboard.store import _database, _reads, _retire, _writes
+from statusboard.model import Change, Kind, Status, Validator
+from statusboard.store import _database, _reads, _recall, _retire, _writes
 from statusboard.store._activity import Activity
 from statusboard.store._database import Database, Setup
 from statusboard.store._rules import Standstill, refuse_unleased
 from statusboard.store._worker import Worker
-from statusboard.store.base import Batch, Coverage, Lease, Live, Picture, Registration, StoreHealth
+from statusboard.store.base import (
+    NO_STEP,
+    Backfilled,
+    Batch,
+    Coverage,
+    Lease,
+    Live,
+    Mark,
+    Moment,
+    Picture,
+    Registration,
+    Remembered,
+    StoreHealth,
+)
 
 T = TypeVar("T")
 log = logging.getLogger(__name__)
+_US = timedelta(microseconds=1)
 
 
 class SQLiteStore:
@@ -38,6 +57,7 @@ class SQLiteStore:
         self._clock = clock or SystemClock()
         self._activity = Activity(self._clock)
         self._worker: Worker | None = None
+        self._reader: asyncio.Task[Worker] | None = None
         self._store_id = ""
         self._standstill = Standstill()
         self._held: dict[tuple[str, str], Lease] = {}
@@ -81,7 +101,10 @@ class SQLiteStore:
             return
         held = list(self._held.values())
         self._held.clear()
+        reader, self._reader = self._reader, None
         try:
+            if reader is not None:
+                await (await reader).stop()
             if held:
                 await self._write(lambda database: _writes.release(database, held))
         except StoreError as error:
@@ -95,6 +118,20 @@ class SQLiteStore:
         if self._worker is None:
             raise StoreError("the store is not open")
         return await self._worker.run(job)
+
+    async def _read(self, job: Callable[[Database], T]) -> T:
+        """Run a job that reads much where no append waits for it."""
+        if self._worker is None:
+            raise StoreError("the store is not open")
+        if self._reader is None or (self._reader.done() and self._reader.exception() is not None):
+            self._reader = asyncio.ensure_future(self._start_reader())
+        worker = await asyncio.shield(self._reader)
+        return await worker.run(job)
+
+    async def _start_reader(self) -> Worker:
+        worker = Worker(partial(_database.connect, replace(self._setup, read_only=True)), lambda: None)
+        await worker.start()
+        return worker
 
     async def _write(self, job: Callable[[Database], T]) -> T:
         if self._worker is None:
@@ -112,7 +149,9 @@ class SQLiteStore:
     async def append(self, batch: Batch, lease: Lease | None = None) -> list[Change]:
         """Store a batch in one transaction and return its changes.  See `Store.append`."""
         refuse_unleased(batch.drafts, lease)
-        if lease is None and not (batch.drafts or batch.watched or batch.void or batch.validators or batch.statuses):
+        if lease is None and not (
+            batch.drafts or batch.watched or batch.void or batch.validators or batch.statuses or batch.backfilled
+        ):
             return []
         return await self._write(lambda database: _writes.append(database, batch, lease))
 
@@ -121,7 +160,7 @@ class SQLiteStore:
         if as_of is None:
             return await self._run(_reads.picture)
         at = to_us(as_of)
-        return await self._run(lambda database: _reads.picture_at(database, at))
+        return await self._read(lambda database: _reads.picture_at(database, at))
 
     async def get(self, keys: Collection[str]) -> list[Live]:
         """The live rows of these keys, in no particular order; absent keys are left out."""
@@ -139,6 +178,26 @@ class SQLiteStore:
     async def recorded(self, seqs: Collection[int]) -> list[Change]:
         """The changes with these numbers, newest first, as far as they are kept."""
         return await self._run(lambda database: _reads.recorded(database, seqs))
+
+    async def neighbour(self, seq: int, step: Literal[-1, 1], *, incidents: bool = False) -> Moment | None:
+        """The moment after a revision, or before it, at which something came in.  See `Store.neighbour`."""
+        return await self._run(lambda database: _recall.neighbour(database, seq, step, incidents))
+
+    async def remembered(
+        self, kind: Kind, *, since: datetime, until: datetime | None = None, after: int = 0
+    ) -> list[Remembered]:
+        """The last word on what began in [since, until), oldest first.  See `Store.remembered`."""
+        start, end = to_us(since), None if until is None else to_us(until)
+        places = await self._read(lambda database: _recall.places(database, kind, start, end, after))
+        found: list[Remembered] = []
+        for piece in _reads.pieces(places, _recall.AT_ONCE):
+            found += await self._read(partial(_recall.remembered, places=piece))
+        return sorted(found, key=lambda fact: (fact.at, fact.seq))
+
+    async def marks(self, since: datetime, until: datetime, *, step: timedelta = NO_STEP) -> list[Mark]:
+        """Incidents, releases and failed builds that began in [since, until).  See `Store.marks`."""
+        start, end, length = to_us(since), to_us(until), step // _US
+        return await self._read(lambda database: _recall.marks(database, start, end, length))
 
     async def changes(self, after: int) -> AsyncIterator[list[Change]]:
         """Wait for and yield changes with ``seq > after``.  See `Store.changes`."""
@@ -243,6 +302,14 @@ class SQLiteStore:
             return _reads.statuses(database)
 
         return await self._run(read)
+
+    async def backfilled(self, source: str | None = None) -> list[Backfilled]:
+        """What was paged back through, by source, part and ``until``."""
+        return await self._run(lambda database: _recall.backfilled(database, source))
+
+    async def forget_backfilled(self, source: str, part: str | None = None) -> None:
+        """Forget how far backfill has come with a source, or with one part of it."""
+        await self._write(lambda database: _writes.forget_backfilled(database, source, part))
 
     async def request_poll(self, source: str | None = None) -> int:
         """Ask whoever polls to poll this source (or all) now; returns the request's number."""

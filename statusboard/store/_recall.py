@@ -1,0 +1,170 @@
+"""Reading what is remembered, and the moments that one steps through.  Rows come as aggregates, as in `_reads`."""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Sequence
+from typing import Final, Literal
+
+import msgspec
+
+from statusboard.clock import from_us
+from statusboard.model import Kind, Origin
+from statusboard.store._database import Database
+from statusboard.store._reads import meta, seq_at
+from statusboard.store.base import Backfilled, Mark, Moment, Remembered
+
+#: Bodies read in one turn: others get theirs in between.
+AT_ONCE: Final = 2_000
+_END: Final = (1 << 63) - 1
+
+#: What the table of facts says of one: number of the change, episode, when it began, when it was first seen.
+Place = tuple[int, int, int, int]
+
+_PLACES = msgspec.json.Decoder(list[Place])
+_WORDS = msgspec.json.Decoder(list[tuple[int, str, Kind, str, int, Origin, int]])
+_MARKS = msgspec.json.Decoder(list[tuple[int, Kind, str, int]])
+
+
+# -- what is remembered --------------------------------------------------------------------------------------------
+
+
+def places(database: Database, kind: Kind, since: int, until: int | None, after: int) -> list[Place]:
+    """Where the last words are on what began between two moments (microseconds), as they are told now."""
+    # What is new is little, and lies at the table's end.
+    by = "NOT INDEXED" if after else "INDEXED BY facts_by_time"
+    found = database.connection.execute(
+        f"SELECT json_group_array(json_array(seq, episode, at, first_seen)) FROM facts {by} "  # noqa: S608
+        "WHERE kind = ? AND at >= ? AND at < ? AND seq > ?",
+        (kind, since, _END if until is None else until, after),
+    ).fetchone()[0]
+    return sorted(_PLACES.decode(found))
+
+
+def remembered(database: Database, places: Sequence[Place]) -> list[Remembered]:
+    """The last words themselves; what was retired since its place was found is left out."""
+    rows, bodies = database.connection.execute(
+        "SELECT cast(json_group_array(json_array("
+        "c.seq, k.key, c.kind, c.source, c.observed_at, c.origin, length(c.body))) AS BLOB), "
+        "cast(group_concat(c.body, '') AS BLOB) FROM json_each(?) l CROSS JOIN changes c ON c.seq = l.value "
+        "CROSS JOIN keys k ON k.id = c.key_id",
+        (msgspec.json.encode([place[0] for place in places]).decode(),),
+    ).fetchone()
+    told = {place[0]: place for place in places}
+    found = []
+    start = 0
+    for seq, key, kind, source, observed_at, origin, size in _WORDS.decode(rows):
+        _, episode, at, first_seen = told[seq]
+        found.append(
+            Remembered(
+                key=key,
+                kind=kind,
+                source=source,
+                episode=episode,
+                at=from_us(at),
+                first_seen=from_us(first_seen),
+                seq=seq,
+                observed_at=from_us(observed_at),
+                origin=origin,
+                body=bodies[start : start + size],
+            )
+        )
+        start += size
+    return found
+
+
+def marks(database: Database, since: int, until: int, step: int) -> list[Mark]:
+    """Incidents, releases and failed builds that began between two moments, by steps of time (microseconds)."""
+    found = database.connection.execute(
+        "SELECT json_group_array(json_array(at, kind, what, n)) FROM (SELECT "
+        "CASE WHEN ?3 THEN ?1 + (at - ?1) / ?3 * ?3 ELSE at END AS at, kind, what, count(*) AS n "
+        "FROM facts INDEXED BY facts_by_time WHERE kind IN ('incident', 'release', 'build') AND at >= ?1 AND at < ?2 "
+        "AND what <> '' AND (kind <> 'build' OR what = 'failed') GROUP BY 1, 2, 3)",
+        (since, until, step),
+    ).fetchone()[0]
+    return [
+        Mark(at=from_us(at), kind=kind, what=what, count=count)
+        for at, kind, what, count in sorted(_MARKS.decode(found))
+    ]
+
+
+# -- moments -------------------------------------------------------------------------------------------------------
+
+
+def neighbour(database: Database, seq: int, step: Literal[-1, 1], incidents: bool) -> Moment | None:
+    """The moment beside a revision.  See `Store.neighbour`."""
+    with database.reading() as connection:
+        beyond = seq >= meta(connection, "next_seq")
+        here = None if beyond else _live_below(connection, seq)
+        whole = meta(connection, "whole_at")
+        if here is None:
+            least, most = (whole, _END) if beyond or step == 1 else (0, 0)
+        elif step == 1:
+            least, most = max(here + 1, whole), _END
+        else:
+            least, most = whole, here
+        if beyond and step == 1:
+            return None
+        at = (_opened if incidents else _came_in)(connection, step, least, most)
+        return None if at is None else Moment(seq=seq_at(connection, at), observed_at=from_us(at))
+
+
+def _came_in(connection: sqlite3.Connection, step: int, least: int, most: int) -> int | None:
+    """When the first or last change in [least, most) was observed that was not backfilled."""
+    at = (
+        _live_above(connection, seq_at(connection, least - 1))
+        if step == 1
+        else _live_below(connection, seq_at(connection, most - 1))
+    )
+    return at if at is not None and least <= at < most else None
+
+
+def _opened(connection: sqlite3.Connection, step: int, least: int, most: int) -> int | None:
+    """When the first or last incident in [least, most) was seen for the first time."""
+    which = "min" if step == 1 else "max"
+    at: int | None = connection.execute(
+        f"SELECT {which}(first_seen) FROM facts INDEXED BY facts_opened "  # noqa: S608
+        "WHERE kind = 'incident' AND live AND what <> '' AND first_seen >= ? AND first_seen < ?",
+        (least, most),
+    ).fetchone()[0]
+    return at
+
+
+def _live_below(connection: sqlite3.Connection, seq: int) -> int | None:
+    """When the newest change up to a number was observed that was not backfilled."""
+    while True:
+        row = connection.execute(
+            "SELECT seq, observed_at, origin FROM changes WHERE seq <= ? ORDER BY seq DESC LIMIT 1", (seq,)
+        ).fetchone()
+        if row is None or row[2] != "backfill":
+            return None if row is None else int(row[1])
+        query = "SELECT first FROM backfills WHERE first <= ? ORDER BY first DESC LIMIT 1"
+        seq = connection.execute(query, (row[0],)).fetchone()[0] - 1
+
+
+def _live_above(connection: sqlite3.Connection, seq: int) -> int | None:
+    """When the oldest change above a number was observed that was not backfilled."""
+    while True:
+        row = connection.execute(
+            "SELECT seq, observed_at, origin FROM changes WHERE seq > ? ORDER BY seq LIMIT 1", (seq,)
+        ).fetchone()
+        if row is None or row[2] != "backfill":
+            return None if row is None else int(row[1])
+        query = "SELECT last FROM backfills WHERE first <= ? ORDER BY first DESC LIMIT 1"
+        seq = connection.execute(query, (row[0],)).fetchone()[0]
+
+
+# -- backfill ------------------------------------------------------------------------------------------------------
+
+
+def backfilled(database: Database, source: str | None) -> list[Backfilled]:
+    """The stretches that were paged back through."""
+    rows = database.connection.execute(
+        "SELECT source, part, until, since, cursor, done FROM backfilled WHERE (?1 IS NULL OR source = ?1) "
+        "ORDER BY source, part, until",
+        (source,),
+    ).fetchall()
+    return [
+        Backfilled(source=name, part=part, until=from_us(until), since=from_us(since), cursor=cursor, done=bool(done))
+        for name, part, until, since, cursor, done in rows
+    ]
