@@ -151,6 +151,11 @@ class Catalog:
         found = self._matcher.named(service)
         return "" if found is None else found.team
 
+    @property
+    def depends_on(self) -> dict[str, tuple[str, ...]]:
+        """The declared dependencies, by service."""
+        return {service.name: service.depends_on for service in self.services if service.depends_on}
+
     # -- items ---------------------------------------------------------------------------------------------------
 
     def resolve(self, item: Item, defaults: SourceDefaults = _NO_DEFAULTS) -> Item:

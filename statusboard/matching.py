@@ -41,11 +41,12 @@ class Match(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
 
 
 class Service(Struct, frozen=True, kw_only=True):
-    """One entry of ``services:``."""
+    """One entry of ``services:``.  ``depends_on`` names those that it cannot do without."""
 
     name: str
     team: str = ""
     match: Match = Match()
+    depends_on: tuple[str, ...] = ()
 
 
 class Facts(Struct, frozen=True, kw_only=True):

@@ -15,7 +15,7 @@ from statusboard._config.sections import Sections, bind_keys
 from statusboard._config.types import BoardOptions, Config, ConfiguredSource, SourceClass
 from statusboard._config.views import FilterCheck
 from statusboard._config.wall import WallOptions, bind_wall
-from statusboard.binding import bind_fields, closest, fields_of, shown, unknown_key
+from statusboard.binding import bind, bind_fields, closest, fields_of, shown, unknown_key
 from statusboard.credentials import Reference, parse_reference
 from statusboard.errors import ConfigError, Problem
 from statusboard.keys import VIEWS
@@ -25,6 +25,7 @@ from statusboard.paths import store_path
 from statusboard.registry import Registry, rooted
 from statusboard.registry import bind as bind_source
 from statusboard.text import clean
+from statusboard.weights import Weights
 from statusboard.yamlfile import List, Map, Mark, Node, Scalar, found, join, problem_at
 
 ROOT_KEYS = (
@@ -36,6 +37,7 @@ ROOT_KEYS = (
     "views",
     "wall",
     "notices",
+    "suspects",
     "include",
     "keys",
     "theme",
@@ -76,6 +78,7 @@ class Loader:
         palettes: tuple[Palette, ...] = ()
         theme = glyphs = ""
         notices = NoticesOptions()
+        weights = Weights()
         if main is not None:
             board = self._board(main.get("board"))
             keys = bind_keys(main.get("keys"), actions, self.problems)
@@ -83,6 +86,7 @@ class Loader:
             theme = choose_theme(main.get("theme"), themes, main.get("themes"), self.problems)
             glyphs = choose_glyphs(main.get("glyphs"), self.problems)
             notices = bind_notices(main.get("notices"), self.problems, self._check_filter)
+            weights = self._weights(main.get("suspects"))
         for file in self.files.files:
             if file.root is not None:
                 self._root_keys(file.root, file)
@@ -119,6 +123,7 @@ class Loader:
             glyphs=glyphs,
             wall=wall,
             notices=notices,
+            suspects=weights,
             secret_variables=self._secret_variables(),
             warnings=tuple(self.warnings),
         )
@@ -173,6 +178,9 @@ class Loader:
     def _wall(self, main: Map | None) -> WallOptions:
         names = (*VIEWS, *(view.name for view in self.sections.views if view.layout == "lanes"))
         return bind_wall(main.get("wall") if main is not None else None, names, self._check_filter, self.problems)
+
+    def _weights(self, node: Node | None) -> Weights:
+        return Weights() if node is None else bind(node, Weights, self.problems, "suspects") or Weights()
 
     # -- sources -------------------------------------------------------------------------------------------------
 

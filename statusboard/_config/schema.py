@@ -24,6 +24,7 @@ from statusboard.errors import ConfigError
 from statusboard.model import Severity
 from statusboard.noticing.options import NoticesOptions
 from statusboard.registry import COMMON_OPTIONS, Registry
+from statusboard.weights import Weights
 
 DIALECT = "https://json-schema.org/draft/2020-12/schema"
 _DURATION = {
@@ -54,6 +55,7 @@ def schema_of(registry: Registry) -> dict[str, Any]:
         "views": {**listed, "items": _struct(ViewOptions)},
         "wall": _nullable(_struct(WallOptions)),
         "notices": _nullable(_struct(NoticesOptions)),
+        "suspects": _nullable(_struct(Weights)),
         "include": of_type(tuple[str, ...]),
         "keys": {**named, "additionalProperties": of_type(tuple[str, ...])},
         "theme": {"type": "string"},

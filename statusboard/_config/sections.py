@@ -34,6 +34,7 @@ class ServiceOptions(Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
     match: Annotated[Match, option("which items are this service's; any of these will do, the most specific wins")] = (
         Match()
     )
+    depends_on: Annotated[tuple[str, ...], option("services it cannot do without: their releases may break it")] = ()
 
 
 class Sections:
@@ -49,6 +50,7 @@ class Sections:
         self._names: dict[tuple[str, str], Mark] = {}
         self._source_rules: list[tuple[Mark, str, str]] = []
         self._aliases: list[tuple[str, str, Mark, str]] = []
+        self._needed: list[tuple[str, str, Mark, str]] = []
         #: Whether all that the config lists could be read: else nothing can be said of a name that is missing.
         self._environments_known = True
 
@@ -98,12 +100,23 @@ class Sections:
             if sources and name not in sources:
                 message = f"there is no source `{shown(name)}`"
                 self._problems.append(problem_at(at, message, path=path, hint=closest(name, sources)))
+        self._check_dependencies()
         owners = {environment.name.casefold(): environment.name for environment in self.environments}
         for alias, name, at, path in self._aliases:
             owner = owners.setdefault(alias.strip().casefold(), name)
             if owner != name:
                 message = f"`{shown(alias)}` is already a name of the environment `{shown(owner)}`"
                 self._problems.append(problem_at(at, message, path=path))
+
+    def _check_dependencies(self) -> None:
+        services = [name for section, name in self._names if section == "services"]
+        for needed, name, at, path in self._needed:
+            if needed.casefold() == name.casefold():
+                self._problems.append(problem_at(at, "a service does not depend on itself", path=path))
+            elif needed.casefold() not in services:
+                hint = closest(needed, [service.name for service in self.services], list_all=False)
+                hint = hint or f"list it under `services:`, as `{shown(needed)}: {{}}`"
+                self._problems.append(problem_at(at, f"there is no service `{shown(needed)}`", path=path, hint=hint))
 
     def check_environment(self, name: str, at: Mark, path: str) -> None:
         """A source's ``environment:`` is one of those that the config lists, if it lists any."""
@@ -144,7 +157,12 @@ class Sections:
         for text in options.match.source:
             if "*" not in text and "?" not in text:
                 self._source_rules.append((node.at, join(path, "match.source"), text))
-        self.services.append(Service(name=name, team=clean(options.team, MAX_NAME), match=options.match))
+        listed = node.get("depends_on") if isinstance(node, Map) else None
+        for index, needed in enumerate(options.depends_on):
+            at = listed.items[index].at if isinstance(listed, List) else node.at if listed is None else listed.at
+            self._needed.append((needed, name, at, join(path, "depends_on")))
+        team = clean(options.team, MAX_NAME)
+        self.services.append(Service(name=name, team=team, match=options.match, depends_on=options.depends_on))
 
     def _severity(self, word: str, node: Node, path: str) -> None:
         if isinstance(node, List) and word.casefold() in SEVERITIES:

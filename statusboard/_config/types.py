@@ -21,6 +21,7 @@ from statusboard.model import Severity
 from statusboard.noticing.options import NoticesOptions
 from statusboard.palettes import Palette
 from statusboard.source import Source, SourceOptions, option
+from statusboard.weights import Weights
 from statusboard.yamlfile import Mark
 
 SourceClass: TypeAlias = type[Source[Any]]
@@ -91,6 +92,7 @@ class Config(Struct, frozen=True, kw_only=True):
     glyphs: str = ""
     wall: WallOptions = WallOptions()
     notices: NoticesOptions = NoticesOptions()
+    suspects: Weights = Weights()
     secret_variables: tuple[str, ...] = ()
     warnings: tuple[Problem, ...] = ()
 
@@ -127,7 +129,8 @@ class Config(Struct, frozen=True, kw_only=True):
 
         When it changes, every item must be had in full once more: a 304 would leave it where it is.
         """
-        body: dict[str, Any] = {"services": self.services, "environments": self.environments}
+        services = [structs.replace(service, depends_on=()) for service in self.services]
+        body: dict[str, Any] = {"services": services, "environments": self.environments}
         return _hash(body | {"severities": self.severities, "defaults": source.defaults, "program": __version__})
 
     @staticmethod
