@@ -28,15 +28,18 @@ from statusboard.diff import (
     removal,
     resettled,
     sane,
+    untold,
     vanish,
 )
 from statusboard.errors import BadAnswer
 from statusboard.model import (
+    UNFINISHED,
     Annotation,
     Change,
     Draft,
     Fact,
     Item,
+    Origin,
     Part,
     SourceHealth,
     Status,
@@ -44,13 +47,15 @@ from statusboard.model import (
     decode,
     encode,
 )
-from statusboard.store.base import Batch, Lease, Store, Watched
+from statusboard.store.base import Backfilled, Batch, Lease, Store, Watched
 from statusboard.text import clean
 
 __all__ = ["Ingest", "Resolver", "Taken"]
 
 #: Items handled between two turns of the event loop: keeps the screen alive while 10,000 come in.
 SLICE = 200
+#: Changes of one key that are looked at for whether a transition of the past is stored already.
+KNOWN_OF_ONE = 200
 
 
 class Taken(NamedTuple):
@@ -63,6 +68,13 @@ class Taken(NamedTuple):
     changes: list[Change]
     orphans: list[str]
     part: Part
+
+
+class Bygone(NamedTuple):
+    """What came of a page of the past: what was stored, and why some items were left out."""
+
+    changes: list[Change]
+    faults: list[str]
 
 
 class Ingest:
@@ -289,6 +301,43 @@ class Ingest:
                 changes = await self._append([draft(before, health)])
             desk.health = health
             return changes
+
+    async def bygone(
+        self, source: str, part: Part, *, stretch: Backfilled | None = None, lease: Lease | None = None
+    ) -> Bygone:
+        """Take in items of the past, as a vendor tells of them now: one change for each transition, origin backfill.
+
+        What is unfinished is left to the polls.  A transition that is stored already, as it was seen or by an earlier
+        backfill, is not stored again, unless the vendor or the catalog says something else of one that nobody saw.
+        Nothing that is live changes, so this needs no lease; ``lease`` is that of whoever backfills.  ``stretch`` says
+        how far that has come with these items.
+        """
+        desk = self._desks[source]
+        drafts: list[Draft] = []
+        faults: list[str] = []
+        told: dict[str, list[tuple[Origin, Fact]]] = {}
+        for item in part.items:
+            if fault := sane(item, source, part) or unstorable(item):
+                faults.append(fault)
+                continue
+            item = desk.prepare(item)
+            if item.state in UNFINISHED[item.kind] and not (item.state == "unknown" and item.ended_at is not None):
+                continue
+            if item.key not in told:
+                known = await self.store.history(item.key, KNOWN_OF_ONE)
+                told[item.key] = [(change.origin, decode(change.body)) for change in known if change.body is not None]
+            drafts += untold(item, told[item.key], part.scope)
+        stretches = (stretch,) if stretch is not None else ()
+        if not drafts and not stretches:
+            return Bygone([], faults)
+        batch = Batch(observed_at=self.clock.now(), drafts=tuple(drafts), backfilled=stretches)
+        # Once on its way it is stored, though whoever asked for it gives up meanwhile.
+        storing = asyncio.ensure_future(self.store.append(batch, lease))
+        try:
+            return Bygone(await asyncio.shield(storing), faults)
+        except asyncio.CancelledError:
+            await asyncio.wait({storing})
+            raise
 
     async def annotate(self, annotation: Annotation) -> list[Change]:
         """Store what a person said.  Needs no lease."""

@@ -205,8 +205,8 @@ class Past(Struct, frozen=True, kw_only=True):
     """One page of what a scope held before, as `Source.history` reads it; pages run from the newest to the oldest.
 
     ``items``    what happened, as it stands now; an incident may come once for each of its episodes
-    ``older``    where the next page begins, in words of the source's own, ``""`` where nothing older is left.  It is
-                 stored, and may be given back days later, when there is more at the beginning
+    ``older``    where the next page begins, in words of the source's own, ``""`` where nothing older is left, as far
+                 back as was asked for.  It is stored, and may be given back days later, when there is more in front
     ``reached``  back to which moment the scope is read with this page; None where the vendor's order does not tell
     ``error``    why some rows of the page are missing; the pages behind it are read all the same
     ``notes``    what else a person should know

@@ -20,6 +20,7 @@ MOST_PROBLEMS = 20
 #: Command -> (module, one line for ``--help``).  The function in the module is called ``command``.
 COMMANDS: dict[str, tuple[str, str]] = {
     "poll": ("poll", "Keep reading and storing with no board open."),
+    "backfill": ("backfill", "Read what the vendors still have of the past, so that there are metrics at once."),
     "show": ("show", "Print the board once, as a table or JSON; the exit code tells how things are."),
     "check": ("check", "Try every source and say what it gives: reachable, credentials, items, budget."),
     "sources": ("sources", "List the source types, or the options of one."),
