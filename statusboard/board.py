@@ -1,6 +1,7 @@
 """The board's state: rows folded from the store's changes, their revision and digest, and the verdict.
 
-The same fold serves a live board, one that follows another, and any past moment.  Nothing here does I/O.
+The same fold serves a live board, one that follows another, and any past moment, to which changes are folded
+backwards as well.  Nothing here does I/O.
 """
 
 from __future__ import annotations
@@ -19,16 +20,16 @@ from statusboard.model import (
     Build,
     Change,
     Fact,
-    HealthState,
     Incident,
     Release,
+    ShownHealth,
     SourceHealth,
     Ticket,
     decode,
 )
 
 #: Health states in which a source's silence proves nothing.  Aging is told by its age, and blind only with an error.
-BLIND: frozenset[HealthState] = frozenset({"starting", "partial", "stale", "down", "paused"})
+BLIND: frozenset[ShownHealth] = frozenset({"starting", "partial", "stale", "down", "paused", "unwatched"})
 Verdict: TypeAlias = Literal["failing", "blind", "ok"]
 _MODULUS = 1 << 128
 _order = attrgetter("order")
@@ -157,8 +158,8 @@ class StoredRow(Protocol):
 class Board:
     """The live rows of one store at one revision.
 
-    ``overlay`` holds health states that only this process can see (nobody polls any more): they are shown and
-    counted, and are in neither the store nor the digest.
+    ``overlay`` holds health states that only this process can see (nobody polls any more, or nobody watched at the past
+    moment that is shown): they are shown and counted, and are in neither the store nor the digest.
     """
 
     def __init__(self, store_id: str = "", seq: int = 0) -> None:
@@ -166,7 +167,7 @@ class Board:
         self.seq = seq
         self.rows: dict[str, Row] = {}
         self.health: dict[str, SourceHealth] = {}
-        self.overlay: dict[str, HealthState] = {}
+        self.overlay: dict[str, ShownHealth] = {}
         self._annotations: dict[str, dict[str, Annotation]] = {}
         self._slots: dict[Slot, set[str]] = {}
         self._texts = Texts()
@@ -227,6 +228,42 @@ class Board:
                 said_of |= self._targets(change.key)
         changed |= self._settle(touched)
         changed |= said_of & self.rows.keys()  # they look different
+        return Delta(frozenset(changed), frozenset(gone))
+
+    def revert(self, changes: Iterable[Change], before: Iterable[Change]) -> Delta:
+        """Take changes back: all that were made from some revision on up to ours, in any order.
+
+        ``before`` are the changes that those replaced (by their ``prev_seq``); what had none there was not on the
+        board.  Afterwards ``seq`` is the number below the oldest of ``changes``.
+        """
+        oldest: dict[str, Change] = {}
+        first = self.seq + 1
+        for change in changes:
+            if change.seq > self.seq:
+                continue
+            first = min(first, change.seq)
+            if change.origin != "backfill" and (change.key not in oldest or change.seq < oldest[change.key].seq):
+                oldest[change.key] = change
+        replaced = {change.seq: change for change in before}
+        touched: set[Slot] = set()
+        changed: set[str] = set()
+        gone: set[str] = set()
+        said_of: set[str] = set()
+        for key, change in oldest.items():
+            if change.kind == "annotation":
+                said_of |= self._targets(key)
+            was = replaced.get(change.prev_seq) if change.prev_seq is not None else None
+            if was is None or was.body is None:
+                if self._drop(key, touched):
+                    gone.add(key)
+                continue
+            self._put(Row(was.seq, was.observed_at, self._texts.share(decode(was.body)), was.body_hash), touched)
+            changed.add(key)
+            if change.kind == "annotation":
+                said_of |= self._targets(key)
+        self.seq = first - 1
+        changed |= self._settle(touched)
+        changed |= said_of & self.rows.keys()
         return Delta(frozenset(changed), frozenset(gone))
 
     def _put(self, row: Row, touched: set[Slot]) -> None:
@@ -363,7 +400,7 @@ class Board:
         """The rank of what is current in a slot; ``None`` where nothing is."""
         return next((row.order for key in self._slots.get(slot, ()) if (row := self.rows[key]).current), None)
 
-    def state_of(self, source: str) -> HealthState:
+    def state_of(self, source: str) -> ShownHealth:
         """A source's state as it is shown: what this process sees, else what is stored."""
         if source in self.overlay:
             return self.overlay[source]

@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterable, Mapping
 from datetime import UTC, datetime, timedelta
 from typing import TypeAlias
 
-from statusboard.model import UNFINISHED, Build, Fact, HealthState, Incident, Item, Release, Severity, Ticket
+from statusboard.model import UNFINISHED, Build, Fact, Incident, Item, Release, Severity, ShownHealth, Ticket
 
 Slot: TypeAlias = tuple[str, ...]
 Order: TypeAlias = tuple[datetime, int, int, str]
@@ -25,7 +25,7 @@ SEVERITY_RANK: Mapping[Severity, int] = {"critical": 0, "high": 1, "unknown": 1,
 #: Which of several reports of one alert (Alertmanagers of one cluster) speaks for it, first wins.
 _INCIDENT_ORDER = {"open": 5, "acknowledged": 4, "unknown": 3, "suppressed": 2, "pending": 1}
 #: Health states of a source whose items are no longer read: what they show is only what was known last.
-UNREAD: frozenset[HealthState] = frozenset({"starting", "stale", "down", "paused"})
+UNREAD: frozenset[ShownHealth] = frozenset({"starting", "stale", "down", "paused", "unwatched"})
 #: States of what is over and was replaced, or came to nothing: it stands last in its lane.
 OVER = frozenset({"resolved", "done", "cancelled", "skipped", "inactive"})
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)

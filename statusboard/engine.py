@@ -25,9 +25,9 @@ from statusboard.board import Board, Delta
 from statusboard.clock import Clock, SystemClock
 from statusboard.diff import draft
 from statusboard.errors import ConfigError, HistoryGone, LeaseLost, SourceError, StoreError, StoreUnusable
-from statusboard.health import by_age
+from statusboard.health import aged
 from statusboard.ingest import Ingest
-from statusboard.model import Annotation, HealthState, Status
+from statusboard.model import Annotation, ShownHealth, Status
 from statusboard.poller import Poller
 from statusboard.sourcing import Setup
 from statusboard.store import open_store, replacement
@@ -47,7 +47,6 @@ RETAIN_EVERY = 6 * 3600.0
 STATUS_EVERY = 1.0
 #: Rows folded between two turns of the event loop.
 CHUNK = 200
-_AGE_ORDER = {"starting": 0, "fresh": 1, "partial": 2, "aging": 3, "stale": 4, "down": 5, "paused": 6}
 
 
 class Engine:
@@ -340,12 +339,11 @@ class Engine:
     def judge_ages(self) -> None:
         """Health by age, for when whoever polls has died and nobody writes it down."""
         now = self.clock.now()
-        overlay: dict[str, HealthState] = {}
+        overlay: dict[str, ShownHealth] = {}
         for name, health in self.board.health.items() if self.poller is None else ():
             status = self.statuses.get(name)
             last = status.last_success if status is not None else health.last_success
-            state = by_age(last, health.interval, now)
-            if state in ("aging", "stale") and _AGE_ORDER[state] > _AGE_ORDER[health.state]:
+            if (state := aged(health.state, last, health.interval, now)) is not None:
                 overlay[name] = state
         before = self.board.overlay
         if overlay != before:

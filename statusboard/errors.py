@@ -4,6 +4,7 @@
     +-- ConfigError              the configuration is wrong: what, where, and what would be right
     +-- CredentialError          a secret could not be had (which reference, why, what to do)
     +-- QueryError               a filter does not parse (position, what would be right)
+    +-- MomentError              a moment cannot be read, or nothing is known of it (what is the earliest)
     +-- DeliveryError            a notice could not be given
     +-- SourceError              a source could not be read
     |   +-- Timeout              no answer in time
@@ -26,6 +27,8 @@ Messages are one line, carry no secret, and are meant for the person who can men
 """
 
 from __future__ import annotations
+
+from datetime import datetime
 
 
 class StatusboardError(Exception):
@@ -85,6 +88,17 @@ class QueryError(StatusboardError):
     def __init__(self, message: str, start: int, end: int) -> None:
         self.start = start
         self.end = end
+        super().__init__(message)
+
+
+class MomentError(StatusboardError):
+    """A moment cannot be read, lies ahead, or is one of which nothing is known.
+
+    ``earliest`` is the first moment that can be shown, where that is what is wrong.
+    """
+
+    def __init__(self, message: str, *, earliest: datetime | None = None) -> None:
+        self.earliest = earliest
         super().__init__(message)
 
 

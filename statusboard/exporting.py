@@ -21,7 +21,7 @@ from statusboard import report
 from statusboard.board import Board, Row, Summary
 from statusboard.clock import age
 from statusboard.columns import Times, columns
-from statusboard.model import Annotation, Build, HealthState, Incident, ItemKind, Status
+from statusboard.model import Annotation, Build, Incident, ItemKind, ShownHealth, Status
 from statusboard.presenting import UNICODE, Glyphs, cells
 from statusboard.query import Query
 from statusboard.text import cell_len, clip, fit, safe_url
@@ -62,7 +62,7 @@ class Shown(Struct, frozen=True, kw_only=True):
     query: Query
     faults_only: bool
     lanes: dict[ItemKind, tuple[Row, ...]]
-    sources: dict[str, HealthState]
+    sources: dict[str, ShownHealth]
     said: dict[str, Sequence[Annotation]]
     hidden: int = 0
     hidden_failing: int = 0

@@ -9,7 +9,7 @@ from msgspec import Struct
 
 from statusboard.board import BLIND, Row
 from statusboard.current import UNREAD
-from statusboard.model import HealthState
+from statusboard.model import ShownHealth
 from statusboard.sorting import urgency
 
 MARK = "\x1f"
@@ -46,7 +46,7 @@ class Group(Struct, frozen=True):
         return len(self.keys) - self.failing - self.unknown - self.unread
 
 
-def grouped(keys: Iterable[str], rows: Mapping[str, Row], by: str, states: Mapping[str, HealthState]) -> list[Group]:
+def grouped(keys: Iterable[str], rows: Mapping[str, Row], by: str, states: Mapping[str, ShownHealth]) -> list[Group]:
     """The groups of these keys, each where the first of its rows stands.  ``states`` are those of the sources."""
     return Gathering(by).look(keys, rows, states)
 
@@ -75,7 +75,7 @@ class Gathering:
         self,
         keys: Iterable[str],
         rows: Mapping[str, Row],
-        states: Mapping[str, HealthState],
+        states: Mapping[str, ShownHealth],
         *,
         urgent_first: bool = False,
     ) -> list[Group]:
@@ -130,7 +130,7 @@ def laid_out(groups: Iterable[Group], folded: Collection[str]) -> list[str]:
     return lines
 
 
-def _group(name: str, by: str, rows: list[Row], states: Mapping[str, HealthState], urgent_first: bool = False) -> Group:
+def _group(name: str, by: str, rows: list[Row], states: Mapping[str, ShownHealth], urgent_first: bool = False) -> Group:
     failing = unknown = unread = 0
     for row in rows:
         if states.get(row.fact.source, "starting") in UNREAD:

@@ -11,7 +11,7 @@ Intervals are the configured ones, whatever back-off or budgets did to the sched
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 from datetime import datetime
 
 import msgspec
@@ -37,6 +37,17 @@ def by_age(last_success: datetime | None, interval: float, now: datetime) -> Hea
     if age > STALE * interval or age < -AGING * interval:
         return "stale"
     return "aging" if age > AGING * interval else "fresh"
+
+
+_ORDER: Mapping[HealthState, int] = {
+    "starting": 0, "fresh": 1, "partial": 2, "aging": 3, "stale": 4, "down": 5, "paused": 6
+}  # fmt: skip
+
+
+def aged(stored: HealthState, last_success: datetime | None, interval: float, now: datetime) -> HealthState | None:
+    """What age makes of a stored state that nobody judges any more: ``aging`` or ``stale``; None if that is no worse."""
+    state = by_age(last_success, interval, now)
+    return state if state in ("aging", "stale") and _ORDER[state] > _ORDER[stored] else None
 
 
 def afresh(before: SourceHealth | None) -> SourceHealth | None:

@@ -30,6 +30,8 @@ ReleaseState: TypeAlias = Literal[
 TicketState: TypeAlias = Literal["open", "in_progress", "done", "cancelled", "unknown"]
 AnnotationState: TypeAlias = Literal["set", "withdrawn"]
 HealthState: TypeAlias = Literal["starting", "fresh", "partial", "aging", "stale", "down", "paused"]
+#: What is shown of a source: how it was read, or that nobody watched it at the moment that is shown (never stored).
+ShownHealth: TypeAlias = HealthState | Literal["unwatched"]
 Severity: TypeAlias = Literal["critical", "high", "medium", "low", "info", "unknown"]
 ReleaseType: TypeAlias = Literal["deployment", "publication"]
 

@@ -14,7 +14,7 @@ from typing import Final, NamedTuple
 from statusboard.board import Row
 from statusboard.columns import Times
 from statusboard.current import UNDER_WAY, UNREAD, verdict_of
-from statusboard.model import Annotation, HealthState, Release
+from statusboard.model import Annotation, Release, ShownHealth
 from statusboard.presenting.glyphs import STYLES, UNICODE, Cell, Glyphs
 from statusboard.presenting.rows import age_cell, time_cell
 from statusboard.services import Deployed, Service, version_of
@@ -36,7 +36,7 @@ class Telling(NamedTuple):
     now: datetime
     first: str = "production"
     glyphs: Glyphs = UNICODE
-    state_of: Callable[[str], HealthState] = lambda source: "fresh"
+    state_of: Callable[[str], ShownHealth] = lambda source: "fresh"
     said_of: Callable[[str], Sequence[Annotation]] = lambda key: ()
     zone: tzinfo = UTC
     times: Times = "ago"

@@ -9,10 +9,10 @@ from typing import Final
 from statusboard import clock
 from statusboard.board import Board, Row
 from statusboard.current import UNREAD, is_unowned, moment_of
-from statusboard.model import Annotation, Build, Change, HealthState, Incident, Item, Release, Status, Ticket
+from statusboard.model import Annotation, Build, Change, Incident, Item, Release, ShownHealth, Status, Ticket
 from statusboard.notes import standing
 from statusboard.presenting.around import around
-from statusboard.presenting.glyphs import UNICODE, Cell, Glyphs
+from statusboard.presenting.glyphs import UNICODE, Cell, Glyphs, word_of
 from statusboard.presenting.lines import Line, Section, filled, length, moment, short_revision, time_of_day
 from statusboard.presenting.past import past
 from statusboard.presenting.rows import age_cell, state_words, status_cell
@@ -76,12 +76,12 @@ def details(
 # -- what stands above all else
 
 
-def _head(row: Row, fact: Item, health: HealthState, now: datetime, glyphs: Glyphs, zone: tzinfo) -> list[Line]:
+def _head(row: Row, fact: Item, health: ShownHealth, now: datetime, glyphs: Glyphs, zone: tzinfo) -> list[Line]:
     unread = health in UNREAD
     sign, style = status_cell(row, fact, glyphs, unread)
     state = f"{sign[0]} {state_words(fact)}"
     if unread:
-        state, style = f"? last known: {state_words(fact)} (source {health})", "stale"
+        state, style = f"? last known: {state_words(fact)} (source {word_of(health)})", "stale"
     words: list[Cell] = [(state, style), *_parted(_which(row, fact, unread), glyphs)]
     words += _parted(_since(fact, now, zone), glyphs)
     title = fact.title or fact.pipeline if isinstance(fact, Build) else fact.title

@@ -20,7 +20,7 @@ _UNICODE = {
     "incident": "pending◔ open◉ acknowledged◒ suppressed⊖ resolved✓ unknown?",
     "release": "queued◌ blocked❚ running► success✓ warning▴ failed✗ rolled_back↺ cancelled⊘ inactive∙ unknown?",
     "ticket": "open☐ in_progress◒ done✓ cancelled⊘ unknown?",
-    "source": "starting◌ fresh✓ partial◒ aging◔ stale? down✗ paused❚",
+    "source": "starting◌ fresh✓ partial◒ aging◔ stale? down✗ paused❚ unwatched⊘",
     "annotation": "set◉ withdrawn◦",
 }
 _ASCII = {
@@ -28,7 +28,7 @@ _ASCII = {
     "incident": "pending. open! acknowledged* suppressed- resolved+ unknown?",
     "release": "queued. blocked| running> success+ warning! failedX rolled_back< cancelled- inactive_ unknown?",
     "ticket": "openo in_progress> done+ cancelled- unknown?",
-    "source": "starting. fresh+ partial% aging~ stale? downX paused|",
+    "source": "starting. fresh+ partial% aging~ stale? downX paused| unwatched-",
     "annotation": "set* withdrawn-",
 }
 
@@ -54,7 +54,12 @@ UNICODE = Glyphs(_signs(_UNICODE), "∙", "‒")
 ASCII = Glyphs(_signs(_ASCII), "-", "-")
 """For terminals and fonts that have no more (``TERM=linux``, no UTF-8 locale)."""
 
-WORDS = {"acknowledged": "acked", "in_progress": "in progress", "rolled_back": "rolled back"}
+WORDS = {
+    "acknowledged": "acked",
+    "in_progress": "in progress",
+    "rolled_back": "rolled back",
+    "unwatched": "not watched",
+}
 STYLES: Mapping[str, str] = {
     "running": "running",
     "in_progress": "running",
@@ -68,6 +73,7 @@ STYLES: Mapping[str, str] = {
     "partial": "warning",
     "aging": "warning",
     "stale": "unknown",
+    "unwatched": "unknown",
     "down": "failed",
     **dict.fromkeys((*OVER, "suppressed", "pending", "queued", "starting", "paused", "withdrawn"), "muted"),
 }

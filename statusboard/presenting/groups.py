@@ -7,7 +7,7 @@ from collections.abc import Iterable
 from statusboard.board import Row
 from statusboard.current import UNREAD
 from statusboard.grouping import Group
-from statusboard.model import Build, HealthState, Incident, ItemKind, Release, Ticket
+from statusboard.model import Build, Incident, ItemKind, Release, ShownHealth, Ticket
 from statusboard.presenting.glyphs import ASCII, Cell, Glyphs
 from statusboard.presenting.rows import status_cell
 from statusboard.text import cell_len, fit
@@ -29,7 +29,7 @@ def group_line(
     kind: ItemKind,
     by: str,
     worst: Row | None,
-    state: HealthState,
+    state: ShownHealth,
     *,
     folded: bool,
     glyphs: Glyphs,
@@ -67,7 +67,7 @@ def _name(group: Group, by: str) -> str:
     return group.name or _NONE[by]
 
 
-def _worst(row: Row, state: HealthState, glyphs: Glyphs) -> list[Cell]:
+def _worst(row: Row, state: ShownHealth, glyphs: Glyphs) -> list[Cell]:
     """What the worst row counts as, and its title."""
     fact = row.fact
     assert isinstance(fact, Build | Incident | Release | Ticket)

@@ -10,7 +10,7 @@ from msgspec import Struct
 from statusboard import clock
 from statusboard.board import Row
 from statusboard.current import OVER, UNREAD, is_unowned, line_of, moment_of, verdict_of
-from statusboard.model import Annotation, Build, HealthState, Incident, Item, Release, Ticket
+from statusboard.model import Annotation, Build, Incident, Item, Release, ShownHealth, Ticket
 from statusboard.notes import standing
 from statusboard.presenting.glyphs import STYLES, UNICODE, Cell, Glyphs, word_of
 from statusboard.text import clip
@@ -28,7 +28,7 @@ def cells(
     now: datetime,
     *,
     glyphs: Glyphs = UNICODE,
-    source_state: HealthState = "fresh",
+    source_state: ShownHealth = "fresh",
     zone: tzinfo = UTC,
     absolute: bool = False,
     said: Sequence[Annotation] = (),

@@ -6,14 +6,14 @@ from datetime import datetime
 
 from statusboard import clock
 from statusboard.clock import Duration
-from statusboard.model import HealthState, SourceHealth, Status
+from statusboard.model import ShownHealth, SourceHealth, Status
 from statusboard.presenting.glyphs import UNICODE, Glyphs, state_cell
 from statusboard.presenting.lines import Line
 
 
 def source_lines(
     name: str,
-    state: HealthState,
+    state: ShownHealth,
     health: SourceHealth | None,
     status: Status | None,
     now: datetime,

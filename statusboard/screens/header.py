@@ -10,7 +10,7 @@ from statusboard.board import Board, Summary
 from statusboard.presenting import Glyphs
 from widgets.words import Word
 
-_WORST: Final = ("down", "stale", "partial", "starting", "paused", "aging")
+_WORST: Final = ("unwatched", "down", "stale", "partial", "starting", "paused", "aging")
 """Health states that a person must know of, the worst first."""
 _NAMES = 3
 
@@ -50,7 +50,7 @@ def unread_words(board: Board) -> list[Word]:
             more = f" +{len(names) - _NAMES}" if len(names) > _NAMES else ""
             words.append(
                 (
-                    f"{len(names)} {state}: {', '.join(names[:_NAMES])}{more}",
+                    f"{len(names)} {presenting.word_of(state)}: {', '.join(names[:_NAMES])}{more}",
                     "warning" if state == "aging" else "unknown",
                 )
             )

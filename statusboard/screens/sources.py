@@ -17,7 +17,7 @@ from statusboard import presenting
 from statusboard.board import Delta
 from statusboard.clock import Duration, age
 from statusboard.keys import key_name
-from statusboard.model import HealthState, SourceHealth, Status, health_key
+from statusboard.model import ShownHealth, SourceHealth, Status, health_key
 from statusboard.presenting import Glyphs
 from statusboard.query import Query, parse
 from statusboard.screens.faces import Face
@@ -148,7 +148,7 @@ class SourcesFace(Face):
             return False
         if self._query.matches_all:
             return True
-        fact = board.health.get(name) or SourceHealth(key=health_key(name), source=name, title=name, state=state)
+        fact = board.health.get(name) or SourceHealth(key=health_key(name), source=name, title=name, state="starting")
         return self._query.matches(fact, current=True, failing=board.is_blind(name), now=self.live.now, health=state)
 
     def _title(self, everything: int) -> list[Word]:
@@ -268,7 +268,7 @@ def told_of(health: SourceHealth) -> str:
 
 def source_cells(
     name: str,
-    state: HealthState,
+    state: ShownHealth,
     health: SourceHealth | None,
     status: Status | None,
     items: int,

@@ -12,12 +12,12 @@ from typing import Final, Literal, NamedTuple
 
 from statusboard.board import Board
 from statusboard.clock import age
-from statusboard.model import HealthState, Status
+from statusboard.model import ShownHealth, Status
 
 OVERDUE: Final = timedelta(seconds=20)
 """How long after the time of every source's next poll we take it that nobody polls: a poll itself takes a while."""
 _NAMES: Final = 3
-_WORDS: Final[Mapping[HealthState, str]] = {"starting": "not read yet"}
+_WORDS: Final[Mapping[ShownHealth, str]] = {"starting": "not read yet"}
 Level = Literal["fresh", "old", "unread", "dead"]
 
 

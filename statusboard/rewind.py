@@ -1,0 +1,316 @@
+"""The board at a past moment, which can move.
+
+What is shown of a moment is what had been observed by then: no later word of it, and nothing that was only backfilled.
+A `Past` folds the changes between two moments into its board, forwards or backwards; it reads the whole picture only
+where it goes far.  What nobody watched then (`Watching`) is shown as not watched, whatever was known last.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from bisect import bisect_right
+from collections import defaultdict
+from collections.abc import Collection, Iterable, Mapping
+from datetime import UTC, datetime, timedelta, tzinfo
+from typing import Final, Literal
+
+from msgspec import Struct
+
+from statusboard.board import Board, Delta
+from statusboard.clock import EPOCH, Clock, SystemClock
+from statusboard.errors import HistoryGone, MomentError
+from statusboard.health import AGING, aged
+from statusboard.model import Change, ShownHealth, SourceHealth, Status
+from statusboard.store.base import Coverage, Moment, Store
+
+Way = Literal[-1, 1]
+"""Back, or forward."""
+
+#: Further away than so many changes the whole picture is read anew.
+NEAR: Final = 2_000
+#: Whoever polls judges each source every second: what it has not noticed after so long, nobody has.
+NOTICED: Final = timedelta(seconds=10)
+#: Rows folded between two turns of the event loop.
+CHUNK: Final = 500
+_AFTER_ALL: Final = 1 << 62
+_INSTANT: Final = timedelta(microseconds=1)
+
+
+class Since(Struct, frozen=True, kw_only=True):
+    """What has happened from a moment until now: incidents, releases and failed builds that began, and all changes."""
+
+    changes: int
+    incidents: int
+    releases: int
+    failed_builds: int
+
+
+class Watching:
+    """When each source was watched, of the stretches that the store keeps.  Pure.
+
+    A stretch says that its successes lay at most two intervals apart, not when each was.
+    """
+
+    def __init__(self, stretches: Iterable[Coverage]) -> None:
+        by_source: defaultdict[str, list[tuple[datetime, datetime]]] = defaultdict(list)
+        for row in stretches:
+            by_source[row.source].append((row.since, row.last_success))
+        self._since: dict[str, list[datetime]] = {}
+        self._until: dict[str, list[datetime]] = {}
+        for source, rows in by_source.items():
+            rows.sort()
+            latest = rows[0][1]
+            self._since[source] = [since for since, _ in rows]
+            # Several parts: by then the newest success of any of them.
+            self._until[source] = [latest := max(latest, until) for _, until in rows]
+
+    def read(self, source: str, at: datetime) -> datetime | None:
+        """The newest success up to a moment; within a stretch the moment itself.  None before the first."""
+        found = bisect_right(self._since.get(source, []), at)
+        return min(at, self._until[source][found - 1]) if found else None
+
+    def overlay(self, healths: Mapping[str, SourceHealth], at: datetime) -> dict[str, ShownHealth]:
+        """What is to be shown of sources in the place of their stored health.
+
+        A stored state that age outdid is one that nobody judged any more: not watched.  While other sources are known
+        to have been read, it is what every board of then made of the age, until whoever polled had noticed as well.
+        Where nobody polled, what had been found unread before was not watched either.
+        """
+        polled = any(self.read(source, at) == at for source in self._since)
+        shown: dict[str, ShownHealth] = {}
+        for name, health in healths.items():
+            last = self.read(name, at)
+            if last is None or health.last_success is None:
+                continue
+            state = aged(health.state, last, health.interval, at)
+            if state is not None:
+                noticed = aged(health.state, last, health.interval, at - NOTICED) is None
+                shown[name] = state if polled and noticed else "unwatched"
+        if shown and not polled:
+            shown |= {name: "unwatched" for name, health in healths.items() if self._away(name, health, at)}
+        return shown
+
+    def _away(self, name: str, health: SourceHealth, at: datetime) -> bool:
+        last = self.read(name, at)
+        return last is None or (at - last).total_seconds() > AGING * health.interval
+
+
+class Past:
+    """A board as it was at one moment; `go` and `step` move it.
+
+    ``board`` is another one after a long way; ``seq`` is its revision, ``at`` the moment that is shown, and
+    ``unwatched`` are the sources that nobody watched then.
+    """
+
+    def __init__(self, store: Store, *, clock: Clock | None = None, zone: tzinfo = UTC, near: int = NEAR) -> None:
+        self.board = Board(store.store_id)
+        self.at = EPOCH
+        self.statuses: dict[str, Status] = {}
+        self._store = store
+        self._clock = clock or SystemClock()
+        self._zone = zone
+        self._near = near
+        self._here: Moment | None = None
+        self._watching = Watching(())
+        self._watching_until = EPOCH
+        self._moving = asyncio.Lock()
+
+    @classmethod
+    async def open(
+        cls, store: Store, at: datetime, *, clock: Clock | None = None, zone: tzinfo = UTC, near: int = NEAR
+    ) -> Past:
+        """The board at a moment; a way of more than ``near`` changes is gone at once.
+
+        Raises `MomentError`, which tells the earliest moment or what time it is (in ``zone``): for one that lies ahead,
+        before the first change, or of which something is no longer kept.  `StoreError` where the store cannot be read.
+        """
+        past = cls(store, clock=clock, zone=zone, near=near)
+        await past.go(at)
+        return past
+
+    @property
+    def seq(self) -> int:
+        """The revision that is shown."""
+        return self.board.seq
+
+    @property
+    def unwatched(self) -> frozenset[str]:
+        """The sources that nobody watched then."""
+        return frozenset(name for name, state in self.board.overlay.items() if state == "unwatched")
+
+    # -- moving --------------------------------------------------------------------------------------------------
+
+    async def go(self, at: datetime) -> None:
+        """Show another moment.  Raises as `open` does, and then shows what it did."""
+        async with self._moving:
+            await self._refuse(at)
+            await self._move(at, None)
+
+    async def step(self, step: Way) -> Delta | None:
+        """Go to the previous or next moment at which something came in; None where there is no whole one.
+
+        What came in at one moment is one step, and the board is shown with it.
+        """
+        async with self._moving:
+            return await self._step(step)
+
+    async def to_incident(self, step: Way) -> Delta | None:
+        """Go to the previous or next moment at which an incident was seen for the first time; None as of `step`."""
+        async with self._moving:
+            return await self._step(step, incidents=True)
+
+    async def since(self) -> Since:
+        """What has happened from this moment until now."""
+        now = self._clock.now()
+        marks = await self._store.marks(self.at, now, step=max(now - self.at, _INSTANT))
+        counts: defaultdict[str, int] = defaultdict(int)
+        for mark in marks:
+            counts[mark.kind] += mark.count
+        newest = (await self._store.health()).seq
+        return Since(
+            changes=max(0, newest - self.seq),
+            incidents=counts["incident"],
+            releases=counts["release"],
+            failed_builds=counts["build"],
+        )
+
+    async def _step(self, step: Way, *, incidents: bool = False) -> Delta | None:
+        moment = await self._next(step, incidents)
+        return await self._move(moment.observed_at, moment) if moment is not None else None
+
+    async def _next(self, step: Way, incidents: bool) -> Moment | None:
+        store = self._store
+        if step > 0 or (self._here is not None and self._here.observed_at == self.at):
+            return await store.neighbour(self.seq, step, incidents=incidents)
+        # We stand after the last change: that one comes first.
+        later = await store.neighbour(self.seq, 1)
+        return await store.neighbour(_AFTER_ALL if later is None else later.seq, -1, incidents=incidents)
+
+    async def _move(self, at: datetime, here: Moment | None) -> Delta:
+        """Show this moment; ``here`` is given where it is one at which something came in.  Nothing changes if it fails.
+
+        Nobody sees the board between two moments: it changes at once, when all has been read.
+        """
+        watching = await self._watched_until(at)
+        shown = self.board.overlay
+        if at < self.at:
+            delta = await self._back(at)
+        else:
+            delta = await self._forward(at)
+        if delta is None:
+            board = await self._read(at)
+            delta = Delta(frozenset(board.rows), frozenset(self.board.rows.keys() - board.rows.keys()))
+            self.board = board
+        board = self.board
+        self.at, self._here = at, here
+        board.overlay = watching.overlay(board.health, at)
+        self.statuses = {name: _status(health, watching.read(name, at)) for name, health in board.health.items()}
+        turned = {name for name in shown.keys() | board.overlay if shown.get(name) != board.overlay.get(name)}
+        if not turned:
+            return delta
+        return Delta(delta.changed | {r.key for r in board.rows.values() if r.fact.source in turned}, delta.gone)
+
+    async def _back(self, at: datetime) -> Delta | None:
+        """Take back what came later than ``at``; None where that is too much, or what it replaced is gone."""
+        changes = await self._store.past(before=self.seq + 1, since=at + _INSTANT, limit=self._near + 1)
+        if len(changes) > self._near:
+            return None
+        replaced = _replaced(changes)
+        before = await self._store.recorded(replaced)
+        if len(before) < len(replaced):
+            return None
+        return self.board.revert(changes, before)
+
+    async def _forward(self, at: datetime) -> Delta | None:
+        """Fold in what came up to ``at``; None where that is too much."""
+        if self.at == EPOCH:
+            return None
+        last = await seq_at(self._store, at, after=self.seq)
+        if last - self.seq > self._near:
+            return None
+        changes = await self._store.recorded(range(self.seq + 1, last + 1))
+        return self.board.fold(reversed(changes))
+
+    async def _read(self, at: datetime) -> Board:
+        try:
+            picture = await self._store.snapshot(at)
+        except HistoryGone:
+            raise await self._too_early() from None
+        board = Board(picture.store_id)
+        for start in range(0, len(picture.rows), CHUNK):
+            board.load(picture.rows[start : start + CHUNK])
+            await asyncio.sleep(0)
+        board.seq = picture.seq
+        return board
+
+    async def _watched_until(self, at: datetime) -> Watching:
+        """Who was watched when; read again for moments that came after it was read."""
+        if at > self._watching_until:
+            now = self._clock.now()
+            self._watching = Watching(await self._store.coverage())
+            self._watching_until = now
+        return self._watching
+
+    # -- what cannot be shown ------------------------------------------------------------------------------------
+
+    async def _refuse(self, at: datetime) -> None:
+        now = self._clock.now()
+        first = await earliest(self._store)
+        if first is None:
+            raise MomentError("nothing has been stored yet: there is no past to show")
+        if at < first:
+            raise await self._too_early()
+        if at > now:
+            # A clock that was set back is behind what it told before.
+            newest = await self._store.past(limit=1)
+            if not newest or at > newest[0].observed_at:
+                raise MomentError(f"{self._words(at)} lies ahead: it is {self._words(now)} now")
+
+    async def _too_early(self) -> MomentError:
+        first = await earliest(self._store)
+        if first is None:
+            return MomentError("nothing has been stored yet: there is no past to show")
+        return MomentError(f"nothing is kept of that time: the earliest is {self._words(first)}", earliest=first)
+
+    def _words(self, at: datetime) -> str:
+        return f"{at.astimezone(self._zone):%Y-%m-%d %H:%M:%S %Z}"
+
+
+async def earliest(store: Store) -> datetime | None:
+    """The first moment that can be shown; None where nothing was stored yet."""
+    try:
+        await store.snapshot(EPOCH)
+    except HistoryGone as gone:
+        # A picture with holes would look fine, so it begins with this change.
+        whole = await store.recorded([gone.oldest]) or await store.past(before=gone.oldest + 1, limit=1)
+        if whole:
+            return whole[0].observed_at
+    first = await store.neighbour(0, 1)
+    return first.observed_at if first is not None else None
+
+
+async def seq_at(store: Store, at: datetime, *, after: int = 0) -> int:
+    """The number of the last change observed at a moment or before it, at least ``after``.
+
+    ``observed_at`` never decreases with ``seq``, so it is searched by halves.
+    """
+    low, high = after, (await store.health()).seq
+    while low < high:
+        middle = (low + high + 1) // 2
+        found = await store.past(before=middle + 1, limit=1)
+        if not found or found[0].observed_at <= at:
+            low = middle
+        else:
+            high = found[0].seq - 1
+    return max(low, after)
+
+
+def _replaced(changes: Iterable[Change]) -> Collection[int]:
+    """The numbers of what the oldest of each key among these changes, newest first, replaced."""
+    oldest = {change.key: change.prev_seq for change in changes if change.origin != "backfill"}
+    return {seq for seq in oldest.values() if seq is not None}
+
+
+def _status(health: SourceHealth, read: datetime | None) -> Status:
+    """What is known of then of what moves at every poll."""
+    return Status(source=health.source, type=health.type, interval=health.interval, last_success=read)
