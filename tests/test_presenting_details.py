@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import msgspec
@@ -10,12 +10,12 @@ import pytest
 from hypothesis import given, settings
 
 from statusboard.board import Board
-from statusboard.model import Change, Fact, PartError, Status
+from statusboard.model import Build, Change, Fact, PartError, Status
 from statusboard.notes import acknowledge, write
 from statusboard.presenting import ASCII, UNICODE, Line, Section, details, source_lines
 from statusboard.presenting.lines import length, short_revision
 from statusboard.presenting.past import MOST_STEPS, past, steps_of
-from statusboard.presenting.runs import LISTED, red_since
+from statusboard.presenting.runs import LISTED, red_since, run_lines
 from tests.boards import NOW, STEPS, ago, board_of, build, change, fold, health, incident, note, release, ticket
 from widgets.words import STYLES
 
@@ -398,11 +398,31 @@ def test_a_line_that_was_never_seen_green_is_red_for_longer_perhaps():
     assert "last good" not in lines
 
 
+def test_runs_that_left_the_board_tell_since_when_it_is_red():
+    made = runs("ff")
+    older = [
+        build(7, "success", run_number=7, revision="r7", started_at=ago(5000)),
+        build(8, "failed", run_number=8, revision="r8", started_at=ago(4000), actor="dan"),
+        build(8, "failed", run_number=8, revision="r8", started_at=ago(3900), actor="fay", attempt=2),
+        made[0],  # which is on the board as well
+    ]
+    board = board_of(*made, health("ci"))
+    row = board.rows[made[1].key]
+    told = run_lines(row, board, NOW, glyphs=UNICODE, zone=UTC, older=older)
+    lines = {line[0]: text_of(line) for line in told}
+    assert lines["red since"].endswith("3 runs")
+    assert lines["first bad"] == "#8 r8 by fay Fix it"
+    assert lines["last good"] == "#7 r7 Fix it"
+    assert lines["ask"] == "fay, ann, bob"
+    assert len(lines["runs"].split("  ")[0]) == 4  # the strip is of the board
+
+
 @pytest.mark.parametrize("states", ["s", "fs", "fw", "fu", "c", "r"])
 def test_what_is_not_red_is_not_called_so(states):
     made = runs(states)
     board = board_of(*made, health("ci"))
-    assert red_since(board.neighbours(board.rows[made[0].key])) is None
+    facts = [row.fact for row in board.neighbours(board.rows[made[0].key])]
+    assert red_since(fact for fact in facts if isinstance(fact, Build)) is None
     assert "red since" not in dict(told(board, made[0]).get(RUNS, []))
 
 

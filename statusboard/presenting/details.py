@@ -35,13 +35,17 @@ def details(
     *,
     history: Sequence[Change] | None = None,
     unreadable: str = "",
+    line: Sequence[Line] = (),
+    older: Sequence[Build] = (),
     glyphs: Glyphs = UNICODE,
     zone: tzinfo = UTC,
 ) -> list[Section]:
     """Everything that is known of an item, section by section; sections and lines without content are left out.
 
     ``history`` are the item's stored changes, newest first, None while they are not read yet; ``unreadable`` says why
-    they cannot be.  A line whose style is ``link`` has a URL as its text that is safe to open.
+    they cannot be.  ``line`` says how the pipeline of a build does (`statusboard.presenting.pipelines.health_lines`),
+    ``older`` are runs of it that may have left the board.  A line whose style is ``link`` has a URL as its text that is
+    safe to open.
     """
     fact = row.fact
     assert isinstance(fact, Build | Incident | Release | Ticket)
@@ -55,7 +59,8 @@ def details(
         ("", _head(row, fact, health, now, glyphs, zone) + [_said(note, fact, now) for note in said]),
     ]
     if isinstance(fact, Build | Release):
-        sections.append((KIND_OF_RUNS[fact.kind], run_lines(row, board, now, glyphs=glyphs, zone=zone)))
+        runs = run_lines(row, board, now, glyphs=glyphs, zone=zone, older=older)
+        sections += [(KIND_OF_RUNS[fact.kind], runs), ("How this pipeline does", list(line))]
     sections += around(row, board, glyphs=glyphs)
     sections += [
         ("What happened", turned),

@@ -6,7 +6,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime, tzinfo
 from typing import Final
 
@@ -14,7 +14,7 @@ from msgspec import Struct
 
 from statusboard import clock
 from statusboard.board import Board, Row
-from statusboard.current import UNREAD, moment_of, verdict_of
+from statusboard.current import UNREAD, moment_of, order_of, verdict_of
 from statusboard.model import UNFINISHED, Build, Release
 from statusboard.presenting.glyphs import Cell, Glyphs
 from statusboard.presenting.lines import Line, length, short_revision, time_of_day
@@ -43,39 +43,40 @@ class Red(Struct, frozen=True):
     ones, ``people`` are their authors, whoever broke it first.
     """
 
-    first: Row
-    good: Row | None
+    first: Build | Release
+    good: Build | Release | None
     runs: int
     people: tuple[str, ...]
 
 
-def red_since(rows: Sequence[Row]) -> Red | None:
+def red_since(facts: Iterable[Build | Release]) -> Red | None:
     """Since when the line of these runs (newest first) is red; None where its newest verdict is not a failure."""
-    failed: list[Row] = []
-    good: Row | None = None
-    for row in rows:
-        fact = row.fact
-        assert isinstance(fact, Build | Release)
+    failed: list[Build | Release] = []
+    good: Build | Release | None = None
+    for fact in facts:
         verdict = verdict_of(fact)
         if verdict in _BAD:
-            failed.append(row)
+            failed.append(fact)
         elif verdict in _GOOD:
-            good = row
+            good = fact
             break
         elif verdict and not failed:
             return None  # its newest verdict is that nobody knows
     if not failed:
         return None
-    people = dict.fromkeys(row.fact.actor for row in reversed(failed))  # type: ignore[union-attr]
+    people = dict.fromkeys(fact.actor for fact in reversed(failed))
     return Red(failed[-1], good, len(failed), tuple(name for name in people if name))
 
 
-def run_lines(row: Row, board: Board, now: datetime, *, glyphs: Glyphs, zone: tzinfo) -> list[Line]:
-    """The strip, the durations, since when it is red and by whom, and the newest runs one by one."""
-    fact = row.fact
-    assert isinstance(fact, Build | Release)
+def run_lines(
+    row: Row, board: Board, now: datetime, *, glyphs: Glyphs, zone: tzinfo, older: Iterable[Build] = ()
+) -> list[Line]:
+    """The strip, the durations, since when it is red and by whom, and the newest runs one by one.
+
+    ``older`` are runs that may have left the board: it may be red for longer than is seen there.
+    """
     rows = board.neighbours(row)
-    red = red_since(rows)
+    red = red_since(_facts(rows, older))
     lines = _red_lines(red, row, now, zone) if red is not None else []
     if len(rows) > 1:
         shown = rows[:STRIP][::-1]
@@ -85,9 +86,19 @@ def run_lines(row: Row, board: Board, now: datetime, *, glyphs: Glyphs, zone: tz
     return lines + (_listed(rows, row, board, now, glyphs) if len(rows) > 1 else [])
 
 
+def _facts(rows: Iterable[Row], older: Iterable[Build]) -> list[Build | Release]:
+    """The runs of a line, newest first: each once, in its last attempt, as the board has it if it does."""
+    found: dict[str, Build | Release] = {}
+    for run in older:
+        before = found.get(run.key)
+        if not isinstance(before, Build) or before.attempt <= run.attempt:
+            found[run.key] = run
+    found.update({row.key: row.fact for row in rows if isinstance(row.fact, Build | Release)})
+    return sorted(found.values(), key=order_of, reverse=True)
+
+
 def _red_lines(red: Red, row: Row, now: datetime, zone: tzinfo) -> list[Line]:
-    first = red.first.fact
-    assert isinstance(first, Build | Release)
+    first = red.first
     since = moment_of(first)
     told: list[Cell] = []
     if since is not None:
@@ -96,8 +107,8 @@ def _red_lines(red: Red, row: Row, now: datetime, zone: tzinfo) -> list[Line]:
     if red.good is None:
         told.append((" or longer: no good one is known", "unknown"))
     lines: list[Line] = [("red since", tuple(told), "")]
-    if red.runs > 1 or red.first is not row:
-        lines.append(("first bad", _which(first, red.first is row), ""))
+    if red.runs > 1 or first is not row.fact:
+        lines.append(("first bad", _which(first, first is row.fact), ""))
     return lines
 
 
@@ -107,9 +118,7 @@ def _concerned(red: Red) -> list[Line]:
     more = len(red.people) - len(names)
     lines: list[Line] = [("ask", ", ".join(names) + (f" and {more} more" if more else ""), "strong")] if names else []
     if red.good is not None:
-        good = red.good.fact
-        assert isinstance(good, Build | Release)
-        lines.append(("last good", _which(good, False), "muted"))
+        lines.append(("last good", _which(red.good, False), "muted"))
     return lines
 
 
