@@ -25,7 +25,7 @@ MAX_KEY = 400
 # An encoded item that is plain ASCII without escapes, of modest size: nothing in it can need cleaning but URLs.
 _PLAIN = re.compile(rb"[ !#-\[\]-~\"]*")
 _PLAIN_SIZE = 1_200
-_TIMES = ("started_at", "updated_at", "ended_at", "acknowledged_at", "suppressed_until", "queued_at")
+_TIMES = ("started_at", "updated_at", "ended_at", "acknowledged_at", "suppressed_until", "queued_at", "committed_at")
 
 
 def unstorable(item: Item) -> str:

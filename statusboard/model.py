@@ -138,7 +138,11 @@ class Incident(_Item, frozen=True, kw_only=True, omit_defaults=True, gc=False, t
 
 
 class Release(_Item, frozen=True, kw_only=True, omit_defaults=True, gc=False, tag="release"):
-    """A deployment to an environment, or the publication of a version (which is not a deployment)."""
+    """A deployment to an environment, or the publication of a version (which is not a deployment).
+
+    ``commits`` is how many commits it brought that were not there before; ``committed_at`` is when the middle one of
+    them was made (half of them are older), where the source can tell.
+    """
 
     state: ReleaseState
     verdict: ReleaseState | Literal[""] = ""
@@ -148,6 +152,7 @@ class Release(_Item, frozen=True, kw_only=True, omit_defaults=True, gc=False, ta
     previous_version: str = ""
     prerelease: bool = False
     commits: int | None = None
+    committed_at: datetime | None = None
 
 
 class Ticket(_Item, frozen=True, kw_only=True, omit_defaults=True, gc=False, tag="ticket"):

@@ -1,0 +1,374 @@
+"""All deployments and incidents that are remembered, so that news change only what they are about.  Pure.
+
+It is filled in steps; the iterators may be stopped at any time and gone on with, so that a screen can live meanwhile:
+
+    put_release, put_episode, say      what is known, or newly known
+    rolled_out()                       iterator: rollouts of the lines of which something changed
+    candidates(), relink(suspects)     iterator: the releases of the episodes that this concerns
+    resettle()                         iterator: deployments of the lines that this concerns
+    gathered(scope), unlinked(scope)   what came of it
+"""
+
+from __future__ import annotations
+
+from bisect import bisect_left, bisect_right, insort
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
+from datetime import datetime, timedelta
+from operator import attrgetter
+from typing import Final, TypeAlias
+
+from msgspec import Struct
+
+from statusboard.metrics.deployments import Deployment, Episode, Line, Link, deployed_at, line_of, settle
+from statusboard.metrics.links import SLIGHT, Names, Suspects, is_incident, linked
+from statusboard.metrics.report import Scope
+from statusboard.model import Annotation, Release
+from statusboard.rollouts import Rollout, rollouts_of
+
+EpisodeId: TypeAlias = tuple[str, int]
+"""An incident's key and `statusboard.store.base.Remembered.episode`."""
+
+_WHEN: Final = attrgetter("at")
+
+
+class Gathered(Struct, frozen=True):
+    """The deployments of a scope by when they came out (``times``).  ``edition`` differs when they do."""
+
+    deployments: Sequence[Deployment]
+    times: Sequence[datetime]
+    edition: int
+
+
+class Ledger:
+    """See the module.
+
+    ``production`` says of an environment whether its tier is production; ``reach`` is how long after a release has
+    begun an incident may follow it, ``tolerance`` by how much clocks may differ.
+    """
+
+    def __init__(
+        self,
+        production: Callable[[str], bool],
+        *,
+        reach: timedelta = timedelta(hours=24),
+        tolerance: timedelta = timedelta(minutes=5),
+    ) -> None:
+        self._production = production
+        self._counts: dict[str, bool] = {"": True}
+        self._reach, self._tolerance = reach.total_seconds(), tolerance.total_seconds()
+        self._edition = 0
+        # releases
+        self._lines: dict[Line, dict[str, Release]] = {}
+        self._line_by_key: dict[str, Line] = {}
+        self._rollouts: dict[Line, list[Rollout]] = {}
+        self._settled: dict[Line, list[Deployment]] = {}
+        self._editions: dict[Line, int] = {}
+        self._by_service: dict[str, dict[Line, None]] = {}
+        self._by_team: dict[str, dict[Line, None]] = {}
+        self._changed: dict[Line, None] = {}
+        self._unsettled: dict[Line, None] = {}
+        self._names = Names()
+        self._gathered: dict[Scope, tuple[Gathered, Mapping[Line, int]]] = {}
+        # incidents
+        self._episodes: dict[EpisodeId, Episode] = {}
+        self._by_start: list[tuple[float, EpisodeId]] = []
+        self._said: dict[tuple[str, datetime | None], dict[str, Annotation]] = {}
+        self._to_link: dict[EpisodeId, None] = {}
+        self._found: dict[EpisodeId, tuple[str, ...]] = {}
+        self._links: dict[str, dict[EpisodeId, Link]] = {}
+        self._unlinked: dict[str, dict[EpisodeId, Episode]] = {}
+
+    # -- what is known -------------------------------------------------------------------------------------------
+
+    def put_release(self, release: Release) -> None:
+        """A release, or its newest word.  Publications are no deployments and are left out."""
+        line = line_of(release)
+        before = self._line_by_key.get(release.key)
+        if release.type != "deployment":
+            if before is not None:
+                self._drop(release.key, before)
+            return
+        if before is not None and before != line:
+            self._drop(release.key, before)
+        self._line_by_key[release.key] = line
+        self._lines.setdefault(line, {})[release.key] = release
+        self._changed[line] = None
+        self._names.put(release)
+        for service in release.services:
+            self._by_service.setdefault(service, {})[line] = None
+        if release.team:
+            self._by_team.setdefault(release.team, {})[line] = None
+
+    def _drop(self, key: str, line: Line) -> None:
+        del self._lines[line][key]
+        del self._line_by_key[key]
+        self._changed[line] = None
+
+    def put_episode(self, id_: EpisodeId, episode: Episode) -> None:
+        """An episode of an incident, or its newest word."""
+        old = self._episodes.get(id_)
+        if old == episode:
+            return
+        if old is not None:
+            self.forget_episode(id_)
+        if not is_incident(episode.incident):
+            return
+        self._episodes[id_] = episode
+        insort(self._by_start, (episode.began.timestamp(), id_))
+        self._to_link[id_] = None
+
+    def forget_episode(self, id_: EpisodeId) -> None:
+        """This is no episode (any more): its vendor tells another start of it."""
+        episode = self._episodes.pop(id_, None)
+        if episode is None:
+            return
+        entry = (episode.began.timestamp(), id_)
+        place = bisect_left(self._by_start, entry)
+        del self._by_start[place]
+        self._unlink(id_, episode)
+        self._to_link.pop(id_, None)
+
+    def episode(self, id_: EpisodeId) -> Episode | None:
+        """What is known of an episode."""
+        return self._episodes.get(id_)
+
+    def open_episodes(self) -> list[tuple[EpisodeId, Episode]]:
+        """Those that are not over, as far as is known."""
+        return [(id_, episode) for id_, episode in self._episodes.items() if episode.fate == "open"]
+
+    def say(self, note: Annotation) -> None:
+        """What a person said of an episode's suspects, or took back."""
+        if note.what not in ("suspect_confirmed", "suspect_dismissed"):
+            return
+        where = (note.target, note.episode)
+        said = self._said.setdefault(where, {})
+        if note.state == "set":
+            said[note.key] = note
+        else:
+            said.pop(note.key, None)
+        for id_, episode in self._episodes.items():
+            if id_[0] == note.target and episode.incident.started_at == note.episode:
+                self._to_link[id_] = None
+
+    # -- what follows from it ------------------------------------------------------------------------------------
+
+    def rolled_out(self) -> Iterator[None]:
+        """Put the changed lines together anew, one at a step; notes which episodes that concerns."""
+        while self._changed:
+            line = next(iter(self._changed))
+            before = self._rollouts.get(line, [])
+            after = rollouts_of(self._lines[line].values())
+            if self._may_cause(line):
+                self._concern(before, after)
+            self._rollouts[line] = after
+            self._unsettled[line] = None
+            del self._changed[line]
+            yield
+
+    def _may_cause(self, line: Line) -> bool:
+        environment = line[1]
+        if environment not in self._counts:
+            self._counts[environment] = self._production(environment)
+        return self._counts[environment]
+
+    def _concern(self, before: Sequence[Rollout], after: Sequence[Rollout]) -> None:
+        """Note the episodes that any rollout which is not as it was may have caused."""
+        if not self._by_start:
+            return
+        old = {rollout.releases[0].key: rollout for rollout in before}
+        begun: list[float] = []
+        for rollout in after:
+            other = old.pop(rollout.releases[0].key, None)
+            if other is None or not _alike(rollout, other):
+                begun += [rollout.began] if other is None else [rollout.began, other.began]
+        begun += [rollout.began for rollout in old.values()]
+        for began in begun:
+            since = bisect_left(self._by_start, (began - self._tolerance,))
+            until = bisect_right(self._by_start, (began + self._reach + self._tolerance, ("\U0010ffff", 0)))
+            for _, id_ in self._by_start[since:until]:
+                self._to_link[id_] = None
+
+    def rollouts(self) -> list[Rollout]:
+        """The rollouts that may have caused one of the episodes that are to be linked, in the order of their begin."""
+        starts = [self._episodes[id_].began.timestamp() for id_ in self._to_link]
+        if not starts:
+            return []
+        since = min(starts) - self._reach - self._tolerance
+        until = max(starts) + self._tolerance
+        found: list[Rollout] = []
+        for line, rollouts in self._rollouts.items():
+            if self._may_cause(line):
+                found += [rollout for rollout in rollouts if since <= rollout.began <= until]
+        found.sort(key=lambda rollout: (rollout.began, rollout.releases[0].key))
+        return found
+
+    def relink(self, suspects: Suspects) -> Iterator[None]:
+        """Look for the releases of the episodes that are new or concerned, one at a step."""
+        while self._to_link:
+            id_ = next(iter(self._to_link))
+            episode = self._episodes[id_]
+            notes = self._said.get((id_[0], episode.incident.started_at), {})
+            found = linked(episode, list(notes.values()), self._names, suspects)
+            self._unlink(id_, episode)
+            for key, how in found:
+                self._links.setdefault(key, {})[id_] = Link(episode, how)
+                self._stir(key)
+            self._found[id_] = tuple(key for key, _ in found)
+            if not found and episode.incident.severity not in SLIGHT:
+                for service in episode.incident.services or ("",):
+                    self._unlinked.setdefault(service, {})[id_] = episode
+            self._to_link.pop(id_, None)
+            yield
+
+    def _unlink(self, id_: EpisodeId, episode: Episode) -> None:
+        for key in self._found.pop(id_, ()):
+            links = self._links.get(key)
+            if links is not None and links.pop(id_, None) is not None:
+                if not links:
+                    del self._links[key]
+                self._stir(key)
+        for service in episode.incident.services or ("",):
+            self._unlinked.get(service, {}).pop(id_, None)
+
+    def _stir(self, key: str) -> None:
+        line = self._line_by_key.get(key)
+        if line is not None:
+            self._unsettled[line] = None
+
+    def resettle(self) -> Iterator[None]:
+        """Make the deployments of the lines of which something changed anew, one line at a step."""
+        while self._unsettled:
+            line = next(iter(self._unsettled))
+            rollouts = self._rollouts[line]
+            links = {
+                release.key: list(self._links[release.key].values())
+                for rollout in rollouts
+                for release in rollout.releases
+                if release.key in self._links
+            }
+            settled = settle(self._lines[line].values(), links)
+            if settled != self._settled.get(line, []):
+                self._edition += 1
+                self._editions[line] = self._edition
+            self._settled[line] = settled
+            del self._unsettled[line]
+            yield
+
+    # -- what came of it -----------------------------------------------------------------------------------------
+
+    @property
+    def services(self) -> list[str]:
+        """The services that have had deployments or incidents, sorted."""
+        return sorted({*self._by_service, *self._unlinked} - {""})
+
+    @property
+    def teams(self) -> list[str]:
+        """The teams that have had deployments, sorted."""
+        return sorted(self._by_team)
+
+    def sources(self, scope: Scope) -> set[str]:
+        """The sources that have told of a scope's deployments."""
+        return {
+            release.source
+            for line in self._lines_of(scope)
+            for release in self._lines[line].values()
+            if _is_of(release.services, release.team, scope)
+        }
+
+    def gathered(self, scope: Scope) -> Gathered:
+        """The deployments of a scope."""
+        lines = self._lines_of(scope)
+        editions = {line: self._editions.get(line, 0) for line in lines}
+        known = self._gathered.get(scope)
+        if known is not None and known[1] == editions:
+            return known[0]
+        found: list[Deployment] = []
+        for line in lines:
+            settled = self._settled.get(line, [])
+            if scope.team or scope.service:
+                settled = [d for d in settled if _is_of(d.services, d.team, scope)]
+            found += settled
+        found.sort(key=_WHEN)
+        edition = max(editions.values(), default=0)
+        gathered = Gathered(found, [d.at for d in found], edition)
+        self._gathered[scope] = (gathered, editions)
+        return gathered
+
+    def unlinked(self, scope: Scope) -> list[Episode]:
+        """The episodes of a scope that no release is linked to, by when they began."""
+        if scope.service:
+            found = self._unlinked.get(scope.service, {})
+        else:
+            found = {id_: episode for episodes in self._unlinked.values() for id_, episode in episodes.items()}
+        episodes = [
+            episode
+            for episode in found.values()
+            if (not scope.team or episode.incident.team == scope.team)
+            and self._is_in(episode.incident.environment, scope.environment)
+        ]
+        episodes.sort(key=lambda episode: (episode.began, episode.incident.key))
+        return episodes
+
+    def _is_in(self, environment: str, wanted: str) -> bool:
+        """Whether an incident of an environment may be of the one that was asked for: an unknown one may."""
+        if wanted:
+            return environment in ("", wanted)
+        return not environment or self._may_cause(("", environment))
+
+    def _lines_of(self, scope: Scope) -> list[Line]:
+        """The lines in which deployments of a scope may be."""
+        lines: Collection[Line] = self._lines
+        if scope.service:
+            lines = self._by_service.get(scope.service, {})
+        elif scope.team:
+            lines = self._by_team.get(scope.team, {})
+        if scope.environment:
+            return [line for line in lines if line[1] == scope.environment]
+        return [line for line in lines if line[1] and self._may_cause(line)]
+
+    def left_out(self, scope: Scope, since: datetime, until: datetime) -> Mapping[str, int]:
+        """How many releases of a scope are in no number, by why: in words, with how many."""
+        counts: dict[str, int] = {}
+        named: Iterable[Line] = self._lines
+        if scope.service:
+            named = self._by_service.get(scope.service, {})
+        elif scope.team:
+            named = self._by_team.get(scope.team, {})
+        for line in named:
+            nameless = not line[1] and not scope.environment
+            if not nameless and line not in self._lines_of_one(line, scope):
+                continue
+            for release in self._lines[line].values():
+                if not _is_of(release.services, release.team, scope):
+                    continue
+                at = deployed_at(release)
+                if at is None:
+                    why = "without a time"
+                elif nameless:
+                    why = "without an environment"
+                elif release.state == "unknown" and not release.verdict:
+                    why = "with an unknown outcome"
+                else:
+                    continue
+                if at is None or since <= at < until:
+                    counts[why] = counts.get(why, 0) + 1
+        return counts
+
+    def _lines_of_one(self, line: Line, scope: Scope) -> tuple[Line, ...]:
+        fits = line[1] == scope.environment if scope.environment else bool(line[1]) and self._may_cause(line)
+        return (line,) if fits else ()
+
+
+def _alike(one: Rollout, two: Rollout) -> bool:
+    """Whether suspects cannot tell them apart."""
+    return (
+        one.began == two.began
+        and one.undone == two.undone
+        and one.undone_at == two.undone_at
+        and one.undoes == two.undoes
+        and one.releases == two.releases
+    )
+
+
+def _is_of(services: Sequence[str], team: str, scope: Scope) -> bool:
+    return (not scope.service or scope.service in services) and (not scope.team or team == scope.team)

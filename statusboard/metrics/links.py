@@ -1,0 +1,114 @@
+"""Which release an incident followed, and how that is known.  Pure.
+
+What a person confirmed comes first, then what the vendor declares, then the best suspect; what a person dismissed is
+never taken.  A *declaration* is a label or link of the incident that names a release: by its key, its id at the
+vendor, its address, its revision, or its version together with a service that both are of.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Sequence
+from datetime import timedelta
+from typing import Final, TypeAlias
+
+from statusboard.metrics.deployments import Episode, How, deployed_at
+from statusboard.model import Annotation, Incident, Release, Severity, remote_id
+from statusboard.suspects import Suspect
+
+DECLARING: Final = frozenset({
+    "release", "first_release", "deployment", "deployment_id", "deploy", "change", "change_id", "caused_by", "cause",
+    "caused by", "root cause release",
+})  # fmt: skip
+"""Labels and links that say which release an incident came from."""
+SLIGHT: Final[frozenset[Severity]] = frozenset({"low", "info"})
+"""What nobody has to see to at once; it makes no deployment a failed one unless somebody says so."""
+SINCE: Final = timedelta(days=30)
+"""A name in a label means a release of at most this age: versions come again."""
+_SHORTEST_REVISION: Final = 7
+
+Suspects: TypeAlias = Callable[[Incident, Sequence[Annotation]], Sequence[Suspect]]
+"""`statusboard.suspects.Candidates.of`."""
+
+
+def is_incident(incident: Incident) -> bool:
+    """Whether it counts at all: one that is only pending or was silenced does not."""
+    return incident.state not in ("pending", "suppressed")
+
+
+class Names:
+    """Deployments by what a declaration may call them."""
+
+    def __init__(self, releases: Iterable[Release] = ()) -> None:
+        self._by_name: dict[str, dict[str, Release]] = {}
+        for release in releases:
+            self.put(release)
+
+    def put(self, release: Release) -> None:
+        """Add one, or what is newly known of it."""
+        if release.type != "deployment":
+            return
+        for name in _names(release):
+            self._by_name.setdefault(name, {})[release.key] = release
+
+    def declared(self, episode: Episode) -> list[Release]:
+        """The releases that an incident's labels and links name: all those of the newest rollout of each name."""
+        incident = episode.incident
+        if not incident.labels and not incident.links:
+            return []
+        found: dict[str, Release] = {}
+        for texts in (incident.labels, incident.links):
+            for label, text in texts.items():
+                if text and label.casefold() in DECLARING:
+                    found.update((release.key, release) for release in self._named(text.strip(), episode))
+        return list(found.values())
+
+    def _named(self, name: str, episode: Episode) -> list[Release]:
+        releases = self._by_name.get(name)
+        if releases is None:
+            return []
+        fitting = []
+        for release in releases.values():
+            at = release.started_at or deployed_at(release)
+            if at is None or not (at <= episode.began <= at + SINCE):
+                continue
+            exact = name in (release.key, release.url, remote_id(release.key))
+            if exact or _related(release, episode.incident):
+                fitting.append((at, release))
+        if not fitting:
+            return []
+        newest = max(at for at, _ in fitting)
+        return [release for at, release in fitting if newest - at <= timedelta(hours=24)]
+
+
+def _names(release: Release) -> set[str]:
+    names = {release.key, remote_id(release.key), release.url, release.version}
+    if len(release.revision) >= _SHORTEST_REVISION:
+        names |= {release.revision, release.revision[:12], release.revision[:8], release.revision[:7]}
+    return names - {""}
+
+
+def _related(release: Release, incident: Incident) -> bool:
+    """Whether both are of one service; an incident that names none may be of any."""
+    if release.environment and incident.environment and release.environment != incident.environment:
+        return False
+    return not incident.services or not set(incident.services).isdisjoint(release.services)
+
+
+def linked(
+    episode: Episode, said: Sequence[Annotation], names: Names, suspects: Suspects
+) -> tuple[tuple[str, How], ...]:
+    """The keys of the releases that an episode is linked to, with how; empty where it has none.
+
+    ``said`` is what people said of this very episode.
+    """
+    confirmed = [note.text for note in said if note.what == "suspect_confirmed"]
+    if confirmed:
+        return tuple((key, "confirmed") for key in sorted(set(confirmed)))
+    dismissed = {note.text for note in said if note.what == "suspect_dismissed"}
+    declared = [release.key for release in names.declared(episode) if release.key not in dismissed]
+    if declared:
+        return tuple((key, "declared") for key in declared)
+    if episode.incident.severity in SLIGHT:
+        return ()
+    found = suspects(episode.incident, said)
+    return ((found[0].release.key, "suspected"),) if found else ()
