@@ -76,6 +76,21 @@ def is_fault(row: Row) -> bool:
     return row.failing or row.unknown
 
 
+def by_kind(delta: Delta) -> dict[ItemKind, Delta]:
+    """What of a delta each lane must be told: its own rows, and the sources, whose health is seen in all of them."""
+    kinds: dict[str, tuple[set[str], set[str]]] = {kind: (set(), set()) for kind in LANES}
+    all_of_them = tuple(kinds.values())
+    for place, keys in enumerate((delta.changed, delta.gone)):
+        for key in keys:
+            kind = key.split(":", 2)[1]
+            if kind == "source":
+                for told in all_of_them:
+                    told[place].add(key)
+            elif kind in kinds:
+                kinds[kind][place].add(key)
+    return {kind: Delta(frozenset(kinds[kind][0]), frozenset(kinds[kind][1])) for kind in LANES}
+
+
 class Lane:
     """The ordered keys of one kind that pass a filter.  To filter anew, make a new lane and rebuild that.
 
@@ -169,7 +184,7 @@ class Lane:
     # -- change by change
 
     def update(self, board: Board, delta: Delta, now: datetime) -> LaneChange:
-        """Follow what a fold changed on ``board``.
+        """Follow what a fold changed on ``board``; of other kinds it need not be told (`by_kind`).
 
         A source's health changes how all its rows look; with a filter that asks for it, also whether they are shown.
         """

@@ -133,7 +133,7 @@ class Watch:
                     self._remember(slot, row, row.failing)
             elif isinstance(rows[0].fact, Incident):
                 new = self._incident(slot, row, rows)
-            elif row is not None:
+            elif row is not None and not (len(rows) == 1 and self._stands(slot, row)):
                 new = self._run(board, slot, row, now)
             if new is not None:
                 found.append(new)
@@ -175,6 +175,13 @@ class Watch:
         self._forget(slot)
         self._chatter.flip(slot, self._moment(row))
         return None if held.silenced else self._news(("resolved",), slot, row)
+
+    def _stands(self, slot: Slot, row: Row) -> bool:
+        """Whether this run failed, or was released, as far as is known already: only its words are others."""
+        held = self._held.get(slot)
+        if row.failing:
+            return held is not None and held.key == row.key
+        return held is None and self._released.get(slot) == row.key and getattr(row.fact, "state", "") in _DONE
 
     def _run(self, board: Board, slot: Slot, row: Row, now: datetime) -> Transition | None:
         """A build's or a release's slot whose current row is new or says something new."""

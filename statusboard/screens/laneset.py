@@ -15,7 +15,7 @@ from statusboard.model import ItemKind
 from statusboard.presenting import names_width
 from statusboard.query import Query, parse
 from statusboard.sorting import URGENCY, Sort
-from statusboard.view import LANES, Lane, LaneChange, ViewSpec
+from statusboard.view import LANES, Lane, LaneChange, ViewSpec, by_kind
 
 Asked: TypeAlias = tuple[ItemKind, str, bool, Sort]
 """What a lane shows: kind, filter, faults only, order."""
@@ -108,9 +108,10 @@ class LaneSet:
 
     def update(self, board: Board, delta: Delta, now: datetime) -> dict[ItemKind, LaneChange]:
         """Follow what a fold changed; returns what that does to each lane that is shown."""
+        parts = by_kind(delta)
         for lane in (*self._coming.values(), *self._kept.values()):
-            lane.update(board, delta, now)
-        changes = {kind: lane.update(board, delta, now) for kind, lane in self.lanes.items()}
+            lane.update(board, parts[lane.kind], now)
+        changes = {kind: lane.update(board, parts[kind], now) for kind, lane in self.lanes.items()}
         found = {kind: change for kind, change in changes.items() if change}
         for gathering in self._gatherings.values():
             gathering.touch(delta.changed)
