@@ -140,11 +140,11 @@ class Past:
 
     # -- moving --------------------------------------------------------------------------------------------------
 
-    async def go(self, at: datetime) -> None:
+    async def go(self, at: datetime) -> Delta:
         """Show another moment.  Raises as `open` does, and then shows what it did."""
         async with self._moving:
             await self._refuse(at)
-            await self._move(at, None)
+            return await self._move(at, None)
 
     async def step(self, step: Way) -> Delta | None:
         """Go to the previous or next moment at which something came in; None where there is no whole one.
