@@ -17,7 +17,7 @@ from statusboard.clock import to_us
 from statusboard.model import UNFINISHED, Kind, Origin
 
 #: The kinds of which the last word is remembered.
-KINDS: Final[frozenset[Kind]] = frozenset({"release", "incident", "build"})
+KINDS: Final[frozenset[Kind]] = frozenset({"release", "incident", "build", "annotation"})
 #: What a database can hold; a vendor's attempt beyond it is none.
 _MOST_ATTEMPTS = 1 << 31
 _LONGEST_WORD = 20
@@ -118,7 +118,7 @@ def word_of(
         prev_seq=prev_seq or 0,
         started=started,
         held=held,
-        over=told.state != "" and told.state not in UNFINISHED[kind],
+        over=told.state != "" and told.state not in UNFINISHED.get(kind, ()),
         lost=told.state == "unknown",
         what=what[:_LONGEST_WORD],
     )

@@ -28,10 +28,11 @@ class Retention(NamedTuple):
     keep: timedelta
 
 
-#: A year's delivery metrics need releases and incidents; nobody asks after a build of last spring.
+#: A year's delivery metrics need releases, incidents and what people said of their suspects; nobody asks after a build
+#: of last spring.
 RETENTION: tuple[Retention, ...] = (
-    Retention("long", frozenset({"release", "incident"}), timedelta(days=400)),
-    Retention("short", frozenset({"build", "ticket", "annotation", "source"}), timedelta(days=90)),
+    Retention("long", frozenset({"release", "incident", "annotation"}), timedelta(days=400)),
+    Retention("short", frozenset({"build", "ticket", "source"}), timedelta(days=90)),
 )
 #: What was watched when is kept as long as the longest of these.
 KEEP_COVERAGE = max(retention.keep for retention in RETENTION)

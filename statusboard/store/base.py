@@ -3,8 +3,8 @@
 A store never decides what a change means.  It gives each draft a gap-free ``seq`` inside the transaction that stores
 it, keeps the newest fact of each key *live*, and wakes everybody who waits for changes, in this process and others.
 
-Of each release, each attempt of a build and each episode of an incident it remembers the last word, also when the key
-has left the board: `Remembered`.
+Of each release, each attempt of a build, each episode of an incident and each annotation it remembers the last word,
+also when the key has left the board: `Remembered`.
 
 Revision = (``store_id``, ``seq``).  Digest = sum modulo 2**128 of `digest_of` over the live rows.
 """
@@ -85,13 +85,13 @@ class Lease(Struct, frozen=True, kw_only=True):
 
 
 class Remembered(Struct, frozen=True, kw_only=True, gc=False):
-    """The last word on one release, one attempt of a build, one episode of an incident.
+    """The last word on one release, one attempt of a build, one episode of an incident, one annotation.
 
     ``episode`` tells those of one key apart: microseconds since 1970 of an incident's start (0 while it is not known),
-    a build's attempt, 0 of a release.  ``at`` is when it began: its start, else when its first change happened, else
-    when that was observed.  ``first_seen``: when its first change was observed; of what was only backfilled (see
-    ``origin``) when it was fetched: nobody saw it before.  ``seq`` is the change that holds ``body``, the newest one;
-    ``observed_at`` and ``origin`` are that change's.
+    a build's attempt, 0 of a release or an annotation.  ``at`` is when it began: its start, else when its first change
+    happened, else when that was observed.  ``first_seen``: when its first change was observed; of what was only
+    backfilled (see ``origin``) when it was fetched: nobody saw it before.  ``seq`` is the change that holds ``body``,
+    the newest one; ``observed_at`` and ``origin`` are that change's.
     """
 
     key: str
@@ -238,7 +238,7 @@ class Store(Protocol):
     async def remembered(
         self, kind: Kind, *, since: datetime, until: datetime | None = None, after: int = 0
     ) -> list[Remembered]:
-        """The last word on each release, attempt of a build or episode of an incident that began in [since, until).
+        """The last word on each release, attempt of a build, episode of an incident or annotation from [since, until).
 
         Oldest first (by ``at``); also what has left the board, as long as the change with its body is kept.  ``after``:
         only those with a higher ``seq``, which is what is new since the highest one that somebody has.  Of other kinds

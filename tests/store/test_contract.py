@@ -456,7 +456,7 @@ async def test_what_is_on_the_board_is_never_retired(store: Store):
 
 @pytest.mark.parametrize(
     "kind,days",
-    [("build", 90), ("ticket", 90), ("annotation", 90), ("source", 90), ("release", 400), ("incident", 400)],
+    [("build", 90), ("ticket", 90), ("annotation", 400), ("source", 90), ("release", 400), ("incident", 400)],
 )
 async def test_each_kind_has_its_time(store: Store, kind: Kind, days: int):
     await store.append(batch(draft(1, b"a", kind=kind), seconds=0))

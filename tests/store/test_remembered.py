@@ -5,10 +5,24 @@ from __future__ import annotations
 from datetime import datetime, timedelta
 
 import pytest
+from msgspec.structs import replace
 
 from statusboard.clock import to_us
 from statusboard.diff import draft as draft_of
-from statusboard.model import Build, Draft, Incident, IncidentState, Item, Kind, Origin, Release, Ticket, encode
+from statusboard.model import (
+    Annotation,
+    Build,
+    Draft,
+    Incident,
+    IncidentState,
+    Item,
+    Kind,
+    Origin,
+    Release,
+    Ticket,
+    decode,
+    encode,
+)
 from statusboard.store.base import Batch, Mark, Remembered, Store
 from tests.store.kit import T0, at, batch, draft
 
@@ -29,15 +43,15 @@ def incident(start: float | None, state: IncidentState = "open", n: object = 1, 
     return Incident(key=f"s:incident:{n}", source="s", state=state, started_at=started, **more)  # type: ignore[arg-type]
 
 
-def told(item: Item, origin: Origin = "person") -> Draft:
+def told(item: Item | Annotation, origin: Origin = "person") -> Draft:
     return draft_of(None, item, origin=origin)
 
 
-def gone(item: Item) -> Draft:
+def gone(item: Item | Annotation) -> Draft:
     return Draft(key=item.key, kind=item.kind, source="s", type="expired", origin="person", body=None)
 
 
-async def put(store: Store, seconds: float, *items: Item | Draft, origin: Origin = "person") -> int:
+async def put(store: Store, seconds: float, *items: Item | Annotation | Draft, origin: Origin = "person") -> int:
     drafts = tuple(item if isinstance(item, Draft) else told(item, origin) for item in items)
     return (await store.append(Batch(observed_at=at(seconds), drafts=drafts)))[-1].seq
 
@@ -118,11 +132,22 @@ async def test_when_it_began_is_the_best_that_is_known(store: Store):
     assert found == {"never": at(-1), "ended": at(-5), "began": at(-9)}
 
 
-async def test_tickets_notes_and_health_are_not_remembered(store: Store):
+async def test_tickets_and_health_are_not_remembered(store: Store):
     ticket = Ticket(key="s:ticket:1", source="s", state="open")
-    await put(store, 0, ticket, draft(kind="source"), draft(kind="annotation"))
-    for kind in ("ticket", "source", "annotation"):
+    await put(store, 0, ticket, draft(kind="source"))
+    for kind in ("ticket", "source"):
         assert await store.remembered(kind, since=LONG_AGO) == []
+
+
+async def test_what_people_said_is_remembered_when_it_has_left_the_board(store: Store):
+    said = Annotation(key="people:annotation:1", source="people", state="set", target="s:incident:1", started_at=at(3))
+    await put(store, 5, said)
+    await put(store, 9, gone(said))
+    (fact,) = await remembered(store, "annotation")
+    assert (fact.at, decode(fact.body)) == (at(3), said)
+    await put(store, 10, replace(said, state="withdrawn"))
+    (fact,) = await remembered(store, "annotation")
+    assert decode(fact.body) == replace(said, state="withdrawn")
 
 
 @pytest.mark.parametrize("body", [b"", b"1", b"\xff", b'{"started_at":"soon"}', b'{"attempt":1e400}', b'{"state":7}'])
