@@ -16,6 +16,7 @@ from msgspec.structs import force_setattr
 
 from statusboard.current import Order, Slot, competes, is_failing, is_unknown, may_leave, order_of, slot_of
 from statusboard.model import (
+    SEVERITIES,
     Annotation,
     Build,
     Change,
@@ -175,6 +176,7 @@ class Board:
         self._failing: set[str] = set()
         self._unknown: set[str] = set()
         self._suppressed: set[str] = set()
+        self._severities: dict[str, int] = dict.fromkeys(SEVERITIES, 0)  # of the incidents among those that fail
 
     @property
     def digest(self) -> str:
@@ -307,7 +309,9 @@ class Board:
 
     def _forget(self, row: Row, touched: set[Slot]) -> None:
         self._total = (self._total - row.hash) % _MODULUS
-        self._failing.discard(row.key)
+        if row.failing:
+            self._failing.discard(row.key)
+            _count(self._severities, row.fact, -1)
         self._unknown.discard(row.key)
         self._suppressed.discard(row.key)
         if isinstance(row.fact, Annotation):
@@ -351,6 +355,7 @@ class Board:
             return
         if row.failing != failing:
             _mark(self._failing, row.key, failing)
+            _count(self._severities, fact, 1 if failing else -1)
         if row.unknown != unknown:
             _mark(self._unknown, row.key, unknown)
         row.current, row.failing, row.unknown, row.newest = current, failing, unknown, newest
@@ -431,11 +436,11 @@ class Board:
         unknown = self._unknown if keys is None else self._unknown.intersection(keys)
         suppressed = self._suppressed if keys is None else self._suppressed.intersection(keys)
         names = list(self.health if sources is None else sources)
-        severities: dict[str, int] = {}
-        for key in failing:
-            fact = self.rows[key].fact
-            if isinstance(fact, Incident):
-                severities[fact.severity] = severities.get(fact.severity, 0) + 1
+        severities = self._severities
+        if keys is not None:
+            severities = dict.fromkeys(SEVERITIES, 0)
+            for key in failing:
+                _count(severities, self.rows[key].fact, 1)
         blind = fresh = required = optional_blind = 0
         for name in names:
             state = self.state_of(name)
@@ -454,11 +459,16 @@ class Board:
             blind=blind,
             unknown=len(unknown),
             suppressed=len(suppressed),
-            severities=severities,
+            severities={severity: count for severity, count in severities.items() if count},
             fresh=fresh,
             sources=required,
             optional_blind=optional_blind,
         )
+
+
+def _count(severities: dict[str, int], fact: Fact, by: int) -> None:
+    if isinstance(fact, Incident):
+        severities[fact.severity] += by
 
 
 def _mark(keys: set[str], key: str, on: bool) -> None:

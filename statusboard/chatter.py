@@ -118,6 +118,10 @@ class Chatter:
         """How often a slot flipped in the last half hour, as of the last `age`; 0 unless it counts as flipping."""
         return self._counts.get(slot, 0) if slot is not None else 0
 
+    def heard_of(self, slot: Slot) -> bool:
+        """Whether anything is remembered of a slot."""
+        return slot in self._runs or slot in self._seen
+
     # -- inside
 
     def _judge(self, slot: Slot, now: datetime) -> bool:

@@ -187,8 +187,10 @@ class Watch:
         """A build's or a release's slot whose current row is new or says something new."""
         fact = row.fact
         assert isinstance(fact, Build | Release)
-        self._chatter.ran(slot, verdicts(board.neighbours(row), now - FLIPS_WITHIN))
         held = self._held.get(slot)
+        runs = board.neighbours(row)
+        if len(runs) > 1 or row.failing or held is not None or self._chatter.heard_of(slot):
+            self._chatter.ran(slot, verdicts(runs, now - FLIPS_WITHIN))
         failed = held is None and row.failing
         mended = held is not None and not row.failing and verdict_of(fact) in _GOOD
         released = isinstance(fact, Release) and fact.state in _DONE and self._released.get(slot) != row.key
