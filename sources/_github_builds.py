@@ -37,6 +37,10 @@ class Lines(msgspec.Struct, frozen=True):
         """Whether the branch stands for several: GitHub can list the runs of one branch, or of all."""
         return not set("*?[").isdisjoint(self.branch)
 
+    def leaves_out(self, branch: str) -> bool:
+        """Whether a run of this branch, being in the list, is none of those that are asked for."""
+        return self.is_pattern and not fnmatchcase(branch, self.branch)
+
 
 class Builds:
     """Reads the runs of a source's repositories.  ``must_have`` are those that a person has named."""
@@ -69,7 +73,7 @@ class Builds:
     async def read(self, scope: Scope, http: Http) -> Part:
         """The newest runs; and those further back, at first and after a gap."""
         lines: Lines = scope.data
-        paths, note = await self._paths(lines, http)
+        paths, note = await self.paths(lines, http)
         if not paths:
             return scope.part((), notes=[note])
         limit = 100 if lines.is_pattern else self._source.options.builds
@@ -102,7 +106,7 @@ class Builds:
         )
 
         def build(run: Run) -> Build | None:
-            if lines.is_pattern and not fnmatchcase(run.head_branch or "", lines.branch):
+            if lines.leaves_out(run.head_branch or ""):
                 return None
             pipeline, over = pipelines.of(run), run.id in late
             verdict = verdicts.get(_edition(run), "")
@@ -178,7 +182,7 @@ class Builds:
             self._branches[repo] = branch, now
         return branch
 
-    async def _paths(self, lines: Lines, http: Http) -> tuple[list[str], str]:
+    async def paths(self, lines: Lines, http: Http) -> tuple[list[str], str]:
         """The lists that a part reads: one, unless several workflows have the same name, or none (and why)."""
         base = f"/repos/{lines.repo}/actions"
         if not lines.workflow:

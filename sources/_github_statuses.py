@@ -42,6 +42,12 @@ _QUERY: Final = (
 )
 
 
+_ALL_QUERY: Final = (
+    "query($ids: [ID!]!) { nodes(ids: $ids) { ... on Deployment "
+    "{ id statuses(first: 30) { nodes { state description logUrl environmentUrl createdAt } } } } }"
+)
+
+
 class Known(msgspec.Struct, frozen=True):
     """A deployment's status as last read, and what may have been different then."""
 
@@ -66,6 +72,17 @@ class _Node(msgspec.Struct, frozen=True, rename="camel"):
 
     id: str | None = None
     latest_status: _Status | msgspec.UnsetType | None = msgspec.UNSET
+
+
+class _Statuses(msgspec.Struct, frozen=True):
+    nodes: list[_Status | None]
+
+
+class _Whole(msgspec.Struct, frozen=True):
+    """A Deployment with all its statuses."""
+
+    id: str | None = None
+    statuses: _Statuses | None = None
 
 
 class _Data(msgspec.Struct, frozen=True):
@@ -117,12 +134,46 @@ class Statuses:
 
     async def one(self, repo: str, deployment: Deployment, http: Http) -> DeploymentStatus:
         """How one deployment went, as REST tells it."""
-        path = f"/repos/{repo}/deployments/{need(deployment.id, 'id')}/statuses"
-        try:
-            statuses = (await http.get(path, params={"per_page": 1})).decode(list[DeploymentStatus])
-        except NotFound:  # deleted since the list was made
+        statuses = await self._rest(repo, deployment, 1, http)
+        if statuses is None:  # deleted since the list was made
             return DeploymentStatus()
         return statuses[0] if statuses else DeploymentStatus(state="pending")
+
+    @property
+    def in_one_request(self) -> bool:
+        """Whether those of many deployments can be asked for at once."""
+        return bool(self._graphql) and self._clock.monotonic() >= self._off_until
+
+    async def of_all(
+        self, repo: str, deployments: Sequence[Deployment], http: Http
+    ) -> dict[int, list[DeploymentStatus]]:
+        """All statuses of each deployment, the newest first, by id; of one that is deleted none."""
+        answer = await self._ask(_ALL_QUERY, deployments, http) if self.in_one_request else None
+        whole = {
+            node.id: sorted(
+                (_of_graphql(status) for status in node.statuses.nodes if status is not None),
+                key=lambda status: status.created_at or "",
+                reverse=True,
+            )
+            for node in Rows("deployment", _Whole, answer.nodes if answer else ()).good
+            if node.id and node.statuses is not None
+        }
+        found: dict[int, list[DeploymentStatus]] = {}
+        for deployment in deployments:
+            if deployment.id is None:
+                continue
+            statuses = whole.get(deployment.node_id or "")
+            if statuses is None:
+                statuses = await self._rest(repo, deployment, 100, http)
+            found[deployment.id] = statuses or []
+        return found
+
+    async def _rest(self, repo: str, deployment: Deployment, limit: int, http: Http) -> list[DeploymentStatus] | None:
+        path = f"/repos/{repo}/deployments/{need(deployment.id, 'id')}/statuses"
+        try:
+            return (await http.get(path, params={"per_page": limit})).decode(list[DeploymentStatus])
+        except NotFound:
+            return None
 
     def _due(self, deployment: Deployment, before: Known | None, newest: bool) -> bool:
         """Whether a deployment's status may have changed since it was read."""
@@ -136,25 +187,40 @@ class Statuses:
 
     async def _all(self, deployments: Collection[Deployment], http: Http) -> dict[str, DeploymentStatus]:
         """How they went, by node id, as GraphQL tells it; it may leave some out, or all."""
+        data = await self._ask(_QUERY, deployments, http)
+        return {} if data is None else _told(data.nodes)
+
+    async def _ask(self, query: str, deployments: Collection[Deployment], http: Http) -> _Data | None:
+        """What GraphQL says of these deployments; None where it says nothing, and for a while after that."""
         now = self._clock.monotonic()
         ids = list(dict.fromkeys(d.node_id for d in deployments if d.node_id))
         if not self._graphql or not ids or now < self._off_until:
-            return {}
+            return None
         try:
-            reply = await http.post(self._graphql, json={"query": _QUERY, "variables": {"ids": ids}})
+            reply = await http.post(self._graphql, json={"query": query, "variables": {"ids": ids}})
             answer = reply.decode(_Answer)
         except RateLimited:
-            return {}  # the client knows until when, and REST has a quota of its own
+            return None  # the client knows until when, and REST has a quota of its own
         except (Timeout, TransportError, ServerError):
             self._off_until = now + UNREACHED_FOR
-            return {}
+            return None
         except SourceError:
             self._off_until = now + REFUSED_FOR
-            return {}
-        told = {} if answer.data is None else _told(answer.data.nodes)
+            return None
+        told = answer.data is not None and any(isinstance(node, dict) and "id" in node for node in answer.data.nodes)
         if not told and not _is_limit(answer, reply.headers):
             self._off_until = now + REFUSED_FOR
-        return told
+        return answer.data if told else None
+
+
+def _of_graphql(status: _Status) -> DeploymentStatus:
+    return DeploymentStatus(
+        state=None if status.state is None else status.state.lower(),
+        description=status.description,
+        log_url=status.log_url,
+        environment_url=status.environment_url,
+        created_at=status.created_at,
+    )
 
 
 def _told(nodes: list[Any]) -> dict[str, DeploymentStatus]:
@@ -163,17 +229,7 @@ def _told(nodes: list[Any]) -> dict[str, DeploymentStatus]:
         if node.id is None or node.latest_status is msgspec.UNSET:
             continue
         latest = node.latest_status
-        told[node.id] = (
-            DeploymentStatus(state="pending")
-            if latest is None
-            else DeploymentStatus(
-                state=None if latest.state is None else latest.state.lower(),
-                description=latest.description,
-                log_url=latest.log_url,
-                environment_url=latest.environment_url,
-                created_at=latest.created_at,
-            )
-        )
+        told[node.id] = DeploymentStatus(state="pending") if latest is None else _of_graphql(latest)
     return told
 
 

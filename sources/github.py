@@ -15,7 +15,8 @@ from __future__ import annotations
 import asyncio
 import contextlib
 from collections.abc import Mapping, Sequence
-from typing import ClassVar, Final
+from datetime import datetime
+from typing import TYPE_CHECKING, ClassVar, Final
 
 import msgspec
 
@@ -25,7 +26,10 @@ from sources._github_options import REPO, GitHubOptions, unique
 from sources._github_org import Organisation
 from sources._github_releases import MANY, Releases
 from sources._github_tickets import Tickets
-from statusboard.api import AuthError, Context, Http, Item, ItemKind, Part, Scope, Source, SourceError
+from statusboard.api import AuthError, Context, Http, Item, ItemKind, Part, Past, Scope, Source, SourceError
+
+if TYPE_CHECKING:
+    from sources._github_history import History
 
 KINDS: Final[tuple[ItemKind, ...]] = ("build", "release", "ticket")
 
@@ -69,6 +73,8 @@ class GitHub(Source[GitHubOptions]):
           board asks less often.
     """
     verified = "documented"
+    history_kinds = kinds
+    no_history = "of a run that was run again only the last attempt is told"
 
     #: How long the other parts wait for the first one's answer (seconds), lest one that hangs holds them all up.
     patience: ClassVar[float] = 2.0
@@ -81,6 +87,7 @@ class GitHub(Source[GitHubOptions]):
         self._builds = Builds(self, self._named)
         self._releases = Releases(self)
         self._tickets = Tickets(self)
+        self._history: History | None = None
         self._noted = ""
         self._first: asyncio.Event | None = None
         self._refused: AuthError | None = None
@@ -162,6 +169,15 @@ class GitHub(Source[GitHubOptions]):
         if self._organisation.note and scope.name == self._noted:
             part = msgspec.structs.replace(part, notes=(*part.notes, self._organisation.note))
         return part
+
+    async def history(self, scope: Scope, http: Http, *, since: datetime, cursor: str = "") -> Past:
+        from sources._github_history import History  # nobody else needs it
+
+        if isinstance(scope.data, SourceError):
+            raise scope.data
+        if self._history is None:
+            self._history = History(self, self._builds)
+        return await self._history.read(scope, http, since, cursor)
 
     async def lookup(self, kind: ItemKind, remote_id: str, http: Http) -> Item | None:
         repo, what, number = remote_id.rsplit("/", 2)

@@ -10,8 +10,8 @@
             return Answer.of([{"id": "1", "status": "triggered", "created_at": "2026-01-02T03:04:05Z"}])
 
 `SourceContract` runs a source through the real client; its tests are plain methods that pytest and unittest-style
-runners collect.  `DataContract` is the half of it for sources that read something else than HTTP.  In an author's own
-tests, `FakeHttp` stands in for the client.
+runners collect.  `DataContract` is the half of it for sources that read something else than HTTP; `HistoryContract` is
+for those that tell of the past.  In an author's own tests, `FakeHttp` stands in for the client.
 """
 
 from statusboard.testing._contract import DataContract
@@ -25,6 +25,7 @@ from statusboard.testing._doubles import (
     read_all,
     read_one,
 )
+from statusboard.testing._history_contract import HistoryContract
 from statusboard.testing._http_contract import SourceContract
 
 __all__ = [
@@ -34,6 +35,7 @@ __all__ = [
     "FakeHttp",
     "FakeReply",
     "Handler",
+    "HistoryContract",
     "SourceContract",
     "make_source",
     "read_all",
