@@ -28,28 +28,40 @@ def set_meta(connection: sqlite3.Connection, **values: int) -> None:
 
 def append(database: Database, batch: Batch, lease: Lease | None) -> list[Change]:
     """Store a batch.  `LeaseLost` where the lease is not held any more."""
+    return append_all(database, (batch,), lease)
+
+
+def append_all(database: Database, batches: Sequence[Batch], lease: Lease | None) -> list[Change]:
+    """Store batches one after the other, as `append` would, in one transaction: all of them or none.
+
+    Many small ones cost little more than one that holds as much.
+    """
     with database.writing() as connection:
         if lease is not None:
             check_lease(connection, lease)
-        changes = _append_drafts(database, batch) if batch.drafts else []
-        for watched in batch.watched:
-            _extend(connection, watched, lease.token if lease is not None else 0)
-        connection.executemany("DELETE FROM validators WHERE source = ? AND part = ?", batch.void)
-        _put_validators(database, batch.validators)
-        _put_statuses(database, batch.statuses)
-        _put_backfilled(database, batch.backfilled)
+        changes = _append_drafts(database, batches) if any(batch.drafts for batch in batches) else []
+        for batch in batches:
+            for watched in batch.watched:
+                _extend(connection, watched, lease.token if lease is not None else 0)
+            connection.executemany("DELETE FROM validators WHERE source = ? AND part = ?", batch.void)
+            _put_validators(database, batch.validators)
+            _put_statuses(database, batch.statuses)
+            _put_backfilled(database, batch.backfilled)
     return changes
 
 
-def _append_drafts(database: Database, batch: Batch) -> list[Change]:
+def _append_drafts(database: Database, batches: Sequence[Batch]) -> list[Change]:
     connection = database.connection
     first = meta(connection, "next_seq")
-    at = max(to_us(batch.observed_at), meta(connection, "last_at"))
-    ids, heads = _known(database, list({draft.key for draft in batch.drafts}))
+    at = meta(connection, "last_at")
+    ids, heads = _known(database, list({draft.key for batch in batches for draft in batch.drafts}))
     before = dict(heads)
-    changes = numbered(batch.drafts, first, from_us(at), heads)
+    changes: list[Change] = []
+    for batch in batches:
+        at = max(to_us(batch.observed_at), at)
+        changes += numbered(batch.drafts, first + len(changes), from_us(at), heads)
 
-    database.many("INSERT INTO changes", [_row(change, ids[change.key], at) for change in changes])
+    database.many("INSERT INTO changes", [_row(change, ids[change.key]) for change in changes])
     newest = {change.key: change for change in changes if change.origin != "backfill"}
     replaced = [before[key] for key in newest if before[key] is not None]
     connection.execute(
@@ -88,11 +100,11 @@ def _known(database: Database, keys: Sequence[str]) -> tuple[dict[str, int], dic
     return ids, heads
 
 
-def _row(change: Change, key_id: int, at: int) -> tuple[object, ...]:
+def _row(change: Change, key_id: int) -> tuple[object, ...]:
     return (
         change.seq,
         key_id,
-        at,
+        to_us(change.observed_at),
         change.kind,
         change.source,
         change.type,

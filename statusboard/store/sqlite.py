@@ -155,6 +155,11 @@ class SQLiteStore:
             return []
         return await self._write(lambda database: _writes.append(database, batch, lease))
 
+    async def append_all(self, batches: Sequence[Batch], lease: Lease | None = None) -> list[Change]:
+        """As `append` of one batch after the other, but in one transaction: for a history that was made elsewhere."""
+        refuse_unleased([draft for batch in batches for draft in batch.drafts], lease)
+        return await self._write(lambda database: _writes.append_all(database, batches, lease))
+
     async def snapshot(self, as_of: datetime | None = None) -> Picture:
         """The live rows now, or as they were shown at ``as_of``.  See `Store.snapshot`."""
         if as_of is None:
