@@ -79,8 +79,17 @@ class _Line:
         self.rollouts: list[Rollout] = []
 
     def add(self, rollout: Rollout) -> None:
-        self.begun.append(rollout.began)
-        self.rollouts.append(rollout)
+        place = len(self.begun)
+        if place and rollout.began < self.begun[-1]:
+            place = bisect_right(self.begun, rollout.began)
+        self.begun.insert(place, rollout.began)
+        self.rollouts.insert(place, rollout)
+
+    def drop(self, rollout: Rollout) -> None:
+        place = bisect_left(self.begun, rollout.began)
+        while self.rollouts[place] is not rollout:
+            place += 1
+        del self.begun[place], self.rollouts[place]
 
     def between(self, since: float, until: float) -> list[Rollout]:
         return self.rollouts[bisect_left(self.begun, since) : bisect_right(self.begun, until)]
@@ -126,26 +135,48 @@ class Candidates:
         self._by_key: dict[str, Rollout] = {}
         self._relations: dict[tuple[tuple[str, ...], str, str], list[_Relation]] = {}
         for rollout in rollouts_of(releases, production):
-            self._index(rollout)
+            self.add(rollout)
         self._reach = self._reach_of_time_alone()
 
-    def _index(self, rollout: Rollout) -> None:
-        first = rollout.releases[0]
+    def add(self, rollout: Rollout) -> None:
+        """Take one more in: for whoever keeps `rollouts_of` themselves and learns of some later."""
         for release in rollout.releases:
             self._by_key[release.key] = rollout
+        for line in self._lines_of(rollout):
+            line.add(rollout)
+
+    def drop(self, rollout: Rollout) -> None:
+        """Take out one that is no longer what it was; the very one that was taken in."""
+        for release in rollout.releases:
+            if self._by_key.get(release.key) is rollout:
+                del self._by_key[release.key]
+        for line in self._lines_of(rollout):
+            line.drop(rollout)
+
+    def _lines_of(self, rollout: Rollout) -> list[_Line]:
+        first = rollout.releases[0]
         # What has nothing but its time is a suspect for minutes: only what may have more is looked for all day.
         longest = max((end or start) - start for start, end in zip(rollout.starts, rollout.ends, strict=True))
         spread = rollout.starts[-1] - rollout.began
         special = rollout.undone or rollout.failed or longest + spread > _LONG
-        (self._special if special else self._all).add(rollout)
+        lines = [self._special if special else self._all]
+        repository = first.repository.casefold()
         for service in dict.fromkeys(name.casefold() for name in first.services):
-            self._services.setdefault(service, _Line()).add(rollout)
-            if first.repository:
-                self._repositories_of.setdefault(service, {})[first.repository.casefold()] = None
-        if first.repository:
-            self._repositories.setdefault(first.repository.casefold(), _Line()).add(rollout)
+            lines.append(self._line(self._services, service))
+            if repository and repository not in (known := self._repositories_of.setdefault(service, {})):
+                known[repository] = None
+                self._relations.clear()
+        if repository:
+            lines.append(self._line(self._repositories, repository))
         if first.team:
-            self._teams.setdefault(first.team.casefold(), _Line()).add(rollout)
+            lines.append(self._line(self._teams, first.team.casefold()))
+        return lines
+
+    def _line(self, lines: dict[str, _Line], name: str) -> _Line:
+        if name not in lines:
+            lines[name] = _Line()
+            self._relations.clear()  # which know no such line
+        return lines[name]
 
     def _reach_of_time_alone(self) -> float:
         """Seconds before the incident within which a release must have begun that has only its time and size."""

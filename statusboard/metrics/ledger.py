@@ -1,34 +1,37 @@
 """All deployments and incidents that are remembered, so that news change only what they are about.  Pure.
 
-It is filled in steps; the iterators may be stopped at any time and gone on with, so that a screen can live meanwhile:
+It is filled in steps, so that a screen can live meanwhile:
 
     put_release, put_episode, say      what is known, or newly known
-    rolled_out()                       iterator: rollouts of the lines of which something changed
-    candidates(), relink(suspects)     iterator: the releases of the episodes that this concerns
-    resettle()                         iterator: deployments of the lines that this concerns
+    settled()                          iterator: what follows from that, a little at each step
     gathered(scope), unlinked(scope)   what came of it
 """
 
 from __future__ import annotations
 
-from bisect import bisect_left, bisect_right, insort
-from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
-from datetime import datetime, timedelta
+from bisect import bisect_left, insort
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from datetime import datetime
 from operator import attrgetter
 from typing import Final, TypeAlias
 
 from msgspec import Struct
 
+from statusboard.current import verdict_of
 from statusboard.metrics.deployments import Deployment, Episode, Line, Link, deployed_at, line_of, settle
-from statusboard.metrics.links import SLIGHT, Names, Suspects, is_incident, linked
+from statusboard.metrics.links import SLIGHT, Names, is_incident, linked
 from statusboard.metrics.report import Scope
 from statusboard.model import Annotation, Release
 from statusboard.rollouts import Rollout, rollouts_of
+from statusboard.suspects import Candidates
+from statusboard.weights import Weights
 
 EpisodeId: TypeAlias = tuple[str, int]
 """An incident's key and `statusboard.store.base.Remembered.episode`."""
 
 _WHEN: Final = attrgetter("at")
+_BEGAN: Final = attrgetter("began")
+_NO_DEPENDENCIES: Final[Mapping[str, Collection[str]]] = {}
 
 
 class Gathered(Struct, frozen=True):
@@ -42,20 +45,19 @@ class Gathered(Struct, frozen=True):
 class Ledger:
     """See the module.
 
-    ``production`` says of an environment whether its tier is production; ``reach`` is how long after a release has
-    begun an incident may follow it, ``tolerance`` by how much clocks may differ.
+    ``production`` says of an environment whether its tier is production; the others are what `Candidates` takes.
     """
 
     def __init__(
         self,
         production: Callable[[str], bool],
         *,
-        reach: timedelta = timedelta(hours=24),
-        tolerance: timedelta = timedelta(minutes=5),
+        weights: Weights | None = None,
+        depends_on: Mapping[str, Collection[str]] = _NO_DEPENDENCIES,
     ) -> None:
         self._production = production
         self._counts: dict[str, bool] = {"": True}
-        self._reach, self._tolerance = reach.total_seconds(), tolerance.total_seconds()
+        self._suspects = Candidates((), weights=weights, depends_on=depends_on, production=production)
         self._edition = 0
         # releases
         self._lines: dict[Line, dict[str, Release]] = {}
@@ -67,7 +69,10 @@ class Ledger:
         self._by_team: dict[str, dict[Line, None]] = {}
         self._changed: dict[Line, None] = {}
         self._unsettled: dict[Line, None] = {}
+        self._gone: list[Rollout] = []
+        self._come: dict[int, Rollout] = {}
         self._names = Names()
+        self._odd: dict[str, str] = {}
         self._gathered: dict[Scope, tuple[Gathered, Mapping[Line, int]]] = {}
         # incidents
         self._episodes: dict[EpisodeId, Episode] = {}
@@ -90,6 +95,10 @@ class Ledger:
             return
         if before is not None and before != line:
             self._drop(release.key, before)
+        if why := _why_odd(release):
+            self._odd[release.key] = why
+        else:
+            self._odd.pop(release.key, None)
         self._line_by_key[release.key] = line
         self._lines.setdefault(line, {})[release.key] = release
         self._changed[line] = None
@@ -102,6 +111,7 @@ class Ledger:
     def _drop(self, key: str, line: Line) -> None:
         del self._lines[line][key]
         del self._line_by_key[key]
+        self._odd.pop(key, None)
         self._changed[line] = None
 
     def put_episode(self, id_: EpisodeId, episode: Episode) -> None:
@@ -152,17 +162,42 @@ class Ledger:
 
     # -- what follows from it ------------------------------------------------------------------------------------
 
-    def rolled_out(self) -> Iterator[None]:
-        """Put the changed lines together anew, one at a step; notes which episodes that concerns."""
+    def settled(self) -> Iterator[None]:
+        """Bring everything up to date with what was put in since.  May be left and begun again at any step."""
+        yield from self._roll_out()
+        yield from self._relink()
+        yield from self._resettle()
+
+    def _roll_out(self) -> Iterator[None]:
+        """Put the changed lines together anew; what came of it is to be told to those who look for suspects."""
         while self._changed:
             line = next(iter(self._changed))
-            before = self._rollouts.get(line, [])
+            before = {rollout.releases[0].key: rollout for rollout in self._rollouts.get(line, [])}
             after = rollouts_of(self._lines[line].values())
-            if self._may_cause(line):
-                self._concern(before, after)
+            may_cause = self._may_cause(line)
+            for place, rollout in enumerate(after):
+                old = before.get(rollout.releases[0].key)
+                if old is not None and _alike(rollout, old):
+                    after[place] = before.pop(rollout.releases[0].key)
+                elif may_cause:
+                    self._come[id(rollout)] = rollout
+            if may_cause:
+                self._gone += before.values()
             self._rollouts[line] = after
             self._unsettled[line] = None
             del self._changed[line]
+            yield
+        while self._gone:
+            rollout = self._gone.pop()
+            # One that has changed twice since they were last told is none that they know.
+            if self._come.pop(id(rollout), None) is None:
+                self._suspects.drop(rollout)
+                self._concern(rollout)
+            yield
+        for rollout in sorted(self._come.values(), key=_BEGAN):
+            self._suspects.add(rollout)
+            self._concern(rollout)
+            del self._come[id(rollout)]
             yield
 
     def _may_cause(self, line: Line) -> bool:
@@ -171,44 +206,21 @@ class Ledger:
             self._counts[environment] = self._production(environment)
         return self._counts[environment]
 
-    def _concern(self, before: Sequence[Rollout], after: Sequence[Rollout]) -> None:
-        """Note the episodes that any rollout which is not as it was may have caused."""
-        if not self._by_start:
-            return
-        old = {rollout.releases[0].key: rollout for rollout in before}
-        begun: list[float] = []
-        for rollout in after:
-            other = old.pop(rollout.releases[0].key, None)
-            if other is None or not _alike(rollout, other):
-                begun += [rollout.began] if other is None else [rollout.began, other.began]
-        begun += [rollout.began for rollout in old.values()]
-        for began in begun:
-            since = bisect_left(self._by_start, (began - self._tolerance,))
-            until = bisect_right(self._by_start, (began + self._reach + self._tolerance, ("\U0010ffff", 0)))
-            for _, id_ in self._by_start[since:until]:
-                self._to_link[id_] = None
+    def _concern(self, rollout: Rollout) -> None:
+        """Note the episodes that a rollout may have caused."""
+        weights = self._suspects.weights
+        since = bisect_left(self._by_start, (rollout.began - weights.tolerance,))
+        until = bisect_left(self._by_start, (rollout.began + weights.window + 1,))
+        for _, id_ in self._by_start[since:until]:
+            self._to_link[id_] = None
 
-    def rollouts(self) -> list[Rollout]:
-        """The rollouts that may have caused one of the episodes that are to be linked, in the order of their begin."""
-        starts = [self._episodes[id_].began.timestamp() for id_ in self._to_link]
-        if not starts:
-            return []
-        since = min(starts) - self._reach - self._tolerance
-        until = max(starts) + self._tolerance
-        found: list[Rollout] = []
-        for line, rollouts in self._rollouts.items():
-            if self._may_cause(line):
-                found += [rollout for rollout in rollouts if since <= rollout.began <= until]
-        found.sort(key=lambda rollout: (rollout.began, rollout.releases[0].key))
-        return found
-
-    def relink(self, suspects: Suspects) -> Iterator[None]:
+    def _relink(self) -> Iterator[None]:
         """Look for the releases of the episodes that are new or concerned, one at a step."""
         while self._to_link:
             id_ = next(iter(self._to_link))
             episode = self._episodes[id_]
             notes = self._said.get((id_[0], episode.incident.started_at), {})
-            found = linked(episode, list(notes.values()), self._names, suspects)
+            found = linked(episode, list(notes.values()), self._names, self._suspects.of)
             self._unlink(id_, episode)
             for key, how in found:
                 self._links.setdefault(key, {})[id_] = Link(episode, how)
@@ -235,7 +247,7 @@ class Ledger:
         if line is not None:
             self._unsettled[line] = None
 
-    def resettle(self) -> Iterator[None]:
+    def _resettle(self) -> Iterator[None]:
         """Make the deployments of the lines of which something changed anew, one line at a step."""
         while self._unsettled:
             line = next(iter(self._unsettled))
@@ -265,15 +277,6 @@ class Ledger:
     def teams(self) -> list[str]:
         """The teams that have had deployments, sorted."""
         return sorted(self._by_team)
-
-    def sources(self, scope: Scope) -> set[str]:
-        """The sources that have told of a scope's deployments."""
-        return {
-            release.source
-            for line in self._lines_of(scope)
-            for release in self._lines[line].values()
-            if _is_of(release.services, release.team, scope)
-        }
 
     def gathered(self, scope: Scope) -> Gathered:
         """The deployments of a scope."""
@@ -326,37 +329,29 @@ class Ledger:
             return [line for line in lines if line[1] == scope.environment]
         return [line for line in lines if line[1] and self._may_cause(line)]
 
-    def left_out(self, scope: Scope, since: datetime, until: datetime) -> Mapping[str, int]:
-        """How many releases of a scope are in no number, by why: in words, with how many."""
+    def left_out(self, scope: Scope, since: datetime, until: datetime) -> dict[str, int]:
+        """How many releases of a scope that began then are in no number: by why, in words."""
         counts: dict[str, int] = {}
-        named: Iterable[Line] = self._lines
-        if scope.service:
-            named = self._by_service.get(scope.service, {})
-        elif scope.team:
-            named = self._by_team.get(scope.team, {})
-        for line in named:
-            nameless = not line[1] and not scope.environment
-            if not nameless and line not in self._lines_of_one(line, scope):
-                continue
-            for release in self._lines[line].values():
-                if not _is_of(release.services, release.team, scope):
-                    continue
-                at = deployed_at(release)
-                if at is None:
-                    why = "without a time"
-                elif nameless:
-                    why = "without an environment"
-                elif release.state == "unknown" and not release.verdict:
-                    why = "with an unknown outcome"
-                else:
-                    continue
-                if at is None or since <= at < until:
-                    counts[why] = counts.get(why, 0) + 1
+        for key, why in self._odd.items():
+            line = self._line_by_key[key]
+            release = self._lines[line][key]
+            at = deployed_at(release)
+            here = line[1] == scope.environment if scope.environment else not line[1] or self._may_cause(line)
+            if here and _is_of(release.services, release.team, scope) and (at is None or since <= at < until):
+                counts[why] = counts.get(why, 0) + 1
         return counts
 
-    def _lines_of_one(self, line: Line, scope: Scope) -> tuple[Line, ...]:
-        fits = line[1] == scope.environment if scope.environment else bool(line[1]) and self._may_cause(line)
-        return (line,) if fits else ()
+
+def _why_odd(release: Release) -> str:
+    """Why a release that should be a deployment is none that can be counted; ``""`` for one that can, or is not yet."""
+    verdict = verdict_of(release)
+    if not verdict:
+        return ""
+    if deployed_at(release) is None:
+        return "without a time"
+    if not release.environment:
+        return "without an environment"
+    return "with an unknown outcome" if verdict == "unknown" else ""
 
 
 def _alike(one: Rollout, two: Rollout) -> bool:

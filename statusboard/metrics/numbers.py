@@ -55,9 +55,9 @@ class Number(Struct, frozen=True, kw_only=True, gc=False):
     """One number.
 
     ``value`` in ``unit``, or None and ``why``.  ``n`` is how many `Definition.counts` it rests on; ``missing`` how many
-    more there were of which something is not known (no commit times, not recovered yet).  ``counted`` are those it
-    rests on; ``behind`` those that make it what it is (of a rate the failed ones).  ``before`` is the value in the
-    window before, ``before_n`` and ``before_covered`` what that rests on.
+    more there were of which something is not known (no commit times, not recovered yet), ``silent`` the sources that
+    should have told.  ``counted`` are those it rests on; ``behind`` those that make it what it is (of a rate the failed
+    ones).  ``before`` is the value in the window before, ``before_n`` and ``before_covered`` what that rests on.
     """
 
     metric: Metric
@@ -69,6 +69,7 @@ class Number(Struct, frozen=True, kw_only=True, gc=False):
     linked: Linking = Linking()
     counted: tuple[Deployment, ...] = ()
     behind: tuple[Deployment, ...] = ()
+    silent: tuple[str, ...] = ()
     before: float | None = None
     before_n: int = 0
     before_covered: Covered = Covered()
@@ -115,6 +116,7 @@ class Tally(Struct, frozen=True, gc=False):
     why: str
     counted: Sequence[Deployment]
     behind: Sequence[Deployment]
+    silent: tuple[str, ...] = ()
 
 
 def median(values: Sequence[float]) -> float | None:
@@ -153,7 +155,8 @@ def _lead_time(deployments: Sequence[Deployment]) -> Tally:
     if not known:
         why = "no deployment says when its commits were made" if new else "nothing new was deployed"
     value = median([d.lead for d in known if d.lead is not None])
-    return Tally(value, len(known), len(new) - len(known), why, known, known)
+    silent = sorted({release.source for d in new if d.lead is None for release in d.releases})
+    return Tally(value, len(known), len(new) - len(known), why, known, known, tuple(silent))
 
 
 def _frequency(deployments: Sequence[Deployment], covered: Covered) -> Tally:
@@ -211,6 +214,7 @@ def number(
         linked=linking_of(found.behind) if needs_incidents and found.behind else _NONE,
         counted=tuple(found.counted),
         behind=tuple(found.behind),
+        silent=found.silent,
         before=before.value,
         before_n=before.n,
         before_covered=before_covered,

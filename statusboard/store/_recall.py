@@ -22,7 +22,7 @@ _END: Final = (1 << 63) - 1
 Place = tuple[int, int, int, int]
 
 _PLACES = msgspec.json.Decoder(list[Place])
-_WORDS = msgspec.json.Decoder(list[tuple[int, str, Kind, str, int, Origin, int]])
+_WORDS = msgspec.json.Decoder(list[tuple[int, str, Kind, str, str, int, Origin, int]])
 _MARKS = msgspec.json.Decoder(list[tuple[int, Kind, str, int]])
 
 
@@ -45,7 +45,7 @@ def remembered(database: Database, places: Sequence[Place]) -> list[Remembered]:
     """The last words themselves; what was retired since its place was found is left out."""
     rows, bodies = database.connection.execute(
         "SELECT cast(json_group_array(json_array("
-        "c.seq, k.key, c.kind, c.source, c.observed_at, c.origin, length(c.body))) AS BLOB), "
+        "c.seq, k.key, c.kind, c.source, c.part, c.observed_at, c.origin, length(c.body))) AS BLOB), "
         "cast(group_concat(c.body, '') AS BLOB) FROM json_each(?) l CROSS JOIN changes c ON c.seq = l.value "
         "CROSS JOIN keys k ON k.id = c.key_id",
         (msgspec.json.encode([place[0] for place in places]).decode(),),
@@ -53,13 +53,14 @@ def remembered(database: Database, places: Sequence[Place]) -> list[Remembered]:
     told = {place[0]: place for place in places}
     found = []
     start = 0
-    for seq, key, kind, source, observed_at, origin, size in _WORDS.decode(rows):
+    for seq, key, kind, source, part, observed_at, origin, size in _WORDS.decode(rows):
         _, episode, at, first_seen = told[seq]
         found.append(
             Remembered(
                 key=key,
                 kind=kind,
                 source=source,
+                part=part,
                 episode=episode,
                 at=from_us(at),
                 first_seen=from_us(first_seen),

@@ -91,12 +91,13 @@ class Remembered(Struct, frozen=True, kw_only=True, gc=False):
     a build's attempt, 0 of a release or an annotation.  ``at`` is when it began: its start, else when its first change
     happened, else when that was observed.  ``first_seen``: when its first change was observed; of what was only
     backfilled (see ``origin``) when it was fetched: nobody saw it before.  ``seq`` is the change that holds ``body``,
-    the newest one; ``observed_at`` and ``origin`` are that change's.
+    the newest one; ``observed_at``, ``origin`` and ``part`` are that change's.
     """
 
     key: str
     kind: Kind
     source: str
+    part: str = ""
     episode: int
     at: datetime
     first_seen: datetime

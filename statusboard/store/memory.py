@@ -255,6 +255,7 @@ class MemoryStore:
             key=change.key,
             kind=change.kind,
             source=change.source,
+            part=change.part,
             episode=fact.episode,
             at=from_us(fact.at),
             first_seen=from_us(fact.first_seen),
