@@ -30,6 +30,10 @@ class RowActions(Screen[None]):
         """The row under the cursor, which is shown from here on: it must be seen what something is done with."""
         raise NotImplementedError
 
+    def refuses(self, what: str) -> bool:
+        """Whether ``what`` cannot be done to what is shown, which the person is told."""
+        return False
+
     def _item(self) -> Item | None:
         row = self.chosen_row()
         fact = row.fact if row is not None else None
@@ -67,20 +71,22 @@ class RowActions(Screen[None]):
         """Say that one is on it, or take that back."""
         from statusboard.screens.noting import acknowledge
 
-        if (item := self._item()) is not None:
+        if not self.refuses("acknowledged") and (item := self._item()) is not None:
             await acknowledge(self.app, item)
 
     def action_note(self) -> None:
         """Note something about the row."""
         from statusboard.screens.noting import note
 
-        if (item := self._item()) is not None:
+        if not self.refuses("noted") and (item := self._item()) is not None:
             note(self.app, item)
 
     async def action_refresh_lane(self) -> None:
         """Read the sources of the lane in focus now."""
-        await self.app.refresh_sources(self.face.sources)
+        if not self.refuses("read"):
+            await self.app.refresh_sources(self.face.sources)
 
     async def action_refresh_all(self) -> None:
         """Read all sources now."""
-        await self.app.refresh_sources(None)
+        if not self.refuses("read"):
+            await self.app.refresh_sources(None)

@@ -74,6 +74,8 @@ class Attendance:
         self._board = live.cells.board
         self._begun = False
         self._saved: datetime | None = None
+        #: A digest that nobody has seen yet.
+        self._told = ""
         live.cells.marked = self.marks
 
     @property
@@ -120,7 +122,9 @@ class Attendance:
         self.marks.follow(board, delta)
 
     def pressed(self, key: str = "") -> None:
-        """A person is there."""
+        """A person is there, and looks at the present."""
+        if self._screen.then is not None:
+            return
         now = self._live.now
         since = self.marks.since
         self.line.hide()
@@ -131,6 +135,15 @@ class Attendance:
             self._screen.run_worker(self._welcome(since, away), group="welcome", exclusive=True)
         if self._saved is None or now - self._saved >= SAVE_EVERY:
             self._save()
+
+    def come_back(self) -> None:
+        """From the past: what has changed meanwhile nobody has seen."""
+        since = self.marks.since
+        away, _ = self.marks.pressed(self._live.now, looking=True)
+        if away:
+            self._screen.run_worker(self._welcome(since, away), group="welcome", exclusive=True)
+        else:
+            self._tell()
 
     def leave(self) -> None:
         """The board ends: this was the last visit."""
@@ -152,9 +165,14 @@ class Attendance:
             return
         if visit:
             self._repaint(self.marks.keep(entries, board))
-        told = digest_line(entries, away, visit=visit) if away >= AWAY else ""
-        if told and self.line.is_mounted:
-            self.line.tell(told, self._hint())
+        self._told = digest_line(entries, away, visit=visit) if away >= AWAY else ""
+        self._tell()
+
+    def _tell(self) -> None:
+        """The digest, while the present is looked at."""
+        if self._told and self._screen.then is None and self.line.is_mounted:
+            self.line.tell(self._told, self._hint())
+            self._told = ""
 
     def _hint(self) -> str:
         rows, keys = self._live.cells.board.rows, self._live.keys_of

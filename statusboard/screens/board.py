@@ -20,13 +20,13 @@ from textual.widget import AwaitMount, Widget
 from statusboard.board import Delta, Row
 from statusboard.columns import GROUPS, TIMES
 from statusboard.query import complete, word_at
-from statusboard.screens.acting import RowActions
 from statusboard.screens.away import Attendance
 from statusboard.screens.bars import check, row_hints
 from statusboard.screens.faces import Face
 from statusboard.screens.frame import Frame
 from statusboard.screens.layouts import make_face
 from statusboard.screens.live import Live
+from statusboard.screens.rewindkeys import RewindKeys
 from statusboard.screens.telling import Chosen, Teller
 from statusboard.screens.viewing import Viewing
 from statusboard.sorting import Sort, turned
@@ -37,6 +37,7 @@ from widgets.table import BoardTable
 
 if TYPE_CHECKING:
     from statusboard.app import BoardApp
+    from statusboard.screens.rewinding import Then
     from statusboard.screens.settings import Settings
 
 PAINT_FIRST = 0.02
@@ -44,7 +45,7 @@ MANY = 1_000
 """From so many changes on, building the lanes anew is cheaper than following each."""
 
 
-class BoardScreen(RowActions):
+class BoardScreen(RewindKeys):
     """What is wrong and what goes on, in the layout of the view, and the details of what is under the cursor."""
 
     # As a CSS_PATH it would have Textual parse all styles of the app anew.
@@ -94,7 +95,10 @@ class BoardScreen(RowActions):
         self.live = live
         self.viewing = Viewing(live)
         self.face: Face = make_face(live.settings.views[0].layout, live)
+        #: Those of the present, and those of the past moment that is shown.
         self._faces: dict[Layout, Face] = {live.settings.views[0].layout: self.face}
+        self._past_faces: dict[Layout, Face] = {}
+        self._past_body: Container | None = None
         self._values: Mapping[str, Iterable[str]] = {}
         self._frame = Frame(live, self.viewing)
         self.attendance = Attendance(live, self)
@@ -165,7 +169,7 @@ class BoardScreen(RowActions):
 
     @property
     def faces(self) -> Collection[Face]:
-        """Those that were shown so far."""
+        """Those of the present that were shown so far."""
         return self._faces.values()
 
     @property
@@ -187,12 +191,16 @@ class BoardScreen(RowActions):
         """Once a second: the clock, and what only time changes."""
         self._frame.tick()
         self.repaint_words()
+        if self._rewinding is not None:
+            self._rewinding.tick()
 
     def theme_changed(self) -> None:
         """Words carry colours of the terminal's own or of the theme."""
-        for face in self._faces.values():
+        for face in (*self._faces.values(), *self._past_faces.values()):
             face.repaint()
         self._details.repaint()
+        if self._rewinding is not None:
+            self._rewinding.scrubber.refresh()
         self.repaint_words()
 
     # -- following the board
@@ -205,12 +213,18 @@ class BoardScreen(RowActions):
             return
         for face in self._faces.values():
             face.follow(delta)
+        if self.then is None:
+            self._show_followed(delta)
+
+    def _show_followed(self, delta: Delta) -> None:
         self._focus_something()
         self._teller.follow(delta)
         self.repaint_words()
 
     def age_rows(self) -> None:
         """Ages move on; a filter that asks for them may show other rows now."""
+        if self.then is not None:
+            return
         self.face.age()
         if self.viewing.query.needs_clock:
             self.anew()
@@ -219,8 +233,9 @@ class BoardScreen(RowActions):
     def settings_changed(self, before: Settings) -> None:
         """Other settings than ``before``.  The view that is shown stays, by its name; so do filter and cursor."""
         self.viewing.settings_changed(before)
-        for face in self._faces.values():
+        for face in (*self._faces.values(), *self._past_faces.values()):
             face.forget()
+        self.shown.cells.zone = self.live.cells.zone
         self._ask()
         self.face.age()
 
@@ -229,13 +244,17 @@ class BoardScreen(RowActions):
         self.attendance.follow(Delta(frozenset(), frozenset()))
         for face in self._faces.values():
             face.forget()
-        self.rebuild()
+        if self.then is None:
+            self.rebuild()
 
     @work(exclusive=True, group="rebuild")
     async def rebuild(self) -> None:
         """What the face was asked for, in steps; a later call ends an earlier one."""
         if not self.settled:  # what asked for it (a letter typed, a key) is painted first
             await asyncio.sleep(PAINT_FIRST)
+        await self._rebuild()
+
+    async def _rebuild(self) -> None:
         if self._mounting is not None:
             await self._mounting
             self._mounting = None
@@ -243,6 +262,54 @@ class BoardScreen(RowActions):
         self.repaint_words()
         self._focus_something()
         self._tell_details()
+
+    # -- another moment
+
+    async def show_moment(self, then: Then | None) -> None:
+        """Another moment in the place of what is shown; None: the present.  The cursor stays on its item."""
+        place, subject = self.face.place, self.face.subject
+        held = isinstance(place, BoardTable) and place.held
+        self._frame.live = self.shown
+        self._teller.turn_to(self.shown)
+        if then is None:
+            self.attendance.come_back()
+        else:
+            self.attendance.line.hide()
+        with self.app.batch_update():
+            if then is not None:
+                await self._clear_the_past()
+            self._ask_face()
+            await self._rebuild()
+            found = next((match for match in self.face.matches() if self.face.about(match[1]) == subject), None)
+            if found is not None and held:
+                self.face.reveal(*found)
+            self.tick()
+
+    async def _clear_the_past(self) -> None:
+        """Faces are of one moment that moves; that of before is gone."""
+        if self._past_body is not None:
+            await self._past_body.remove_children()
+        else:
+            self._past_body = Container(id="then")
+            await self._body.mount(self._past_body, before=0)
+        self._past_faces.clear()
+
+    async def follow_moment(self, delta: Delta | None) -> None:
+        """The moment moved; a small step costs no more than what it changed."""
+        faces = self._past_faces.values()
+        many = delta is None or len(delta.changed) + len(delta.gone) > MANY
+        with self.app.batch_update():
+            if delta is None or many or self.viewing.query.needs_clock:
+                for face in faces:
+                    face.forget()
+                await self._rebuild()
+            else:
+                for face in faces:
+                    face.follow(delta)
+            self.face.age()
+            self._focus_something()
+            self._tell_details()
+            self.tick()
 
     # -- lanes and the cursor
 
@@ -303,11 +370,13 @@ class BoardScreen(RowActions):
 
     def action_next_unseen(self) -> None:
         """To the next row that changed while nobody looked."""
-        self.attendance.next_unseen()
+        if not self.refuses("marked as seen"):
+            self.attendance.next_unseen()
 
     def action_all_seen(self) -> None:
         """Everything that changed has been seen."""
-        self.attendance.all_seen()
+        if not self.refuses("marked as seen"):
+            self.attendance.all_seen()
 
     # -- views and filters
 
@@ -347,18 +416,26 @@ class BoardScreen(RowActions):
         self._ask()
 
     def _ask(self) -> None:
+        self._ask_face()
+        self.rebuild()
+
+    def _ask_face(self) -> None:
         viewing = self.viewing
         self._turn_to(viewing.view.layout)
         self.face.ask(viewing.view, viewing.query, faults_only=viewing.faults_only)
         self._frame.paint_views(ansi=self.app.native_ansi_color)
-        self.rebuild()
 
     def _turn_to(self, layout: Layout) -> None:
-        """Show the face of this layout; it is made when it is asked for first."""
-        face = self._faces.get(layout)
+        """Show the face of this layout, of the moment that is shown; it is made when it is asked for first."""
+        body, faces = self._body, self._faces
+        if self._past_body is not None:
+            self._past_body.display = self.then is not None
+            if self.then is not None:
+                body, faces = self._past_body, self._past_faces
+        face = faces.get(layout)
         if face is None:
-            face = self._faces[layout] = make_face(layout, self.live)
-            self._mounting = self._body.mount(face, before=0)
+            face = faces[layout] = make_face(layout, self.shown)
+            self._mounting = body.mount(face, before=0)
         if face is not self.face:
             self.face.display = False
             self.face = face
@@ -412,7 +489,9 @@ class BoardScreen(RowActions):
         self.app.say(f"grouped by {group}" if group else "not grouped")
 
     def action_fold(self) -> None:
-        """Fold the group under the cursor, or open it."""
+        """Fold the group under the cursor, or open it; while a stretch is played, hold it or go on."""
+        if self._rewinding is not None and self._rewinding.toggle():
+            return
         if not self.face.fold():
             self.app.say("no group here: choose one with the key for groups")
 
@@ -432,6 +511,7 @@ class BoardScreen(RowActions):
         """Ages, or times in the board's zone, or in UTC."""
         cells = self.live.cells
         cells.times = TIMES[(TIMES.index(cells.times) + 1) % len(TIMES)]
+        self.shown.cells.times = cells.times
         zone = self.live.settings.timezone or "this machine's zone"
         self.app.say({"ago": "ages", "local": f"times in {zone}", "utc": "times in UTC"}[cells.times])
         self.face.age()
@@ -464,7 +544,7 @@ class BoardScreen(RowActions):
         """Type a filter."""
         if not self._filter_bar.is_mounted:
             return
-        self._values = self.live.known_values()
+        self._values = self.shown.known_values()
         await self._filter_bar.edit(self.viewing.typed)
 
     @on(FilterBar.Changed)

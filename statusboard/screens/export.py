@@ -70,7 +70,7 @@ class ExportScreen(OnTop, ModalScreen[None]):
         """Of what the board shows now."""
         strips = board._compositor.render_strips()
         return cls(
-            board.live,
+            board.shown,
             view,
             query,
             faults_only=faults_only,
@@ -155,11 +155,12 @@ class ExportScreen(OnTop, ModalScreen[None]):
         if form == "csv":
             return lambda: exporting.as_csv(made)
         if form == "json":
-            head = exporting.head_of(made, board, live.engine.statuses, now)
+            head = exporting.head_of(made, board, live.statuses, now)
             return lambda: exporting.as_json(made, head)
         cells = live.cells
+        title = live.settings.title if live.newest is None else f"{live.settings.title} as it was then"
         return lambda: exporting.as_text(
-            made, now, title=live.settings.title, glyphs=cells.glyphs, zone=cells.zone, times=cells.times
+            made, now, title=title, glyphs=cells.glyphs, zone=cells.zone, times=cells.times
         )
 
 

@@ -19,7 +19,7 @@ from statusboard.current import order_of, verdict_of
 from statusboard.model import Build, Change, Fact, Item, Release
 from statusboard.presenting import Glyphs
 from statusboard.presenting.timeline import LATE, late_sign
-from statusboard.store.base import Store
+from statusboard.screens.live import History
 from statusboard.timeline import Around, Entry, Shows, entry_of
 from widgets.words import Word
 
@@ -69,7 +69,7 @@ class Feed:
     """
 
     def __init__(
-        self, store: Store, around: Around, shows: Shows | None = None, *, faults_only: bool = False, most: int = MOST
+        self, store: History, around: Around, shows: Shows | None = None, *, faults_only: bool = False, most: int = MOST
     ) -> None:
         self.store = store
         self.entries: dict[int, Entry] = {}
@@ -127,6 +127,17 @@ class Feed:
         changed = await self._take(found)
         self._newest = max(self._newest, found[0].seq)
         return changed
+
+    def forget_after(self, newest: int) -> bool:
+        """Leave out what was stored after this change, for now; returns whether that changes anything to see."""
+        if self._newest is None or self._newest <= newest:
+            return False
+        self._newest = newest
+        later = [place for place in self._order if -place[1] > newest]
+        for _, seq in later:
+            del self.entries[-seq]
+        self._order = [place for place in self._order if -place[1] <= newest]
+        return bool(later)
 
     async def _take(self, changes: Sequence[Change]) -> bool:
         """Make entries of changes that come newest first."""
@@ -204,7 +215,7 @@ class Feed:
         return found
 
 
-async def entries_since(store: Store, around: Around, moment: datetime, *, most: int = MOST) -> list[Entry]:
+async def entries_since(store: History, around: Around, moment: datetime, *, most: int = MOST) -> list[Entry]:
     """What was seen from a moment on, newest first; of very much the newest."""
     changes = await store.past(since=moment + timedelta(microseconds=1), limit=most)
     feed = Feed(store, around, most=most)

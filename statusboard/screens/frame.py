@@ -3,6 +3,7 @@ that is too small for any of it.  Each is written only where it says something e
 
 from __future__ import annotations
 
+from datetime import UTC
 from typing import Final
 
 from textual.dom import DOMNode
@@ -11,7 +12,7 @@ from textual.widgets import Static
 
 from statusboard.board import Summary
 from statusboard.screens.bars import hints, view_at, view_words
-from statusboard.screens.header import live_words, role_words
+from statusboard.screens.header import live_words, moment_words, role_words
 from statusboard.screens.live import Live
 from statusboard.screens.viewing import Viewing
 from widgets.headline import Headline
@@ -33,7 +34,8 @@ class Frame:
         self.views = Static(id="views", markup=False)
         self.small = Static(id="too-small", markup=False)
         self.size = Size(0, 0)
-        self._live = live
+        #: The present, or the past moment in its place.
+        self.live = live
         self._viewing = viewing
         self._said: dict[Static, tuple[list[Word], bool]] = {}
 
@@ -55,11 +57,12 @@ class Frame:
 
     def tick(self) -> None:
         """The clock: once a second."""
-        self.headline.tick(self._live.local_time, f"r{self._live.cells.board.seq}")
+        self.headline.set_class(self.live.newest is not None, "-past")
+        self.headline.tick(self.live.local_time, f"r{self.live.cells.board.seq}")
 
     def paint(self, faults: int | None, *, ansi: bool) -> None:
         """All words.  ``faults`` are those that the face shows, where it tells; ``ansi``: in the terminal's colours."""
-        live = self._live
+        live = self.live
         board = live.cells.board
         summary = board.summary()
         words, more = live_words(
@@ -70,17 +73,26 @@ class Frame:
             demo=live.settings.demo,
             hidden_faults=_hidden(summary, faults),
             filtered=self._viewing.filtered,
+            moment=self._moment,
         )
-        self.headline.show(words, more, role_words(live.engine.role, board.overlay))
+        self.headline.show(words, more, role_words(live.engine.role, board.overlay) if live.newest is None else [])
         self._give_notice(live.notice)
         self.paint_views(ansi=ansi)
         if self.is_small:
             self._say(self.small, [words[0], (f"\n{self._needed()}", "")], ansi)
 
+    @property
+    def _moment(self) -> str:
+        """The past moment that is shown, in words; "" for the present."""
+        live = self.live
+        if live.newest is None:
+            return ""
+        return moment_words(live.now, live.engine.clock.now(), UTC if live.cells.times == "utc" else live.cells.zone)
+
     def paint_views(self, *, ansi: bool) -> None:
         """The bar of views."""
         viewing = self._viewing
-        keys = hints(self._live.keys_of, filtered=bool(viewing.typed))
+        keys = hints(self.live.keys_of, filtered=bool(viewing.typed))
         names = [view.name for view in viewing.views]
         self._say(self.views, view_words(names, viewing.place, max(0, self.size.width - 2), keys), ansi)
 

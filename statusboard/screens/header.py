@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
+from datetime import datetime, tzinfo
 from typing import Final
 
 from statusboard import presenting
@@ -13,6 +14,8 @@ from widgets.words import Word
 _WORST: Final = ("unwatched", "down", "stale", "partial", "starting", "paused", "aging")
 """Health states that a person must know of, the worst first."""
 _NAMES = 3
+_OF_NOW: Final[Mapping[str, str]] = {"success": "muted", "critical": "failed"}
+"""What of a past moment must not stand out as what is so now."""
 
 
 def live_words(
@@ -24,8 +27,12 @@ def live_words(
     demo: bool,
     hidden_faults: int,
     filtered: bool,
+    moment: str = "",
 ) -> tuple[list[Word], list[Word]]:
-    """The header of a live board in two parts, each with the most important first: verdict and board; the numbers."""
+    """The header of a board in two parts, each with the most important first: verdict and board; the numbers.
+
+    Of a past ``moment`` the verdict begins with it, says that it *was* so, and has the colour of the past.
+    """
     verdict, *rest = presenting.header_words(summary)
     words: list[Word] = [_verdict(verdict, summary, glyphs)]
     if hidden_faults:
@@ -35,7 +42,24 @@ def live_words(
     reading = [word for word in rest if word[0] == fresh or word[0].startswith("BLIND")]
     counts = [(f" {text} ", style) if style == "critical" else (text, style) for text, style in rest]
     counts = [word for word in counts if word not in reading]
-    return [*words, *_identity(title, demo)], [*reading, *unread_words(board), *counts]
+    words += _identity(title, demo)
+    more = [*reading, *unread_words(board), *counts]
+    if not moment:
+        return words, more
+    sign, _, told = words[0][0].strip().partition(" ")
+    return [(f" {moment} {sign} WAS {told} ", "past"), *_dulled(words[1:])], list(_dulled(more))
+
+
+def _dulled(words: Iterable[Word]) -> Iterable[Word]:
+    return ((text, _OF_NOW.get(style, style)) for text, style in words)
+
+
+def moment_words(at: datetime, now: datetime, zone: tzinfo) -> str:
+    """A moment as people tell it: ``Fri 14:23:05``, with the date where that is a week ago or more."""
+    local, today = at.astimezone(zone), now.astimezone(zone)
+    if abs((today.date() - local.date()).days) < 7:
+        return f"{local:%a %H:%M:%S}"
+    return f"{local:%a %d %b %H:%M:%S}" if local.year == today.year else f"{local:%a %Y-%m-%d %H:%M:%S}"
 
 
 def unread_words(board: Board) -> list[Word]:

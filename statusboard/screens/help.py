@@ -40,6 +40,10 @@ HEADINGS: Final[Mapping[str, tuple[str, ...]]] = {
         *("filter", "faults_only", "sort", "turn", "group", "fold", "fold_all", "open_all"),
         *("wide", "times", "save_view", "export"),
     ),
+    "Back in time": (
+        *("earlier", "later", "earlier_incident", "later_incident", "moment", "present"),
+        *("time_line", "zoom"),
+    ),
     "The board": ("refresh", "refresh_all", "palette", "help", "mouse", "suspend", "quit", "quit_always"),
 }
 """What the keys are for: what is asked for first stands first.  An action that has no place here comes last."""

@@ -129,4 +129,4 @@ def told(states: Iterable[tuple[str, str]]) -> str:
 
 
 def _word(state: str) -> str:
-    return "not read yet" if state == "starting" else state
+    return {"starting": "not read yet", "unwatched": "not watched"}.get(state, state)

@@ -2,22 +2,41 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable, Mapping
 from datetime import UTC, datetime, tzinfo
+from typing import Protocol
 
 from statusboard import presenting
 from statusboard.chatter import Chatter
 from statusboard.clock import Clock
 from statusboard.engine import Engine
 from statusboard.keys import DEFAULTS
-from statusboard.model import Status
+from statusboard.model import Change, Status
 from statusboard.screens.lanes import Cells
 from statusboard.screens.laneset import LaneSet
 from statusboard.screens.settings import Settings
 
 
+class History(Protocol):
+    """What screens read of a store (`statusboard.store.base.Store`, which says what these give)."""
+
+    @property
+    def store_id(self) -> str: ...
+    async def history(self, key: str, limit: int = 100) -> list[Change]: ...
+    async def past(
+        self, *, before: int | None = None, since: datetime | None = None, limit: int = 200
+    ) -> list[Change]: ...
+    async def recorded(self, seqs: Collection[int]) -> list[Change]: ...
+
+
 class Live:
-    """An engine, the settings, and the lanes as they stand.  Made once the engine has read its store."""
+    """An engine, the settings, and the lanes as they stand.  Made once the engine has read its store.
+
+    What a face or the details are given may also be a past moment (`statusboard.screens.rewinding.Then`), of which
+    ``newest`` is the last change that is known; of the present it is None.
+    """
+
+    newest: int | None = None
 
     def __init__(self, engine: Engine, settings: Settings, *, ascii_only: bool) -> None:
         self.engine = engine
@@ -47,6 +66,16 @@ class Live:
         return "; ".join(filter(None, (self.engine.dispute, self.config_notice, self.settings.told)))
 
     @property
+    def store(self) -> History:
+        """What is stored, as far as it was at the moment that is shown."""
+        return self.engine.store
+
+    @property
+    def statuses(self) -> Mapping[str, Status]:
+        """What moved at the last poll of each source: of a past moment nothing is known of it."""
+        return self.engine.statuses
+
+    @property
     def clock(self) -> Clock:
         """The engine's."""
         return self.engine.clock
@@ -54,7 +83,7 @@ class Live:
     @property
     def now(self) -> datetime:
         """The time, aware, UTC."""
-        return self.engine.clock.now()
+        return self.clock.now()
 
     @property
     def local_time(self) -> str:
@@ -70,7 +99,7 @@ class Live:
 
     def status(self, source: str) -> Status | None:
         """What moved at the last poll of a source."""
-        return self.engine.statuses.get(source)
+        return self.statuses.get(source)
 
     def known_values(self) -> dict[str, Iterable[str]]:
         """What a filter may ask for, by key, from what is on the board."""

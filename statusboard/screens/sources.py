@@ -22,6 +22,7 @@ from statusboard.presenting import Glyphs
 from statusboard.query import Query, parse
 from statusboard.screens.faces import Face
 from statusboard.screens.live import Live
+from statusboard.screens.rewindkeys import RewindKeys
 from statusboard.view import ViewSpec
 from widgets.details import Section
 from widgets.lanes import LanePanel, Lanes
@@ -160,7 +161,8 @@ class SourcesFace(Face):
         words.append((f" {summary.fresh} of {summary.sources} fresh", "success" if all_fresh else "warning"))
         if everything > len(self._names):
             words.append((f"  {everything - len(self._names)} hidden", "muted"))
-        return [*words, (f"  this board is {self.live.engine.role}", "muted")]
+        role = f"  this board is {self.live.engine.role}" if self.live.newest is None else "  as they were read then"
+        return [*words, (role, "muted")]
 
     def _cells(self, name: str) -> RowCells:
         board = self.live.cells.board
@@ -236,7 +238,9 @@ class SourcesFace(Face):
     # -- what can be done with a source
 
     async def action_pause(self) -> None:
-        """Stop reading the source, or go on."""
+        """Stop reading the source, or go on; while a stretch is played, hold that."""
+        if isinstance(self.screen, RewindKeys) and self.screen.holds_or_refuses("paused"):
+            return
         self.hold()
         name = self._chosen
         if name is None:

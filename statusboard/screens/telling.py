@@ -26,7 +26,7 @@ class Teller:
     """Keeps the pane up to date.  What is painted never waits for the store."""
 
     def __init__(self, live: Live, pane: DetailsPane, chosen: Callable[[], Chosen]) -> None:
-        self._live = live
+        self.live = live
         self._pane = pane
         self._chosen = chosen
         self._key: str | None = None
@@ -39,7 +39,7 @@ class Teller:
         """Show what is known of what is under the cursor, or that nothing is chosen."""
         if not self._pane.display:
             return
-        live = self._live
+        live = self.live
         subject, row, sections = self._chosen()
         if row is not None and row.slot is not None:
             hurried = self._turn_to(row.key)
@@ -55,6 +55,11 @@ class Teller:
                 )
         self._pane.show(subject or "", sections or [("", [("", "Nothing is chosen", "muted")])])
 
+    def turn_to(self, live: Live) -> None:
+        """Tell of the present, or of a past moment."""
+        self.live = live
+        self._key = None
+
     def _turn_to(self, key: str) -> bool:
         """Another item, perhaps; True if the one before was looked at for a moment only."""
         if key == self._key:
@@ -66,12 +71,12 @@ class Teller:
         return hurried
 
     def _details(self, row: Row) -> Sequence[Section]:
-        live = self._live
+        live = self.live
         return presenting.details(
             row,
             live.cells.board,
             live.now,
-            live.engine.statuses,
+            live.statuses,
             history=self._history,
             unreadable=self._unreadable,
             glyphs=live.glyphs,
@@ -89,7 +94,7 @@ class Teller:
             return True
         if health_key(row.fact.source) in delta.changed:
             return True
-        rows = self._live.cells.board.rows
+        rows = self.live.cells.board.rows
         return any(_related(row, rows[key]) for key in delta.changed if key in rows)
 
     async def _look_up(self, key: str, patience: float) -> None:
@@ -98,7 +103,7 @@ class Teller:
         history: Sequence[Change] | None = None
         unreadable = ""
         try:
-            history = await self._live.engine.store.history(key, presenting.HISTORY)
+            history = await self.live.store.history(key, presenting.HISTORY)
         except StoreError as error:
             unreadable = f"its past cannot be read: {error}"
         if key == self._key:

@@ -90,15 +90,16 @@ class TimelineFace(Face):
 
     @property
     def _asked(self) -> tuple[object, ...]:
-        store = self.live.engine.store
+        store = self.live.store
         return (self.live.cells.board, store, store.store_id, self._query.text, self._faults_only)
 
     async def rebuild(self) -> None:
         """Read the feed anew, unless it is there already: then only what happened since."""
         asked = self._asked
+        self._forget_later()
         try:
             if self._feed is None or asked != self._shown or self._query.needs_clock:
-                feed = Feed(self.live.engine.store, self._around, self._shows(), faults_only=self._faults_only)
+                feed = Feed(self.live.store, self._around, self._shows(), faults_only=self._faults_only)
                 self._stalled = not await feed.fill(FIRST)
                 self._feed, self._shown = feed, asked
             else:
@@ -135,6 +136,7 @@ class TimelineFace(Face):
     def follow(self, delta: Delta) -> None:
         """Something was stored: read what it was."""
         self._stirred = True
+        self._forget_later()
         if not self.display:
             return
         if self._feed is not None:  # their marks may have come or gone
@@ -162,6 +164,20 @@ class TimelineFace(Face):
             self._problem = str(error)
         finally:
             self._catching = False
+
+    def _forget_later(self) -> None:
+        """Of a past moment nothing is listed that was not known then."""
+        feed, newest = self._feed, self.live.newest
+        if feed is not None and newest is not None and feed.forget_after(newest):
+            self._left.clear()
+            if self.display:
+                self._show()
+                self._look_ahead()
+
+    def forget(self) -> None:
+        """At another past moment other changes are known; what is stored in the present is read as it comes."""
+        if self.live.newest is not None:
+            self._shown = ()
 
     def age(self) -> None:
         """Ages move on, and at midnight the names of the days; in another zone other days begin."""
@@ -344,14 +360,16 @@ class TimelineFace(Face):
             found = source_lines(
                 name, board.state_of(name), board.health.get(name), live.status(name), now, glyphs=live.glyphs
             )
-            sections.append(("Source now", [line for line in found if line[1]]))
+            sections.append(
+                ("Source now" if live.newest is None else "Source then", [line for line in found if line[1]])
+            )
         return sections
 
     @work(exclusive=True, group="left")
     async def _recall(self, entry: Entry) -> None:
         """Look up in the store what an item was that has left the board."""
         try:
-            changes = await self.live.engine.store.history(entry.key, 5)
+            changes = await self.live.store.history(entry.key, 5)
         except StoreError as error:
             self._problem = str(error)
             return

@@ -34,6 +34,7 @@ def ours() -> Iterator[type[DOMNode]]:
 PLACES = {
     "BoardApp": "app",
     "BoardScreen": "board",
+    "RewindKeys": "board",
     "SourcesFace": "sources",
     "HelpScreen": "help",
     "WallScreen": "wall",
@@ -76,7 +77,7 @@ def test_the_places_that_are_heard_together_are_all_there() -> None:
     ("bound", "told"),
     [
         ({"open": ["x"], "details": ["x"]}, [("x", "details", "open", True)]),
-        ({"open": ["x"], "details": ["Z", "x"], "copy_url": ["x"]}, 3),
+        ({"open": ["x"], "details": ["ctrl+x", "x"], "copy_url": ["x"]}, 3),
         ({"open": ["p"]}, [("p", "open", "details", False)]),
         ({"next_view": ["j"]}, [("j", "next_view", "details.down", False), ("j", "next_view", "table.down", False)]),
         ({"table.down": ["q"]}, [("q", "table.down", "quit", False)]),

@@ -1,0 +1,551 @@
+"""Rewind: the board's screen at a past moment.
+
+The present goes on underneath: its faces, its marks and its notices belong to a `Live` of their own that nothing here
+touches.  A past moment is another one (`Then`) with faces of its own, so that what is done to it changes nothing else.
+
+Keys come faster than moments can be shown.  What is asked for meanwhile is gathered: a held key runs as fast as the
+screen can follow, and stops when it is let go.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Awaitable, Callable, Collection, Mapping
+from datetime import UTC, datetime, timedelta, tzinfo
+from typing import TYPE_CHECKING, Final, Literal, NamedTuple
+
+from statusboard.board import Delta
+from statusboard.chatter import Chatter
+from statusboard.clock import Clock
+from statusboard.errors import HistoryGone, MomentError, StoreError
+from statusboard.model import Change, Status
+from statusboard.rewind import Past
+from statusboard.screens.header import moment_words
+from statusboard.screens.lanes import Cells
+from statusboard.screens.laneset import LaneSet
+from statusboard.screens.live import Live
+from statusboard.screens.rewound import (
+    SPANS,
+    bar_words,
+    days_for,
+    distance,
+    gaps_of,
+    key_hints,
+    since_words,
+    stretch_of,
+)
+from widgets.scrubber import Gap, Mark, Scrubber, Track
+
+if TYPE_CHECKING:
+    from statusboard.screens.rewindkeys import RewindKeys
+    from statusboard.screens.settings import Settings
+    from statusboard.store.base import Store
+
+log = logging.getLogger("statusboard.rewind")
+
+Way = Literal[-1, 1]
+
+AT_ONCE: Final = 0.03
+"""Seconds after which steps that were asked for together are shown, though some are still to come."""
+FRAME: Final = 1 / 60
+"""Seconds that painting is given between two moments."""
+REST: Final = 0.15
+"""Seconds without a move after which what happened since is counted."""
+AGAIN: Final = 15.0
+"""Seconds after which what happened since, and the marks of the line of time, are read anew."""
+PLAY_EVERY: Final = 0.25
+"""Seconds between two moments of what is played."""
+CELLS: Final = 200
+"""Steps of time that marks are counted in: more than the line has cells in most terminals."""
+
+
+class Play(NamedTuple):
+    """A stretch that is played: ``speed`` seconds of it in one of ours, up to ``until``."""
+
+    until: datetime
+    speed: float
+
+
+class Standing(Clock):
+    """A clock that stands at the moment that is shown."""
+
+    def __init__(self, then: Then, clock: Clock) -> None:
+        self._then = then
+        self._clock = clock
+
+    def now(self) -> datetime:
+        """The moment."""
+        return self._then.moment
+
+    def monotonic(self) -> float:
+        """That of the present."""
+        return self._clock.monotonic()
+
+    async def sleep(self, seconds: float) -> None:
+        """As in the present."""
+        await self._clock.sleep(seconds)
+
+
+class Until:
+    """A store of which nothing is read that came after the moment that is shown."""
+
+    def __init__(self, store: Store, then: Then) -> None:
+        self._store = store
+        self._then = then
+
+    @property
+    def store_id(self) -> str:
+        """The store's."""
+        return self._store.store_id
+
+    async def history(self, key: str, limit: int = 100) -> list[Change]:
+        """As the store's."""
+        newest, wanted = self._then.newest, limit
+        while True:
+            found = await self._store.history(key, wanted)
+            known = [change for change in found if change.seq <= newest]
+            if len(known) >= limit or len(found) < wanted:
+                return known[:limit]
+            wanted *= 4  # it has changed often since
+
+    async def past(self, *, before: int | None = None, since: datetime | None = None, limit: int = 200) -> list[Change]:
+        """As the store's."""
+        end = self._then.newest + 1
+        return await self._store.past(before=end if before is None else min(before, end), since=since, limit=limit)
+
+    async def recorded(self, seqs: Collection[int]) -> list[Change]:
+        """As the store's."""
+        return await self._store.recorded([seq for seq in seqs if seq <= self._then.newest])
+
+
+class Then(Live):
+    """A past moment for the widgets of the board: its board, its time, and no more of the store than was known."""
+
+    def __init__(self, present: Live, past: Past, store: Store) -> None:
+        self.present = present
+        self.past = past
+        self.engine = present.engine
+        self.ascii_only = present.ascii_only
+        self.glyphs = present.glyphs
+        self.chatter = Chatter()  # what flips and floods is told of the present alone
+        self._clock = Standing(self, present.engine.clock)
+        self._store = Until(store, self)
+        cells = present.cells
+        self.cells = Cells(past.board, self._clock, self.glyphs, cells.zone, self.chatter)
+        self.cells.times = cells.times
+        self.lanes = LaneSet(self.settings.views[0])
+        self.lanes.folded = set(present.lanes.folded)
+
+    def stand(self) -> None:
+        """The past has moved."""
+        self.cells.board = self.past.board
+
+    @property
+    def moment(self) -> datetime:
+        """The one that is shown."""
+        return self.past.at
+
+    @property
+    def newest(self) -> int:  # type: ignore[override]
+        """The last change that was known."""
+        return self.past.seq
+
+    @property
+    def settings(self) -> Settings:  # type: ignore[override]
+        """Those of the present."""
+        return self.present.settings
+
+    @property
+    def notice(self) -> str:
+        """What a person must know now."""
+        return self.present.notice
+
+    @property
+    def clock(self) -> Clock:
+        """One that stands at the moment."""
+        return self._clock
+
+    @property
+    def store(self) -> Until:
+        """What was stored by then."""
+        return self._store
+
+    @property
+    def statuses(self) -> Mapping[str, Status]:
+        """What is known of when each source was read."""
+        return self.past.statuses
+
+
+class Rewinding:
+    """Moves the screen in time.  Made when it is asked for first; ``then`` is None while the present is shown."""
+
+    def __init__(self, screen: RewindKeys) -> None:
+        self.then: Then | None = None
+        self.scrubber = Scrubber(ascii_only=screen.live.ascii_only, id="scrubber")
+        #: Whether the line of time is shown in the present, too.
+        self.pinned = False
+        self.playing: Play | None = None
+        self.play: Play | None = None
+        self._screen = screen
+        self._live = screen.live
+        self._store: Store | None = None
+        self._opened: Then | None = None
+        self._steps = 0
+        self._incidents = 0
+        self._target: datetime | None = None
+        self._working = False
+        self._days = SPANS[0]
+        self._since = ""
+        self._line: tuple[datetime, datetime, int] | None = None
+        self._marks: list[Mark] = []
+        self._gaps: list[Gap] = []
+        self._read_at = float("-inf")
+
+    @property
+    def busy(self) -> bool:
+        """Whether something that was asked for is not shown yet."""
+        return self._working
+
+    # -- what a person asks for
+
+    def step(self, count: int) -> None:
+        """So many moments on at which something came in, or back."""
+        if count > 0 and self.then is None:
+            self._say("this is the present: nothing is newer")
+            return
+        self._hold()
+        self._steps += count
+        self._set_off()
+
+    def incident(self, count: int) -> None:
+        """So many incidents on, or back."""
+        if count > 0 and self.then is None:
+            self._say("this is the present: nothing is newer")
+            return
+        self._hold()
+        self._incidents += count
+        self._set_off()
+
+    def to(self, at: datetime) -> None:
+        """To this moment."""
+        self._hold()
+        self._target = at
+        self._steps = self._incidents = 0
+        self._set_off()
+
+    async def back_to_present(self) -> None:
+        """The present again, at once."""
+        self._hold()
+        self.play = None
+        self._steps = self._incidents = 0
+        self._target = None
+        if self.then is None:
+            self._say("this is the present")
+            return
+        self.then = self._opened = None
+        self._store = None
+        self._since = ""
+        self.tell()
+        await self._screen.show_moment(None)
+
+    def zoom(self) -> None:
+        """The line of time over a day, a week, three months; it is shown for that."""
+        later = [days for days in SPANS if days > self._shown_days]
+        self._days = later[0] if later else SPANS[0]
+        if self.then is None:
+            self.pinned = True
+        self._look(anew=True)
+        self.tell()
+        days = self._shown_days
+        self._say(f"the last {days} days" if days > 1 else "the last 24 hours")
+
+    def pin(self) -> None:
+        """Show the line of time in the present, or no longer."""
+        if self.then is not None:
+            self._say("the line of time stays while the past is shown")
+            return
+        self.pinned = not self.pinned
+        self._look(anew=True)
+        self.tell()
+
+    # -- moving
+
+    def _set_off(self) -> None:
+        if not self._working:
+            self._working = True
+            self._screen.run_worker(self._move(), group="rewind", exit_on_error=False)
+
+    async def _move(self) -> None:
+        """Do what is asked for until nothing is, and paint in between."""
+        try:
+            while (move := self._next()) is not None:
+                try:
+                    await move()
+                except (MomentError, StoreError) as error:
+                    self._steps = self._incidents = 0
+                    self._say_why(error)
+                await asyncio.sleep(FRAME)
+        finally:
+            self._working = False
+        self._screen.run_worker(self._rest(), group="rewound", exclusive=True, exit_on_error=False)
+
+    def _next(self) -> Callable[[], Awaitable[None]] | None:
+        if (target := self._target) is not None:
+            self._target = None
+            return lambda: self._go(target)
+        if steps := self._steps:
+            return lambda: self._take_steps(1 if steps > 0 else -1)
+        if jumps := self._incidents:
+            self._incidents -= 1 if jumps > 0 else -1
+            return lambda: self._jump(1 if jumps > 0 else -1)
+        return None
+
+    async def _open(self, at: datetime) -> Past:
+        """The past that is shown; at first one at this moment, which is shown once it has moved."""
+        if self.then is not None:
+            return self.then.past
+        live = self._live
+        self._store = store = live.engine.store
+        past = await Past.open(store, at, clock=live.engine.clock, zone=live.cells.zone)
+        self._opened = Then(live, past, store)
+        return past
+
+    async def _go(self, at: datetime) -> None:
+        if self.then is None:
+            await self._open(at)
+            await self._show(None)
+        else:
+            await self._show(await self.then.past.go(at))
+
+    async def _take_steps(self, way: Way) -> None:
+        """As many of the steps that were asked for as can be taken before they must be seen."""
+        past = await self._open(self._live.now)
+        began = asyncio.get_running_loop().time()
+        changed: set[str] = set()
+        gone: set[str] = set()
+        ended = False
+        taken = 0
+        while self._steps * way > 0 and not ended:
+            self._steps -= way
+            delta = await past.step(way)
+            if delta is None:
+                ended = True
+                self._steps = 0
+                break
+            taken += 1
+            changed = (changed - delta.gone) | delta.changed
+            gone = (gone - delta.changed) | delta.gone
+            if asyncio.get_running_loop().time() - began >= AT_ONCE:
+                break
+        if taken:
+            await self._show(Delta(frozenset(changed), frozenset(gone)))
+        if ended:
+            self._say_end(way, "change")
+
+    async def _jump(self, way: Way) -> None:
+        past = await self._open(self._live.now)
+        delta = await past.to_incident(way)
+        if delta is None:
+            self._incidents = 0
+            self._say_end(way, "incident")
+        else:
+            await self._show(delta)
+
+    async def _show(self, delta: Delta | None) -> None:
+        """The past has moved; ``delta`` is what that changed, None for everything."""
+        self._since = ""
+        if self.then is None:
+            assert self._opened is not None
+            self.then, self._opened = self._opened, None
+            self.then.stand()
+            self._look()
+            self.tell()
+            await self._screen.show_moment(self.then)
+        else:
+            self.then.stand()
+            self._look()
+            self.tell()
+            await self._screen.follow_moment(delta)
+
+    def _say_why(self, error: MomentError | StoreError) -> None:
+        """Why it stays where it was."""
+        if isinstance(error, HistoryGone):
+            self._say("what was then is no longer kept", severity="warning")
+        elif isinstance(error, StoreError):
+            self._say(f"the past cannot be read: {error}", severity="error")
+        else:
+            self._say(str(error), severity="warning")
+
+    def _say(self, text: str, *, severity: str = "information") -> None:
+        self._screen.app.say(text, severity=severity)
+
+    def _say_end(self, way: Way, what: str) -> None:
+        if way > 0:
+            self._say(f"no later {what}: {self._live.keys_of('present')[0]} goes back to live")
+        else:
+            self._say(f"no earlier {what} is stored")
+
+    # -- playing
+
+    def start(self, since: datetime, until: datetime, speed: float) -> None:
+        """Play a stretch from its beginning."""
+        self.play = Play(until, speed)
+        self._screen.run_worker(self._begin(since), group="play", exclusive=True, exit_on_error=False)
+
+    def toggle(self) -> bool:
+        """Go on with what is played, or hold it; False where nothing is."""
+        if self.play is None or self.then is None:
+            return False
+        if self.playing is not None:
+            self._hold()
+            self.tell()
+        elif self.then.moment >= self.play.until:
+            self._say("the stretch has been played to its end")
+        else:
+            self._go_on()
+        return True
+
+    def _hold(self) -> None:
+        self.playing = None
+
+    def _go_on(self) -> None:
+        self.playing = self.play
+        self._screen.run_worker(self._play(), group="play", exclusive=True, exit_on_error=False)
+
+    async def _begin(self, since: datetime) -> None:
+        try:
+            await self._go(since)
+        except (MomentError, StoreError) as error:
+            self.play = None
+            self._say(str(error), severity="warning")
+        else:
+            self._go_on()
+
+    async def _play(self) -> None:
+        """Let time go on, at its speed, until the end of the stretch or until somebody holds it."""
+        clock = asyncio.get_running_loop().time
+        then, play, before = self.then, self.play, clock()
+        while then is not None and play is not None and self.then is then and self.playing is play:
+            await asyncio.sleep(PLAY_EVERY)
+            if self.playing is not play or self.then is not then:
+                return
+            now = clock()
+            at = min(play.until, then.moment + timedelta(seconds=(now - before) * play.speed))
+            before = now
+            try:
+                delta = await then.past.go(at)
+            except (MomentError, StoreError) as error:
+                self._hold()
+                self._say(f"held: {error}", severity="warning")
+                break
+            if self.then is not then:
+                return
+            await self._show(delta)
+            if at >= play.until:
+                self._hold()
+                self._say("the end of the stretch")
+        self.tell()
+        await self._rest()
+
+    # -- what the screen tells
+
+    def tick(self) -> None:
+        """Once a second: how far the moment is moves on."""
+        if self.scrubber.display:
+            if self.then is not None and self._store is not self._live.engine.store:
+                self._screen.run_worker(self._lose(), group="rewound", exclusive=True, exit_on_error=False)
+                return
+            if asyncio.get_running_loop().time() - self._read_at >= AGAIN:
+                self._look(anew=True)
+                self._screen.run_worker(self._rest(), group="rewound", exclusive=True, exit_on_error=False)
+            self.tell()
+
+    async def _lose(self) -> None:
+        await self.back_to_present()
+        self._say("the history that was shown is another one now: this is the present", severity="warning")
+
+    def tell(self) -> None:
+        """The line of time, and what it says."""
+        live, then, scrubber = self._live, self.then, self.scrubber
+        wanted = then is not None or self.pinned
+        if scrubber.display != wanted:
+            scrubber.display = wanted
+        if not wanted:
+            return
+        now, zone = live.now, self._zone
+        at = then.moment if then is not None else now
+        since, until, ends_now = stretch_of(at, now, self._shown_days)
+        track = Track(since, until, at if then is not None else None, self._marks, self._gaps, zone, ends_now)
+        if then is None:
+            scrubber.show([("now", "strong")], key_hints(live.keys_of, live=True), track)
+            return
+        what = "REWOUND"
+        if self.play is not None:
+            what = f"REPLAY {self.play.speed:g}x" if self.playing is not None else "REPLAY PAUSED"
+        words = bar_words(what, moment_words(at, now, zone), distance(at, now), self._since)
+        hints = key_hints(live.keys_of, live=False, playing=self.playing is not None, plays=self.play is not None)
+        scrubber.show(words, hints, track)
+
+    @property
+    def _zone(self) -> tzinfo:
+        cells = self._live.cells
+        return UTC if cells.times == "utc" else cells.zone
+
+    @property
+    def _shown_days(self) -> int:
+        at = self.then.moment if self.then is not None else self._live.now
+        return days_for(at, self._live.now, self._days)
+
+    # -- what is read beside
+
+    async def _rest(self) -> None:
+        """After the last move: count what has happened since."""
+        await asyncio.sleep(REST)
+        then = self.then
+        if then is None:
+            return
+        at = then.moment
+        try:
+            since = await then.past.since()
+        except StoreError as error:
+            log.warning("what happened since %s cannot be counted: %s", at, error)
+            return
+        if self.then is then and then.moment == at:
+            self._since = since_words(since)
+            self.tell()
+
+    def _look(self, *, anew: bool = False) -> None:
+        """Read what the line of time shows, where that is not what it holds."""
+        if not (self.pinned or self.then is not None):
+            return
+        now = self._live.now
+        days = self._shown_days
+        since, until, _ = stretch_of(self.then.moment if self.then is not None else now, now, days)
+        line = self._line
+        if not anew and line is not None and line[2] == days and line[0] <= since and until <= line[1]:
+            return
+        length = until - since
+        until = min(now, until + length / 8)
+        self._line = (since, until + timedelta(minutes=1), days)
+        self._read_at = asyncio.get_running_loop().time()
+        self._screen.run_worker(self._read_line(since, until), group="time-line", exclusive=True, exit_on_error=False)
+
+    async def _read_line(self, since: datetime, until: datetime) -> None:
+        store = self._live.engine.store
+        step = (until - since) / CELLS
+        try:
+            marks = await store.marks(since, until, step=step)
+            coverage = await store.coverage()
+        except StoreError as error:
+            log.warning("the line of time cannot be read: %s", error)
+            return
+        names = self._live.engine.board.health
+        slack = timedelta(seconds=4 * max((each.interval for each in names.values()), default=30.0))
+        self._marks = [
+            Mark(mark.at, mark.kind, mark.what in ("failed", "rolled_back"))
+            for mark in marks
+            if mark.kind in ("incident", "release", "build")
+        ]
+        self._gaps = await asyncio.to_thread(gaps_of, coverage, since, until, set(names), slack=slack)
+        self.tell()
