@@ -58,6 +58,8 @@ def _append_drafts(database: Database, batches: Sequence[Batch]) -> list[Change]
     before = dict(heads)
     changes: list[Change] = []
     for batch in batches:
+        if not batch.drafts:
+            continue
         at = max(to_us(batch.observed_at), at)
         changes += numbered(batch.drafts, first + len(changes), from_us(at), heads)
 

@@ -43,7 +43,7 @@ async def contents(store: SQLiteStore) -> tuple[object, ...]:
     return changes, rows, facts, await store.coverage()
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=15, deadline=None)
 @given(batches)
 def test_all_at_once_is_one_after_the_other(given: list[Batch]) -> None:
     async def run() -> None:
