@@ -10,7 +10,7 @@ import heapq
 import itertools
 import re
 import time
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime, timedelta, tzinfo
 from typing import Any, Protocol
 
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
@@ -120,6 +120,48 @@ class FakeClock:
     async def _settle(self) -> None:
         for _ in range(self._SETTLE_ROUNDS):
             await asyncio.sleep(0)
+
+
+# --- zones ----------------------------------------------------------------------------------------------------------
+
+
+class MachineZone(tzinfo):
+    """The zone of this machine, with the changes of its clocks."""
+
+    def utcoffset(self, dt: datetime | None) -> timedelta | None:
+        """How far it is ahead of UTC at a time of its own."""
+        return _here(dt).utcoffset() if dt is not None else None
+
+    def dst(self, dt: datetime | None) -> timedelta | None:
+        """Not told apart from the rest of the offset."""
+        return None
+
+    def tzname(self, dt: datetime | None) -> str | None:
+        """As people call it: ``CET``."""
+        return _here(dt).tzname() if dt is not None else None
+
+    def fromutc(self, dt: datetime) -> datetime:
+        """A time of its own, of one in UTC that is marked as its own."""
+        moment = dt.replace(tzinfo=UTC)
+        local = moment.astimezone().replace(tzinfo=None)
+        again = _here(local).astimezone(UTC) != moment  # the second time that its clocks show this
+        return local.replace(tzinfo=self, fold=int(again))
+
+
+def _here(dt: datetime) -> datetime:
+    return dt.replace(tzinfo=None).astimezone()
+
+
+def zone_of(name: str) -> tzinfo:
+    """The zone of that name, UTC where there is none; that of this machine for ``""``."""
+    if not name:
+        return MachineZone()
+    from zoneinfo import ZoneInfo  # which not everything that needs the time needs
+
+    try:
+        return ZoneInfo(name)
+    except (KeyError, ValueError, OSError):
+        return UTC
 
 
 # --- vendors' times -------------------------------------------------------------------------------------------------

@@ -22,7 +22,7 @@ from statusboard.board import Board, Row, Summary
 from statusboard.clock import age
 from statusboard.columns import Times, columns
 from statusboard.model import Annotation, Build, Incident, ItemKind, ShownHealth, Status
-from statusboard.presenting import UNICODE, Glyphs, cells
+from statusboard.presenting import UNICODE, Glyphs, cells, word_of
 from statusboard.query import Query
 from statusboard.text import cell_len, clip, fit, safe_url
 from statusboard.view import LANES, Lane, ViewSpec
@@ -198,12 +198,15 @@ def table(
     for kind, rows in made.lanes.items():
         sections[TITLES[kind]] = [row for row in rows if not row.failing and not row.unknown]
     lines += ["", *_sections({title: rows for title, rows in sections.items() if rows}, made, now, width), "SOURCES"]
-    for name in sorted({*board.health, *(required or ())}):
+    names = sorted({*board.health, *(required or ())})
+    states = max((9, *(cell_len(word_of(board.state_of(name))) + 1 for name in names)))
+    for name in names:
         row = report.source_row(board, name, statuses.get(name), 0)
         told = "; ".join(filter(None, (row["error"], *(f"{e['part']}: {e['error']}" for e in row["errors"][:3]))))
         last = report.last_read(board, name, statuses.get(name))
         read = f"read {age(now, last)} ago" if last else "never read"
-        lines.append(f"  {fit(row['state'], 9)}{fit(name, 20)} {fit(read, 16)} {told}".rstrip())
+        state = fit(word_of(row["state"]), states)
+        lines.append(f"  {state}{fit(name, 20)} {fit(read, 16)} {told}".rstrip())
     return "\n".join(clip(line, width) for line in lines) + "\n"
 
 

@@ -34,6 +34,7 @@ NOTICED: Final = timedelta(seconds=10)
 CHUNK: Final = 500
 _AFTER_ALL: Final = 1 << 62
 _INSTANT: Final = timedelta(microseconds=1)
+_SECOND: Final = timedelta(seconds=1)
 
 
 class Since(Struct, frozen=True, kw_only=True):
@@ -270,7 +271,9 @@ class Past:
         first = await earliest(self._store)
         if first is None:
             return MomentError("nothing has been stored yet: there is no past to show")
-        return MomentError(f"nothing is kept of that time: the earliest is {self._words(first)}", earliest=first)
+        # Told in full seconds, it must be one that can be shown.
+        told = self._words(first + (_SECOND - _INSTANT))
+        return MomentError(f"nothing is kept of that time: the earliest is {told}", earliest=first)
 
     def _words(self, at: datetime) -> str:
         return f"{at.astimezone(self._zone):%Y-%m-%d %H:%M:%S %Z}"

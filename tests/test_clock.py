@@ -3,8 +3,12 @@
 from __future__ import annotations
 
 import asyncio
+import os
+import time
+from collections.abc import Iterator
 from datetime import UTC, date, datetime, timedelta, timezone
 from typing import Any
+from zoneinfo import ZoneInfo
 
 import msgspec
 import pytest
@@ -26,6 +30,7 @@ from statusboard.clock import (
     parse_time_exact,
     rfc3339,
     to_us,
+    zone_of,
 )
 
 START = datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC)
@@ -344,3 +349,37 @@ async def test_time_does_not_go_back() -> None:
         clock.advance(-1)
     with pytest.raises(ValueError, match="cannot go back"):
         await clock.run_for(-1)
+
+
+# --- zones ----------------------------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def in_berlin() -> Iterator[None]:
+    """This machine stands in Berlin."""
+    before = os.environ.get("TZ")
+    os.environ["TZ"] = "Europe/Berlin"
+    time.tzset()
+    yield
+    if before is None:
+        del os.environ["TZ"]
+    else:
+        os.environ["TZ"] = before
+    time.tzset()
+
+
+@pytest.mark.usefixtures("in_berlin")
+@pytest.mark.parametrize("around", [1_774_746_000, 1_792_890_000, 1_767_323_045])
+def test_the_zone_of_this_machine_changes_its_clocks_as_its_people_do(around: int) -> None:
+    here, there = zone_of(""), ZoneInfo("Europe/Berlin")
+    for minutes in range(-180, 180, 10):
+        moment = datetime.fromtimestamp(around + 60 * minutes, UTC)
+        local, expected = moment.astimezone(here), moment.astimezone(there)
+        assert local.replace(tzinfo=None) == expected.replace(tzinfo=None) and local.fold == expected.fold
+        assert (local.utcoffset(), local.tzname()) == (expected.utcoffset(), expected.tzname())
+        assert local.astimezone(UTC) == moment
+
+
+def test_a_zone_by_its_name_and_one_that_is_none() -> None:
+    assert zone_of("Europe/Berlin") == ZoneInfo("Europe/Berlin")
+    assert zone_of("Nowhere/Atlantis") is UTC and zone_of("../etc/passwd") is UTC

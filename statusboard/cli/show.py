@@ -25,6 +25,9 @@ from statusboard.clock import Duration
 from statusboard.errors import QueryError
 
 if TYPE_CHECKING:
+    from datetime import datetime
+
+    from statusboard.board import Board
     from statusboard.config import Config
     from statusboard.engine import Engine
     from statusboard.query import Query
@@ -35,6 +38,7 @@ if TYPE_CHECKING:
 @click.option("--json", "as_json", is_flag=True, help="Print JSON (schema 1) instead of a table.")
 @click.option("--watch", is_flag=True, help="Go on: one JSON line a change, and heartbeat lines.")
 @click.option("--heartbeat", type=DURATION, default="1m", show_default=True, help="How often --watch says it is alive.")
+@click.option("--at", metavar="TIME", help="As it was shown then: 14:23, 'yesterday 09:00', -2h, '2026-11-20 14:00'.")
 @click.option("--poll", is_flag=True, help="Read all sources now, even if the stored data is young.")
 @click.option("--deadline", type=DURATION, default="30s", show_default=True, help="Give up reading after this long.")
 @click.option("--view", "view_name", metavar="NAME", help="Only what this view of the board shows.")
@@ -52,6 +56,7 @@ def command(
     ctx: click.Context,
     as_json: bool,
     watch: bool,
+    at: str | None,
     poll: bool,
     deadline: Duration,
     view_name: str | None,
@@ -67,12 +72,16 @@ def command(
     --view and --filter narrow what is listed and counted; both say how much they leave out, and how much of that is
     failing. What could not be read counts all the same: nobody knows what it holds.
 
+    --at shows what was known at a past moment, as it was shown then, and reads nothing. What nobody watched then is
+    `unwatched`, and the board is blind.
+
     \b
     Examples:
       statusboard show
       statusboard show --json | jq '.items[] | select(.failing) | .title'
       statusboard show --view Payments --filter "kind:incident severity:>=high"
       statusboard show --fail-on "team:payments kind:incident" --require prod-alerts
+      statusboard show --at "yesterday 09:00"
       statusboard show --watch
 
     \b
@@ -90,6 +99,11 @@ def command(
         raise click.UsageError("--watch tells every change: it takes neither --view nor --filter")
     narrow = _narrow(config, view_name, filter_text) if view_name or filter_text else None
     require_known(require, config)
+    if at is not None:
+        if watch or poll:
+            raise click.UsageError("--at shows what was: it takes neither --watch nor --poll")
+        wanted = _Wanted(as_json, query, narrow, set(require))
+        return asyncio.run(_show_past(config, at, wanted, follow_only=read_only(ctx)))
     return asyncio.run(
         _show(
             config,
@@ -111,6 +125,15 @@ class Narrow(NamedTuple):
 
     view: ViewSpec
     query: Query
+
+
+class _Wanted(NamedTuple):
+    """What is to be printed of a past moment."""
+
+    as_json: bool
+    query: Query | None
+    narrow: Narrow | None
+    required: Collection[str]
 
 
 def _query(option: str, text: str | None) -> Query | None:
@@ -176,12 +199,12 @@ async def _show(
             click.echo(f"statusboard: {engine.notice}", err=True)
         if unread:
             click.echo(f"statusboard: not read in time: {', '.join(sorted(unread))}", err=True)
-        counts = _counted(engine, query)
-        only = _matching(engine, narrow) if narrow is not None else None
+        counts = _counted(engine.board, query, engine.clock.now())
+        only = _matching(engine.board, narrow, engine.clock.now()) if narrow is not None else None
         if only is not None:
             counts = only if counts is None else only & counts
         # What is configured and was never heard of is blind as well.
-        sources = required or _not_optional(engine) or None
+        sources = required or _configured(engine) or None
         reader, now = True, engine.clock.now()
         if as_json:
             asked = exporting.asked_for(*narrow) if narrow is not None else None
@@ -191,13 +214,13 @@ async def _show(
             reader = emit(msgspec.json.encode(picture).decode())
         elif not watch:
             width = shutil.get_terminal_size((120, 40)).columns
-            every = _not_optional(engine) or None
+            every = _configured(engine) or None
             made = exporting.shown(engine.board, *(narrow or (OVERVIEW, parse(""))), now)
             reader = emit(exporting.table(made, engine.board, engine.statuses, now, width, required=every), nl=False)
         if watch and reader:
             engine.go_on()
             await _watch(engine, heartbeat)
-            counts = _counted(engine, query)
+            counts = _counted(engine.board, query, engine.clock.now())
             unread = frozenset()
         code = report.exit_code(engine.board, counts=counts, required=sources)
         late = unread & set(sources or ())
@@ -206,15 +229,51 @@ async def _show(
         await engine.stop()
 
 
-def _not_optional(engine: Engine) -> set[str]:
-    configured = {setup.name for setup in engine.setups.values() if not setup.optional}
-    return configured | {name for name, health in engine.board.health.items() if not health.optional}
+async def _show_past(config: Config, text: str, wanted: _Wanted, *, follow_only: bool) -> int:
+    import msgspec
+
+    from statusboard import exporting, report
+    from statusboard.cli._past import history_of, moment_of, told
+    from statusboard.clock import SystemClock, age, rfc3339, zone_of
+    from statusboard.query import parse
+    from statusboard.rewind import Past
+    from statusboard.view import OVERVIEW
+
+    zone, now = zone_of(config.board.timezone), SystemClock().now()
+    at = moment_of("--at", text, now, zone)
+    async with history_of(config, follow_only=follow_only) as store:
+        past = await Past.open(store, at, zone=zone)
+    board, narrow = past.board, wanted.narrow
+    counts = _counted(board, wanted.query, at)
+    only = _matching(board, narrow, at) if narrow is not None else None
+    if only is not None:
+        counts = only if counts is None else only & counts
+    # Only what was heard of by then: what was configured later was not missing.
+    sources = wanted.required or _heard_of(board) or None
+    if wanted.as_json:
+        asked = exporting.asked_for(*narrow) if narrow is not None else None
+        picture = report.picture(board, past.statuses, at, counts=counts, required=sources, only=only, asked=asked)
+        emit(msgspec.json.encode(picture | {"at": rfc3339(at)}).decode())
+    else:
+        width = shutil.get_terminal_size((120, 40)).columns
+        made = exporting.shown(board, *(narrow or (OVERVIEW, parse(""))), at)
+        table = exporting.table(made, board, past.statuses, at, width, required=_heard_of(board) or None)
+        emit(f"AS IT WAS on {told(at, zone)} ({age(now, at)} ago)\n{table}", nl=False)
+    return report.exit_code(board, counts=counts, required=sources)
 
 
-def _counted(engine: Engine, query: Query | None) -> set[str] | None:
+def _configured(engine: Engine) -> set[str]:
+    """The required sources: those that are configured, and those that the board has heard of."""
+    return {setup.name for setup in engine.setups.values() if not setup.optional} | _heard_of(engine.board)
+
+
+def _heard_of(board: Board) -> set[str]:
+    return {name for name, health in board.health.items() if not health.optional}
+
+
+def _counted(board: Board, query: Query | None, now: datetime) -> set[str] | None:
     if query is None:
         return None
-    now, board = engine.clock.now(), engine.board
     return {
         row.key
         for row in board.items()
@@ -224,10 +283,10 @@ def _counted(engine: Engine, query: Query | None) -> set[str] | None:
     }
 
 
-def _matching(engine: Engine, narrow: Narrow) -> set[str]:
+def _matching(board: Board, narrow: Narrow, now: datetime) -> set[str]:
     """The items of the view's kinds that pass its filter."""
-    matched = _counted(engine, narrow.query) or set()
-    return {key for key in matched if engine.board.rows[key].fact.kind in narrow.view.lanes}
+    matched = _counted(board, narrow.query, now) or set()
+    return {key for key in matched if board.rows[key].fact.kind in narrow.view.lanes}
 
 
 async def _watch(engine: Engine, heartbeat: float) -> None:
