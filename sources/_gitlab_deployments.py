@@ -46,7 +46,7 @@ class Deployments:
         project = await self._project(name, base, http)
         if project.environments_access_level == "disabled":
             return scope.part((), notes=[f"{name}: environments are turned off"])
-        tiers = await self._tiers(name, base, http)
+        tiers = await self.tiers(name, base, http)
         wanted = [environment for environment in tiers if self._options.wants_environment(environment)]
         if self._options.environments and not wanted and name.lower() in self._named:
             raise NotFound(f"{name} has no environment that `environments` matches")
@@ -87,10 +87,10 @@ class Deployments:
         if self._is_superseded(name, deployment):
             return None
         project = await self._project(name, base, http)
-        tiers = await self._tiers(name, base, http)
+        tiers = await self.tiers(name, base, http)
         return deployment_of(self._source, project, name, deployment, tiers.get(deployment.place, ""))
 
-    async def _tiers(self, name: str, path: str, http: Http) -> dict[str, str]:
+    async def tiers(self, name: str, path: str, http: Http) -> dict[str, str]:
         """The tiers of a project's environments (of the first hundred) by their names; asked for hourly."""
         tiers, at = self._environments.get(name, ({}, float("-inf")))
         now = self._source.clock.monotonic()

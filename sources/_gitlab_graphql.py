@@ -29,6 +29,9 @@ ALERTS: Final = """query($path: ID!, $after: String) { project(fullPath: $path) 
     pageInfo { hasNextPage endCursor }
   }
 } }"""
+RESOLVED_ALERTS: Final = ALERTS.replace(
+    "(statuses: [TRIGGERED, ACKNOWLEDGED, IGNORED], first", "(statuses: [RESOLVED], sort: STARTED_AT_DESC, first"
+)
 ESCALATION: Final = """query($path: ID!) { %s(fullPath: $path) {
   issues(types: [INCIDENT], state: opened, first: 100%s) { nodes { id escalationStatus } }
 } }"""
@@ -77,6 +80,15 @@ async def alerts(path: str, http: Http) -> tuple[Rows[Alert], bool]:
             return rows, bool(rows.good) or any((project.user_permissions or {}).values())
         after = page.end_cursor
     raise TooLarge(f"{path} has more than {ALERT_PAGES * 50} alerts that are not resolved")
+
+
+async def resolved_alerts(path: str, http: Http, after: str) -> tuple[Rows[Alert], str, bool]:
+    """A page of the alerts that are over, the last to start first; where the next begins; whether we may see any."""
+    project = await _ask(RESOLVED_ALERTS, {"path": path, "after": after or None}, "project", _Project, http)
+    found = project.alert_management_alerts
+    rows = Rows("alert", Alert, found.nodes)
+    older = (found.page_info.end_cursor or "") if found.page_info.has_next_page else ""
+    return rows, "" if older == after else older, bool(rows.good) or any((project.user_permissions or {}).values())
 
 
 async def escalation(path: str, http: Http, *, group: bool) -> dict[str, str | None]:

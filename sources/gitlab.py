@@ -17,6 +17,7 @@ releases, issues, rest/authentication, graphql).
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Mapping, Sequence
+from datetime import datetime
 from functools import partial
 from typing import Any, Final
 from urllib.parse import quote
@@ -50,6 +51,7 @@ from statusboard.api import (
     LookupUnsupported,
     NotFound,
     Part,
+    Past,
     Scope,
     Source,
     SourceError,
@@ -72,7 +74,7 @@ KINDS: Mapping[str, ItemKind] = {
 }
 
 
-class _Place(msgspec.Struct, frozen=True):
+class Place(msgspec.Struct, frozen=True):
     """What a scope reads: ``owner`` (a project or a group) below ``path`` of the API."""
 
     what: str
@@ -122,6 +124,11 @@ token: "keyring:gitlab"
   not tell which schedule a pipeline is of: of several schedules on one branch the last pipeline counts.
 """
     verified = "documented"
+    history_kinds = kinds
+    no_history = (
+        "of builds the lists tell when they were made and last changed, which stands for when they began and ended; of "
+        "incidents nobody tells when they were acknowledged"
+    )
 
     def __init__(self, options: GitLabOptions, context: Context) -> None:
         super().__init__(options, context)
@@ -132,7 +139,7 @@ token: "keyring:gitlab"
         self._groups: Listings[str] = Listings(context.clock, GROUP_KEPT)
         self._details = Details(context.clock)
         self._newest: dict[str, int] = {}
-        self._deployments = Deployments(self, self._named, self._project)
+        self.deployments = Deployments(self, self._named, self.project)
         self._escalation: dict[str, dict[str, str | None]] = {}
 
     def sign(self, credentials: Credentials) -> Mapping[str, str]:
@@ -155,9 +162,9 @@ token: "keyring:gitlab"
                 found += self._places(name, True)
         for group, known in zip(groups, listed, strict=True):
             path = f"/api/v4/groups/{quote(group, safe='')}"
-            found += [_Place(what=what, path=path, owner=group, grouped=True) for what in ("tickets", "incidents")]
+            found += [Place(what=what, path=path, owner=group, grouped=True) for what in ("tickets", "incidents")]
             if known.error is not None:
-                found.append(_Place(what="projects", path=path, owner=group, grouped=True, error=known.error))
+                found.append(Place(what="projects", path=path, owner=group, grouped=True, error=known.error))
         some_kind = min(self.options.kinds or self.kinds)
         return [
             Scope(name=place.name, kind=kind, reach="complete" if kind == "incident" else "window", data=place)
@@ -165,16 +172,16 @@ token: "keyring:gitlab"
             if self.wants(kind := KINDS.get(place.what, some_kind))
         ]
 
-    def _places(self, project: str, grouped: bool) -> list[_Place]:
+    def _places(self, project: str, grouped: bool) -> list[Place]:
         """The parts of one project; where its group is read, that tells of its issues."""
         path = f"/api/v4/projects/{quote(project, safe='')}"
-        found = [_Place(what="builds", path=path, owner=project, branch=b) for b in self.options.branches or ("",)]
-        found += [_Place(what=what, path=path, owner=project) for what in ("deployments", "releases")]
+        found = [Place(what="builds", path=path, owner=project, branch=b) for b in self.options.branches or ("",)]
+        found += [Place(what=what, path=path, owner=project) for what in ("deployments", "releases")]
         if not grouped:
-            found += [_Place(what=what, path=path, owner=project) for what in ("tickets", "incidents")]
+            found += [Place(what=what, path=path, owner=project) for what in ("tickets", "incidents")]
         alerts = self.options.alerts
-        if alerts or (alerts is None and self._deployments.has_credential and project.lower() in self._named):
-            found.append(_Place(what="alerts", path=path, owner=project))
+        if alerts or (alerts is None and self.deployments.has_credential and project.lower() in self._named):
+            found.append(Place(what="alerts", path=path, owner=project))
         return found
 
     async def _list(self, group: str, http: Http) -> tuple[dict[str, str], TooLarge | None]:
@@ -202,18 +209,26 @@ token: "keyring:gitlab"
         return projects, error
 
     async def read(self, scope: Scope, http: Http) -> Part:
-        place: _Place = scope.data
+        place: Place = scope.data
         if place.error is not None:
             raise place.error
-        readers: Mapping[str, Callable[[Scope, _Place, Http], Awaitable[Part]]] = {
+        readers: Mapping[str, Callable[[Scope, Place, Http], Awaitable[Part]]] = {
             "builds": self._read_pipelines,
-            "deployments": lambda scope, place, http: self._deployments.read(scope, place.owner, place.path, http),
+            "deployments": lambda scope, place, http: self.deployments.read(scope, place.owner, place.path, http),
             "releases": self._read_publications,
             "tickets": self._read_tickets,
             "incidents": self._read_incidents,
             "alerts": self._read_alerts,
         }
         return await readers[place.what](scope, place, http)
+
+    async def history(self, scope: Scope, http: Http, *, since: datetime, cursor: str = "") -> Past:
+        from sources._gitlab_history import History  # nobody else needs it
+
+        place: Place = scope.data
+        if place.error is not None:
+            raise place.error
+        return await History(self).read(place, http, since, cursor)
 
     async def lookup(self, kind: ItemKind, remote_id: str, http: Http) -> Item | None:
         repo, _, rest = remote_id.partition("/-/")
@@ -222,20 +237,20 @@ token: "keyring:gitlab"
             raise LookupUnsupported
         path = f"/api/v4/projects/{quote(repo, safe='')}"
         if what == "pipelines":
-            project = await self._project(repo, path, http)
+            project = await self.project(repo, path, http)
             seen = await read_details(path, Pipeline(id=int(number)), http)
             return build_of(self, project, repo, seen.details, seen.failed_jobs)
         reply = await http.get(f"{path}/{what}/{quote(number, safe='')}")
         match what:
             case "deployments":
-                return await self._deployments.one(repo, path, reply, http)
+                return await self.deployments.one(repo, path, reply, http)
             case "releases":
                 return publication_of(self, repo, one(reply, PublishedRelease))
             case _:
                 issue = one(reply, Issue)
                 return ticket_of(self, repo, issue) if kind == "ticket" else incident_of(self, repo, issue, None)
 
-    async def _project(self, name: str, path: str, http: Http) -> Project:
+    async def project(self, name: str, path: str, http: Http) -> Project:
         """What is said of a project itself; asked for hourly."""
         project, at = self._projects.get(name, (Project(), float("-inf")))
         now = self.clock.monotonic()
@@ -247,8 +262,8 @@ token: "keyring:gitlab"
 
     # -- builds --------------------------------------------------------------------------------------------------
 
-    async def _read_pipelines(self, scope: Scope, place: _Place, http: Http) -> Part:
-        project = await self._project(place.owner, place.path, http)
+    async def _read_pipelines(self, scope: Scope, place: Place, http: Http) -> Part:
+        project = await self.project(place.owner, place.path, http)
         if project.builds_access_level == "disabled":
             return scope.part((), notes=[f"{place.owner}: CI/CD is turned off"])
         path, limit = f"{place.path}/pipelines", self.options.builds
@@ -282,8 +297,8 @@ token: "keyring:gitlab"
 
     # -- releases ------------------------------------------------------------------------------------------------
 
-    async def _read_publications(self, scope: Scope, place: _Place, http: Http) -> Part:
-        project = await self._project(place.owner, place.path, http)
+    async def _read_publications(self, scope: Scope, place: Place, http: Http) -> Part:
+        project = await self.project(place.owner, place.path, http)
         if project.releases_access_level == "disabled":
             return scope.part((), notes=[f"{place.owner}: releases are turned off"])
         reply = await http.get(f"{place.path}/releases", params={"per_page": 10}, conditional=True)
@@ -292,7 +307,7 @@ token: "keyring:gitlab"
 
     # -- tickets and incidents -----------------------------------------------------------------------------------
 
-    async def _read_tickets(self, scope: Scope, place: _Place, http: Http) -> Part:
+    async def _read_tickets(self, scope: Scope, place: Place, http: Http) -> Part:
         params: dict[str, str | int] = {
             "state": "opened", "scope": "all", "order_by": "updated_at", "sort": "desc", "per_page": 100
         }  # fmt: skip
@@ -316,13 +331,13 @@ token: "keyring:gitlab"
 
         def convert(issue: Issue) -> Item | None:
             repo = issue.repository(place.owner)
-            if (incidents and issue.is_incident) or self._leaves_out(place, repo):
+            if (incidents and issue.is_incident) or self.leaves_out(place, repo):
                 return None
             return ticket_of(self, repo, issue)
 
         return rows.part(scope, convert, notes=notes)
 
-    async def _read_incidents(self, scope: Scope, place: _Place, http: Http) -> Part:
+    async def _read_incidents(self, scope: Scope, place: Place, http: Http) -> Part:
         params = {"issue_type": "incident", "state": "opened", "scope": "all", "per_page": "100"}
         rows: Rows[Issue] = Rows("incident", Issue)
         async for reply in http.pages(f"{place.path}/issues", params=params, limit=ISSUE_PAGES):
@@ -330,7 +345,7 @@ token: "keyring:gitlab"
         notes: list[str] = []
         if rows.good:
             try:
-                owner = place.owner if place.grouped else (await self._project(place.owner, place.path, http)).path
+                owner = place.owner if place.grouped else (await self.project(place.owner, place.path, http)).path
                 self._escalation[scope.name] = await escalation(owner, http, group=place.grouped)
             except BadAnswer as exc:  # older servers have no such field
                 notes.append(f"{place.owner}: which incidents are acknowledged is not told: {exc}"[:300])
@@ -339,18 +354,18 @@ token: "keyring:gitlab"
         def convert(issue: Issue) -> Item | None:
             repo = issue.repository(place.owner)
             # Servers before 13.12 do not know the parameter and answer with all issues.
-            if (issue.issue_type and not issue.is_incident) or self._leaves_out(place, repo):
+            if (issue.issue_type and not issue.is_incident) or self.leaves_out(place, repo):
                 return None
             return incident_of(self, repo, issue, statuses.get(f"gid://gitlab/Issue/{issue.id}"))
 
         return rows.part(scope, convert, notes=notes)
 
-    def _leaves_out(self, place: _Place, repo: str) -> bool:
+    def leaves_out(self, place: Place, repo: str) -> bool:
         """Whether an issue of a group belongs to a project that is not read."""
         return place.grouped and repo.lower() not in self._groups[place.owner]
 
-    async def _read_alerts(self, scope: Scope, place: _Place, http: Http) -> Part:
-        repo = (await self._project(place.owner, place.path, http)).path
+    async def _read_alerts(self, scope: Scope, place: Place, http: Http) -> Part:
+        repo = (await self.project(place.owner, place.path, http)).path
         rows, permitted = await alerts(repo, http)
         notes: list[str] = []
         if not permitted:

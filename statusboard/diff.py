@@ -200,12 +200,22 @@ def untold(item: Item, known: list[tuple[Origin, Fact]], scope: str) -> list[Dra
     for time, stage in stages(item):
         same = [(origin, fact) for origin, fact in known if _one_transition(fact, stage)]
         seen = any(origin != "backfill" for origin, _ in same)
+        if isinstance(stage, Build | Release):
+            # What a list says of its end may be less exact than what was seen of it.
+            seen = any(origin != "backfill" and _ended_alike(fact, stage) for origin, fact in known)
         if not seen and not (same and says_the_same(same[0][1], stage)):
             told = draft(before, stage, part=scope, origin="backfill")
             drafts.append(msgspec.structs.replace(told, time=time))
             known.insert(0, ("backfill", stage))
         before = stage
     return drafts
+
+
+def _ended_alike(fact: Fact, stage: Item) -> bool:
+    """Whether both are ends of one attempt, whatever they say of how it went."""
+    if type(fact) is not type(stage) or fact.state in UNFINISHED[fact.kind]:
+        return False
+    return not isinstance(fact, Build) or (isinstance(stage, Build) and fact.attempt == stage.attempt)
 
 
 def _one_transition(fact: Fact, stage: Item) -> bool:

@@ -57,7 +57,7 @@ def statuses(row: dict[str, Any]) -> list[dict[str, Any]]:
 def within(rows: list[dict[str, Any]], field: str, span: str) -> list[dict[str, Any]]:
     """GitHub's range syntax: ``>=A`` or ``A..B``."""
     low, _, high = span.removeprefix(">=").partition("..")
-    return [row for row in rows if low <= row[field] <= (high or "9999")]
+    return [row for row in rows if low <= str(row[field]) <= (high or "9999")]
 
 
 class Server:
