@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable, Sequence
 from datetime import UTC
-from typing import Final, TypeAlias
+from typing import TYPE_CHECKING, Final, TypeAlias
 
 from statusboard import presenting
 from statusboard.board import Delta, Row
@@ -13,6 +13,9 @@ from statusboard.errors import StoreError
 from statusboard.model import Build, Change, Incident, Release, Ticket, health_key
 from statusboard.screens.live import Live
 from widgets.details import DetailsPane, Section
+
+if TYPE_CHECKING:
+    from statusboard.screens.lineage import Lineage
 
 IN_PASSING: Final = 0.2
 """Seconds between two items within which a cursor is on its way to another: what it passes is not read."""
@@ -34,6 +37,7 @@ class Teller:
         self._unreadable = ""
         self._read: tuple[str, int] | None = None
         self._moved = 0.0
+        self._lineage: Lineage | None = None
 
     def tell(self) -> None:
         """Show what is known of what is under the cursor, or that nothing is chosen."""
@@ -43,6 +47,7 @@ class Teller:
         subject, row, sections = self._chosen()
         if row is not None and row.slot is not None:
             hurried = self._turn_to(row.key)
+            self._follow_line(row, IN_PASSING if hurried else 0.0)
             sections = [*sections, *self._details(row)]
             stands = (live.cells.board.store_id, row.seq)
             if stands != self._read:
@@ -70,6 +75,18 @@ class Teller:
         self._history, self._unreadable, self._read = None, "", None
         return hurried
 
+    def _follow_line(self, row: Row, patience: float) -> None:
+        """Of a build: have read what its pipeline did before."""
+        if self._lineage is None:
+            if not isinstance(row.fact, Build):
+                return
+            from statusboard.screens.lineage import Lineage
+
+            self._lineage = Lineage()
+        if self._lineage.turn_to(row, self.live):
+            reading = self._lineage.read(self.live, patience, self.tell)
+            self._pane.run_worker(reading, group="lineage", exclusive=True, exit_on_error=False)
+
     def _details(self, row: Row) -> Sequence[Section]:
         live = self.live
         return presenting.details(
@@ -79,6 +96,8 @@ class Teller:
             live.statuses,
             history=self._history,
             unreadable=self._unreadable,
+            line=self._lineage.lines(row, live) if self._lineage is not None else (),
+            older=self._lineage.older if self._lineage is not None else (),
             glyphs=live.glyphs,
             zone=UTC if live.cells.times == "utc" else live.cells.zone,
         )

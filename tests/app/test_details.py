@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from contextlib import AbstractAsyncContextManager
+from datetime import timedelta
 from typing import Any, cast
 
 import pytest
@@ -10,12 +11,14 @@ from textual.pilot import Pilot
 
 from statusboard.app import BoardApp
 from statusboard.commands import commands
+from statusboard.diff import draft
 from statusboard.engine import Engine
 from statusboard.errors import StoreError
 from statusboard.model import Build, Change, Incident, Item
 from statusboard.notes import USER_VARIABLE
 from statusboard.screens.asking import AskScreen
 from statusboard.screens.noting import READ_ONLY
+from statusboard.store.base import Batch
 from tests.app.stage import Told, line_with, text_of, until
 from tests.app.stage import board as stage
 from tests.pictures.company import NOW, StillClock, ago
@@ -254,3 +257,66 @@ async def test_without_a_row_there_is_nothing_to_say():
     async with board(Told("am", "incident", [])) as (app, pilot):
         await pilot.press("a")
         await says(app, pilot, "no row is chosen")
+
+
+# -- how its pipeline does
+
+
+def run_of_day(day: int, state: Any, **more: Any) -> Build:
+    """A run that has left the board long ago."""
+    began = ago(day * 24 * 60)
+    times = {"started_at": began, "ended_at": began + timedelta(minutes=4), "revision": f"r{day}"}
+    return run(1000 - day, state, **{**times, **more})
+
+
+async def remember(app: BoardApp, *builds: Build) -> None:
+    """Have these in the store, as backfill brings them: never on the board."""
+    assert app.live is not None
+    drafts = [draft(None, build, part="build", origin="backfill") for build in builds]
+    await app.live.engine.store.append(Batch(observed_at=NOW, drafts=tuple(drafts)), app.live.engine._lease)
+
+
+async def test_a_pipeline_is_told_of_further_back_than_the_board_reaches() -> None:
+    failing = run(1, "failed", actor="cem", revision="r0")
+    async with board(Told("ci", "build", [failing])) as (app, pilot):
+        flaky = [run_of_day(5, "failed", attempt=2), run_of_day(5, "success", attempt=1)]
+        others = [run_of_day(1, "failed", change="7"), run_of_day(1, "failed", pipeline="docs")]
+        await remember(app, run_of_day(3, "success"), run_of_day(2, "failed", actor="bob"), *flaky, *others)
+        await pilot.press("enter")
+        await says(app, pilot, "14 days: 5 runs, 3 of 5 failed")
+        shown = told(app)
+        assert "1 revision of 1 tested again both failed and passed, last r5" in shown
+        assert "first bad #998 r2 by bob" in shown
+        assert "2d" in line_with(app, "red since")
+        assert "bob, cem" in line_with(app, " ask")
+        assert "does not tell when a build was asked for" in shown
+
+
+async def test_what_a_pipeline_did_before_is_read_once_and_other_builds_of_it_need_no_reading() -> None:
+    async with board(Told("ci", "build", [run(1, "success"), run(2, "failed", pipeline="docs")])) as (app, pilot):
+        await pilot.press("enter")
+        await says(app, pilot, "14 days: 1 run, 1 of 1 failed")
+        await pilot.press("escape", "j", "enter")
+        await says(app, pilot, "14 days: 1 run, 0 of 1 failed")
+
+
+async def test_a_pipeline_whose_past_cannot_be_read_is_told_of_from_the_board() -> None:
+    async with board(Told("ci", "build", [run(1, "failed")])) as (app, pilot):
+        assert app.live is not None
+        broken = app.live.engine.store
+
+        async def fail(*_: Any, **__: Any) -> Any:
+            raise StoreError("the disk is gone")
+
+        broken.remembered = fail  # type: ignore[method-assign]
+        await pilot.press("enter")
+        await says(
+            app, pilot, "what is on the board; older runs cannot be read: the disk is gone: 1 run, 1 of 1 failed"
+        )
+
+
+async def test_a_pull_request_has_no_pipeline_to_tell_of() -> None:
+    async with board(Told("ci", "build", [run(1, "failed", change="7", branch="topic")])) as (app, pilot):
+        await pilot.press("enter")
+        await says(app, pilot, "pull request 7")
+        assert "How this pipeline does" not in told(app)
