@@ -17,8 +17,9 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Mapping, Sequence
+from datetime import datetime
 from functools import partial
-from typing import Annotated, Any, Final
+from typing import TYPE_CHECKING, Annotated, Any, Final
 
 import msgspec
 
@@ -35,6 +36,7 @@ from statusboard.api import (
     Item,
     NotFound,
     Part,
+    Past,
     Reach,
     Scope,
     Source,
@@ -45,6 +47,9 @@ from statusboard.api import (
     clean,
     option,
 )
+
+if TYPE_CHECKING:
+    from sources._jenkins_history import History
 
 FOLDERS_KEPT: Final = 300.0
 MOST_FOLDERS: Final = 200
@@ -129,15 +134,18 @@ class Jenkins(Source[JenkinsOptions]):
         - Is a folder too large for one answer, name its folders or jobs, or lower `builds`.
     """
     verified = "documented"
+    history_kinds = kinds
+    no_history = "Jenkins throws builds away as its jobs say (Discard old builds); what is gone is gone"
 
     def __init__(self, options: JenkinsOptions, context: Context) -> None:
         super().__init__(options, context)
-        self._build = _BUILD % (",parameters[name,value]" if options.parameters else "")
-        self._job = f"{_JOB},builds[{self._build}]{{0,{options.builds}}}"
+        self.fields = _BUILD % (",parameters[name,value]" if options.parameters else "")
+        self._job = f"{_JOB},builds[{self.fields}]{{0,{options.builds}}}"
         self._folders: dict[str, Folders] = {}
         self._folders_at = float("-inf")
         self._running: dict[str, set[tuple[str, int]]] = {}
         self._standing: dict[str, dict[str, BuildRow | None]] = {}
+        self._history: History | None = None
 
     def sign(self, credentials: Credentials) -> Mapping[str, str]:
         secret = credentials.token or credentials.password
@@ -158,14 +166,14 @@ class Jenkins(Source[JenkinsOptions]):
     async def read(self, scope: Scope, http: Http) -> Part:
         jobs: dict[str, tuple[str, str, Job]] = {}
         parts: list[Part] = []
-        for project, rows in await self._projects(scope.data, http):
+        for project, rows in await self.projects(scope.data, http):
             default = primary_branch(rows.good) or self.options.default_branch
             parts.append(rows.part(scope, partial(self._waiting, project, default, jobs)))
         reads: dict[str, Read] = {}
         for index, (name, job) in enumerate(jobs.items()):
             if index % SLICE == 0:
                 await asyncio.sleep(0)  # thousands of jobs must not hold up the screen
-            reads[name] = _read_of(*job)
+            reads[name] = read_of(*job)
             parts.append(self._builds(scope, reads[name], reads[name].builds))
         parts += await self._pushed_out(scope, reads, http)
         behind, all_known = await self._behind(scope, reads, http)
@@ -176,6 +184,13 @@ class Jenkins(Source[JenkinsOptions]):
         error = next((part.error for part in parts if part.error), None)
         reach: Reach = "complete" if all_known else "window"
         return msgspec.structs.replace(scope.part(items.values(), reach=reach), error=error)
+
+    async def history(self, scope: Scope, http: Http, *, since: datetime, cursor: str = "") -> Past:
+        from sources._jenkins_history import History  # nobody else needs it
+
+        if self._history is None:
+            self._history = History(self)
+        return await self._history.read(scope, http, since, cursor)
 
     # -- folders -------------------------------------------------------------------------------------------------
 
@@ -224,7 +239,7 @@ class Jenkins(Source[JenkinsOptions]):
 
     # -- jobs ----------------------------------------------------------------------------------------------------
 
-    async def _projects(self, target: Target, http: Http) -> list[tuple[str, Rows[Job]]]:
+    async def projects(self, target: Target, http: Http) -> list[tuple[str, Rows[Job]]]:
         """Lists of jobs, each with the name of the multibranch project that they are the branches of, or ``""``."""
         if target.job:
             return [await self._job_named(target.name, http)]
@@ -261,7 +276,7 @@ class Jenkins(Source[JenkinsOptions]):
             return None
         need(job.builds, "builds")
         jobs.setdefault(need(job.full_name, "fullName"), (project, default, job))
-        return waiting_of(self, job, _read_of(project, default, job).line, job.queue_item) if job.queue_item else None
+        return waiting_of(self, job, read_of(project, default, job).line, job.queue_item) if job.queue_item else None
 
     def _builds(self, scope: Scope, read: Read, builds: Rows[BuildRow]) -> Part:
         part = builds.part(scope, lambda row: build_of(self, read.job, read.line, row, self.options.parameters))
@@ -305,14 +320,14 @@ class Jenkins(Source[JenkinsOptions]):
         return parts, looks <= MOST_LOOKS
 
     async def _older(self, name: str, http: Http) -> list[BuildRow]:
-        tree = f"builds[{self._build}]{{{self.options.builds},{LOOK_BACK}}}"
+        tree = f"builds[{self.fields}]{{{self.options.builds},{LOOK_BACK}}}"
         job = (await http.get(f"{path_of(name)}/api/json", params={"tree": tree})).decode(Job)
         return Rows("build", BuildRow, job.builds or ()).good
 
     async def _one(self, name: str, number: int, http: Http) -> Rows[BuildRow]:
         """That build; none where it is gone."""
         try:
-            reply = await http.get(f"{path_of(name)}/{number}/api/json", params={"tree": self._build})
+            reply = await http.get(f"{path_of(name)}/{number}/api/json", params={"tree": self.fields})
         except NotFound:
             return Rows("build", BuildRow)
         return Rows("build", BuildRow, [reply.decode(dict[str, Any])])
@@ -323,7 +338,7 @@ def _standing(line: Line, rows: Sequence[BuildRow]) -> BuildRow | None:
     return max((row for row in rows if tells(line, row)), key=lambda row: row.number or 0, default=None)
 
 
-def _read_of(project: str, default: str, job: Job) -> Read:
+def read_of(project: str, default: str, job: Job) -> Read:
     builds = Rows("build", BuildRow, job.builds or ())
     line = branch_line(project, job, builds.good, default) if project else job_line(job, builds.good, default)
     return Read(job, line, builds)

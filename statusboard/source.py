@@ -208,6 +208,7 @@ class Past(Struct, frozen=True, kw_only=True):
     ``older``    where the next page begins, in words of the source's own, ``""`` where nothing older is left, as far
                  back as was asked for.  It is stored, and may be given back days later, when there is more in front
     ``reached``  back to which moment the scope is read with this page; None where the vendor's order does not tell
+    ``share``    how much of the whole is read with this page (0 to 1), where ``reached`` cannot tell yet
     ``error``    why some rows of the page are missing; the pages behind it are read all the same
     ``notes``    what else a person should know
     """
@@ -215,6 +216,7 @@ class Past(Struct, frozen=True, kw_only=True):
     items: tuple[Item, ...] = ()
     older: str = ""
     reached: datetime | None = None
+    share: float = 0.0
     error: SourceError | None = None
     notes: tuple[str, ...] = ()
 

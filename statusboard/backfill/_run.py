@@ -193,7 +193,7 @@ class Backfill:
             come_to = partial(at.after, since=self.since)
             past = await self._page(setup, source, reader, scope, part, at.cursor, come_to)
             way = at.after(past, self.since)
-            self._note(part, way)
+            self._note(part, way, past.share)
             self._tell(reader.progress)
             stalls.look(past)
         if self.begun - way.begun < YOUNG:
@@ -214,11 +214,11 @@ class Backfill:
                 return
             stalls.look(past)
 
-    def _note(self, part: PartProgress, way: Way) -> None:
+    def _note(self, part: PartProgress, way: Way, share: float = 0.0) -> None:
         part.reached = way.reached if way.reached < way.begun else None
         part.ended = way.ended is not None and way.reached > self.since
         behind = (self.begun - way.deepest) / max(self.begun - self.since, timedelta(seconds=1))
-        part.fraction = min(max(behind, 0.0), 1.0)
+        part.fraction = min(max(behind, share, 0.0), 1.0)
 
     async def _page(
         self,

@@ -114,8 +114,8 @@ class HistoryContract:
         found: list[Any] = []
         self.walk(lambda call: self._kept(call, found), days=1)
         few = lists(lambda rows: rows[:2])
-        for path in {path for document in found[:6] for path in paths(few(document))}:
-            for value in ODD:
+        for place, path in enumerate(sorted({path for document in found[:6] for path in paths(few(document))})):
+            for value in (ODD[place % len(ODD)], ODD[(place + 3) % len(ODD)]):
                 self.walk(partial(self._changed, mutate=partial(_then, few, setting(path, always(value)))), days=1)
         self.walk(lambda call: self._changed(call, lists(lambda rows: [None, *rows[:3], "x"])), days=1)
         self.walk(lambda call: self._changed(call, leaves(always(None))), days=1)
