@@ -77,10 +77,11 @@ class BoardApp(TerminalApp[None]):
         title: str = "statusboard",
         look: Look | None = None,
         reloader: Reloader | None = None,
+        begin: Callable[[BoardScreen], None] | None = None,
     ) -> None:
         """``last`` is the picture of the last run, ``keep_first`` where the next one is kept, None for nowhere.
 
-        ``reloader`` follows what changes in the configuration.
+        ``reloader`` follows what changes in the configuration.  ``begin`` is called once the board is shown.
         """
         wanted = last.theme if last is not None else ""
         encoding = sys.__stderr__.encoding if sys.__stderr__ is not None else ""  # where Textual draws
@@ -90,6 +91,7 @@ class BoardApp(TerminalApp[None]):
         self._load_engine = load
         self._keep_at = keep_first
         self._reloader = reloader
+        self._begin_with = begin
         self._engine: Engine | None = None
         self._changed: set[str] = set()
         self._gone: set[str] = set()
@@ -159,6 +161,8 @@ class BoardApp(TerminalApp[None]):
         self.run_worker(self._give_notice(live), name="notices")
         self.set_interval(1.0, self._tick)
         self.set_interval(AGES_EVERY, self._board.age_rows)
+        if self._begin_with is not None:
+            self._begin_with(self._board)
         self._wake()
         # What is in memory now stays: the collector need not look at it again.
         gc.enable()

@@ -4,15 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import suppress
+from datetime import UTC
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 from textual import on
+from textual.app import App
 from textual.command import CommandPalette, DiscoveryHit, Hit, Hits, Provider
 from textual.content import Content
-from textual.widgets import OptionList
+from textual.widgets import Input, OptionList
 
+from statusboard.errors import MomentError
 from statusboard.screens.board import BoardScreen
 from statusboard.screens.leaving import OnTop
 from statusboard.view import Layout
@@ -25,12 +28,14 @@ LAYOUTS: Final[Mapping[Layout, str]] = {
     "services": "services by environments",
     "timeline": "everything that changed, newest first",
     "sources": "how well each is read",
+    "metrics": "delivery metrics against their goals",
 }
 """What views without lanes show."""
 
 
 _CSS: Final = Path(__file__).with_name("commands.tcss").read_text(encoding="utf-8")
 _IN_WORDS: Final = 0.01
+_FIRST: Final = 1_000.0
 _TOLD: Final[Mapping[str, str]] = {
     "dark": "calm, on a dark ground",
     "light": "calm, on a light ground",
@@ -68,6 +73,9 @@ class BoardCommands(Provider):
 
     async def search(self, query: str) -> Hits:
         """Those whose name fits what is typed, then those that are told of in these words."""
+        if (moment := asked_moment(query)) and (board := _board_of(self.app)) is not None:
+            command = Command(f"at {moment}", _moment_told(board, moment), partial(board.go_to, moment))
+            yield Hit(_FIRST, _shown(Content(command.name), command), command.run, text=command.name)
         matcher = self.matcher(query)
         for command in self.commands:
             # Not `Matcher.highlight`, which reads a name as markup.
@@ -95,6 +103,15 @@ class BoardPalette(_Palette):
     """Textual's palette in the board's colours."""
 
     DEFAULT_CSS = _CSS
+
+    @on(Input.Submitted)
+    def _moment_typed(self, event: Input.Submitted) -> None:
+        """``at 14:23`` is what is typed: the list below may still show what fitted before."""
+        board = _board_of(self.app)
+        if board is not None and (moment := asked_moment(event.value)):
+            event.prevent_default().stop()
+            self.dismiss()
+            self.app.call_later(board.go_to, moment)
 
     def __init__(self) -> None:
         super().__init__(providers=[BoardCommands], placeholder="What do you want to do?", id="--command-palette")
@@ -140,9 +157,31 @@ class ThemePalette(_Palette):
         return super().dismiss(result)
 
 
+def asked_moment(typed: str) -> str:
+    """The moment in ``at 14:23``; ``""`` where something else is typed."""
+    word, _, moment = typed.strip().lstrip(":").strip().partition(" ")
+    return moment.strip() if word.casefold() == "at" else ""
+
+
+def _moment_told(board: BoardScreen, text: str) -> str:
+    """What comes of going there."""
+    try:
+        found = board.moment_of(text)
+    except MomentError as error:
+        return str(error)
+    cells = board.live.cells
+    zone = UTC if cells.times == "utc" else cells.zone
+    told = f"the board as it was on {found.at.astimezone(zone):%a %Y-%m-%d %H:%M:%S}"
+    return f"{told} ({found.note})" if found.note else told
+
+
+def _board_of(app: App[Any]) -> BoardScreen | None:
+    return next((screen for screen in app.screen_stack if isinstance(screen, BoardScreen)), None)
+
+
 def commands(app: BoardApp) -> Iterator[Command]:
     """The commands that make sense now."""
-    board = next((screen for screen in app.screen_stack if isinstance(screen, BoardScreen)), None)
+    board = _board_of(app)
     if board is None:
         yield Command("Quit", "", app.action_quit)
         return
@@ -162,6 +201,12 @@ def commands(app: BoardApp) -> Iterator[Command]:
         yield Command(f"Open the {name}", url, partial(app.open_page, url))
     yield Command("Copy the link", "of the row under the cursor", board.action_copy_url)
     yield Command("Copy the key", "of the row under the cursor, as in show --json", board.action_copy_key)
+    yield Command("At a moment", "at 14:23, at yesterday 09:00, at -2h: the board as it was", board.action_moment)
+    yield Command("Back to live", "from a past moment to the present", board.action_present)
+    yield Command(
+        "Back to the incident before", "the board as it was when that was new", partial(board.action_incident, -1)
+    )
+    yield Command("Line of time", "on or off; a click on it goes there", board.action_time_line)
     yield Command("Sort by the next column", "then the other way round", board.action_sort)
     yield Command("Group rows", "by team, service, environment, source", board.action_group)
     yield Command("Wide", "all columns, or the usual ones", board.action_wide)

@@ -23,6 +23,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "backfill": ("backfill", "Read what the vendors still have of the past, so that there are metrics at once."),
     "show": ("show", "Print the board once, as a table or JSON; the exit code tells how things are."),
     "check": ("check", "Try every source and say what it gives: reachable, credentials, items, budget."),
+    "replay": ("replay", "Open the board at a past moment and play what happened then, for a post-mortem."),
     "sources": ("sources", "List the source types, or the options of one."),
     "keys": ("keys", "List the keys, and the names that a configuration gives others by."),
     "emit": ("emit", "Write a line into a deploy log, from a script or pipeline."),

@@ -11,9 +11,10 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Awaitable, Callable, Collection, Mapping
+from collections.abc import Awaitable, Callable, Collection, Coroutine, Mapping
 from datetime import UTC, datetime, timedelta, tzinfo
-from typing import TYPE_CHECKING, Final, Literal, NamedTuple
+from functools import partial
+from typing import TYPE_CHECKING, Any, Final, Literal, NamedTuple
 
 from statusboard.board import Delta
 from statusboard.chatter import Chatter
@@ -271,10 +272,14 @@ class Rewinding:
 
     # -- moving
 
+    def _run(self, work: Callable[[], Coroutine[Any, Any, None]], group: str) -> None:
+        """In the place of what runs in this group.  What has not begun when the board ends never was."""
+        self._screen.run_worker(work, group=group, exclusive=True, exit_on_error=False)  # type: ignore[arg-type]
+
     def _set_off(self) -> None:
         if not self._working:
             self._working = True
-            self._screen.run_worker(self._move(), group="rewind", exit_on_error=False)
+            self._run(self._move, "rewind")
 
     async def _move(self) -> None:
         """Do what is asked for until nothing is, and paint in between."""
@@ -288,7 +293,7 @@ class Rewinding:
                 await asyncio.sleep(FRAME)
         finally:
             self._working = False
-        self._screen.run_worker(self._rest(), group="rewound", exclusive=True, exit_on_error=False)
+        self._run(self._rest, "rewound")
 
     def _next(self) -> Callable[[], Awaitable[None]] | None:
         if (target := self._target) is not None:
@@ -391,7 +396,7 @@ class Rewinding:
     def start(self, since: datetime, until: datetime, speed: float) -> None:
         """Play a stretch from its beginning."""
         self.play = Play(until, speed)
-        self._screen.run_worker(self._begin(since), group="play", exclusive=True, exit_on_error=False)
+        self._run(partial(self._begin, since), "play")
 
     def toggle(self) -> bool:
         """Go on with what is played, or hold it; False where nothing is."""
@@ -411,7 +416,7 @@ class Rewinding:
 
     def _go_on(self) -> None:
         self.playing = self.play
-        self._screen.run_worker(self._play(), group="play", exclusive=True, exit_on_error=False)
+        self._run(self._play, "play")
 
     async def _begin(self, since: datetime) -> None:
         try:
@@ -454,11 +459,11 @@ class Rewinding:
         """Once a second: how far the moment is moves on."""
         if self.scrubber.display:
             if self.then is not None and self._store is not self._live.engine.store:
-                self._screen.run_worker(self._lose(), group="rewound", exclusive=True, exit_on_error=False)
+                self._run(self._lose, "rewound")
                 return
             if asyncio.get_running_loop().time() - self._read_at >= AGAIN:
                 self._look(anew=True)
-                self._screen.run_worker(self._rest(), group="rewound", exclusive=True, exit_on_error=False)
+                self._run(self._rest, "rewound")
             self.tell()
 
     async def _lose(self) -> None:
@@ -529,7 +534,7 @@ class Rewinding:
         until = min(now, until + length / 8)
         self._line = (since, until + timedelta(minutes=1), days)
         self._read_at = asyncio.get_running_loop().time()
-        self._screen.run_worker(self._read_line(since, until), group="time-line", exclusive=True, exit_on_error=False)
+        self._run(partial(self._read_line, since, until), "time-line")
 
     async def _read_line(self, since: datetime, until: datetime) -> None:
         store = self._live.engine.store

@@ -54,6 +54,11 @@ COLUMNS: Final = (
 )
 
 
+def columns(*, past: bool) -> list[Column]:
+    """Those of a past moment have room for what nobody watched then."""
+    return [c._replace(width=13, min_width=13) if past and c.id == "state" else c for c in COLUMNS]
+
+
 class SourcesFace(Face):
     """One row a source."""
 
@@ -73,7 +78,7 @@ class SourcesFace(Face):
     def __init__(self, live: Live) -> None:
         super().__init__(live, id="sources")
         self._area = Lanes()
-        self._panel = LanePanel(COLUMNS, ascii_only=live.ascii_only, name="sources")
+        self._panel = LanePanel(columns(past=live.newest is not None), ascii_only=live.ascii_only, name="sources")
         self._hint = Static(self._keys(), id="sources-hint", markup=False)
         self._query = parse("")
         self._faults_only = False

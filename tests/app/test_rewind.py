@@ -10,7 +10,9 @@ from typing import Any
 from textual.pilot import Pilot
 
 from statusboard.app import BoardApp
-from tests.app.stage import Told, board, line_with, poll, screen_of, settled, text_of, until
+from statusboard.commands import BoardPalette
+from statusboard.screens.wall import WallScreen
+from tests.app.stage import Told, board, line_with, poll, screen_of, settled, show, text_of, until
 from tests.pictures.company import StillClock
 from tests.scripted import alert, build
 
@@ -55,6 +57,8 @@ async def morning(**more: Any) -> AsyncIterator[Morning]:
         await day.then(30, alerts=[one, two, three])
         await day.then(40, alerts=[two, three])
         await day.then(50)
+        app.clear_notifications()
+        await pilot.pause()
         yield day
 
 
@@ -72,3 +76,189 @@ async def test_back_step_by_step_and_live_again():
         await day.press("0")
         assert "REWOUND" not in text_of(app) and "WAS" not in text_of(app)
         assert "FAILING 2" in text_of(app) and "09:50:00" in line_with(app, "FAILING 2")
+
+
+async def typed(day: Morning, text: str) -> None:
+    """Into the palette, and enter at once."""
+    await day.pilot.press("colon")
+    await until(day.pilot, lambda: isinstance(day.app.screen, BoardPalette))
+    await day.pilot.press(*("space" if letter == " " else letter for letter in text), "enter")
+    await until(day.pilot, lambda: not isinstance(day.app.screen, BoardPalette))
+    await day.moved()
+
+
+async def test_a_moment_typed_into_the_palette():
+    async with morning() as day:
+        await typed(day, "at 09:25")
+        assert "REWOUND to Thu 09:25:00, 25 min ago" in text_of(day.app)
+        assert "WAS FAILING 2" in text_of(day.app)
+        await typed(day, "at -10m")
+        assert "REWOUND to Thu 09:40:00" in text_of(day.app)
+
+
+async def test_a_moment_that_cannot_be_shown_leaves_one_where_one_was():
+    async with morning() as day:
+        for text, told in (("at 08:00", "the earliest is"), ("at 2027-01-01", "lies ahead"), ("at lunch", "no moment")):
+            await typed(day, text)
+            await until(day.pilot, lambda told=told: told in text_of(day.app))
+            assert "REWOUND" not in text_of(day.app)
+        await typed(day, "at 09:25")
+        await typed(day, "at 08:00")
+        assert "REWOUND to Thu 09:25:00" in text_of(day.app)
+
+
+async def test_the_prompt_says_at_once_what_is_no_moment():
+    async with morning() as day:
+        await day.pilot.press("at")
+        await day.pilot.press(*"noon")
+        await until(day.pilot, lambda: "`noon` is no moment" in text_of(day.app))
+        await day.pilot.press(*["backspace"] * 4, *"-25m", "enter")
+        await day.moved()
+        assert "REWOUND to Thu 09:25:00" in text_of(day.app)
+
+
+async def test_incidents_forth_and_back():
+    async with morning() as day:
+        await day.press("left_curly_bracket")
+        assert "REWOUND to Thu 09:30:00" in text_of(day.app)
+        await day.press("left_curly_bracket", "left_curly_bracket")
+        assert "REWOUND to Thu 09:10:00" in text_of(day.app)
+        await day.press("left_curly_bracket")
+        assert "no earlier incident is stored" in text_of(day.app) and "REWOUND to Thu 09:10:00" in text_of(day.app)
+        await day.press("right_curly_bracket")
+        assert "REWOUND to Thu 09:20:00" in text_of(day.app)
+        await day.press("right_curly_bracket", "right_curly_bracket")
+        assert "0 goes back to live" in text_of(day.app) and "REWOUND to Thu 09:30:00" in text_of(day.app)
+
+
+async def test_a_held_key_runs_and_ends_where_it_ends():
+    async with morning() as day:
+        await day.press(*["left_square_bracket"] * 30)
+        assert "REWOUND to Thu 09:00:00" in text_of(day.app) and "no earlier change is stored" in text_of(day.app)
+        await day.press(*["right_square_bracket"] * 30)
+        assert "REWOUND to Thu 09:40:00" in text_of(day.app)
+
+
+async def test_forward_from_the_present_there_is_nothing():
+    async with morning() as day:
+        for key in ("right_square_bracket", "right_curly_bracket", "0"):
+            await day.press(key)
+            assert "this is the present" in text_of(day.app) and "REWOUND" not in text_of(day.app)
+
+
+async def test_nothing_can_be_done_to_the_past():
+    async with morning() as day:
+        assert day.app.live is not None
+        await day.press("j", "left_square_bracket", "left_square_bracket")
+        before = day.app.live.engine.board.digest
+        for key in ("a", "N", "r", "R", "u", "U"):
+            await day.press(key)
+            assert "this is the past: nothing can be" in text_of(day.app), key
+        await show(day.app, day.pilot, "Sources")
+        await day.press("space")
+        assert "nothing can be paused here" in text_of(day.app)
+        assert day.app.live.engine.board.digest == before
+        assert not any(row.fact.kind == "annotation" for row in day.app.live.engine.board.rows.values())
+
+
+async def test_every_view_shows_that_moment():
+    async with morning() as day:
+        await typed(day, "at 09:25")
+        for view in [view.name for view in screen_of(day.app).live.settings.views]:
+            await show(day.app, day.pilot, view)
+            text = text_of(day.app)
+            assert "REWOUND to Thu 09:25:00" in text and "WAS FAILING 2" in text, view
+            assert "alert 3" not in text, view
+        await show(day.app, day.pilot, "Timeline")
+        assert "alert 2" in text_of(day.app) and "resolved" not in text_of(day.app)
+        await day.press("left_square_bracket", "left_square_bracket")
+        assert "alert 2" not in text_of(day.app) and "alert 1" in text_of(day.app)
+        await day.press("right_square_bracket", "right_square_bracket")
+        assert "alert 3" in text_of(day.app)
+        await show(day.app, day.pilot, "Sources")
+        assert "as they were read then" in text_of(day.app)
+
+
+async def test_details_tell_what_was_known_then():
+    async with morning() as day:
+        await typed(day, "at 09:25")
+        await day.press("j", "j", "p")
+        await until(day.pilot, lambda: "09:10 ◉ open" in text_of(day.app))
+        assert "resolved" not in text_of(day.app)
+        await day.press("0")
+        await until(day.pilot, lambda: "resolved" in text_of(day.app))
+
+
+async def test_the_present_goes_on_underneath():
+    async with morning() as day:
+        await typed(day, "at 09:25")
+        await day.then(60, alerts=[alert(9, severity="critical", started_at=at(60))])
+        await until(day.pilot, lambda: "5 changes since" in text_of(day.app))
+        assert "WAS FAILING 2" in text_of(day.app) and "alert 9" not in line_with(day.app, "Incidents  2")
+        assert day.app.live is not None and "am:incident:9" in day.app.live.cells.marked
+        await day.press("0")
+        assert "FAILING 1" in text_of(day.app) and "WAS" not in text_of(day.app)
+        assert "am:incident:9" in day.app.live.cells.marked, "nobody has seen it yet"
+
+
+async def test_what_nobody_watched_is_not_shown_as_fine():
+    async with morning() as day:
+        await day.then(300, alerts=[])
+        await typed(day, "at 12:00")
+        text = text_of(day.app)
+        assert "not watched" in text and "ALL OK" not in text
+        assert "WAS FAILING 2" in text, "what was wrong last is still told"
+        await show(day.app, day.pilot, "Sources")
+        assert "⊘ not watched" in text_of(day.app)
+
+
+async def test_the_cursor_stays_on_its_item():
+    async with morning() as day:
+        await day.press("j", "j")
+        subject = screen_of(day.app).face.subject
+        assert subject is not None
+        await day.press("left_square_bracket", "left_square_bracket")
+        assert screen_of(day.app).face.subject == subject
+        await day.press("0")
+        assert screen_of(day.app).face.subject == subject
+
+
+async def test_a_click_on_the_line_of_time_goes_there():
+    async with morning() as day:
+        await day.press("t")
+        scrubber = screen_of(day.app).rewinding.scrubber
+        assert scrubber.display and "REWOUND" not in text_of(day.app)
+        await until(day.pilot, lambda: scrubber.size.width)
+        await day.pilot.click(scrubber, offset=(scrubber.size.width - 7, 1))
+        await day.moved()
+        assert "REWOUND to Thu 09:" in text_of(day.app)
+        await day.pilot.click(scrubber, offset=(scrubber.size.width - 2, 1))
+        await day.moved()
+        assert "REWOUND" not in text_of(day.app)
+        await day.press("t")
+        assert not scrubber.display
+
+
+async def test_the_wall_stays_live():
+    async with morning() as day:
+        await typed(day, "at 09:15")
+        await day.pilot.press("f")
+        await until(day.pilot, lambda: isinstance(day.app.screen, WallScreen))
+        assert "REWOUND" not in text_of(day.app) and "09:50" in text_of(day.app)
+        await day.pilot.press("escape")
+        await day.moved()
+        assert "REWOUND to Thu 09:15:00" in text_of(day.app)
+
+
+async def test_a_stretch_is_played_and_held():
+    async with morning() as day:
+        screen = screen_of(day.app)
+        screen.rewinding.start(at(5), at(35), 1_200)
+        await until(day.pilot, lambda: "REPLAY 1200x" in text_of(day.app))
+        await day.pilot.press("space")
+        await until(day.pilot, lambda: "REPLAY PAUSED" in text_of(day.app))
+        await day.pilot.press("space")
+        await until(day.pilot, lambda: "the end of the stretch" in text_of(day.app))
+        assert "Thu 09:35:00" in text_of(day.app) and "WAS FAILING 3" in text_of(day.app)
+        await day.press("0")
+        assert "REPLAY" not in text_of(day.app)
