@@ -27,7 +27,7 @@ from sources._github_builds import Builds, Lines
 from sources._github_options import GitHubOptions, graphql_url, web_url
 from sources._github_runs import AnyRuns, Pipelines, Run, Runs, build_of
 from sources._github_statuses import Statuses
-from sources._shared.backwards import Until, merged, moment, number, oldest, past
+from sources._shared.backwards import Until, counted, merged, moment, oldest, past
 from sources._shared.decoding import as_documented
 from sources._shared.rows import Rows, need
 from statusboard.api import Build, Http, Past, Release, Scope, Source, parse_time
@@ -106,7 +106,7 @@ class History:
     async def _deployments(self, repo: str, http: Http, cursor: str) -> Past:
         limit = PAGE if self._statuses.in_one_request else FEW
         # By how many were read: the size of a page may differ when this goes on.
-        first = number(cursor, 0)
+        first = counted(cursor, 0)
         page, skip = divmod(first, limit)
         reply = await http.get(f"/repos/{repo}/deployments", params={"per_page": limit, "page": page + 1})
         found = as_documented(reply, list[Deployment], list[Any])
@@ -129,7 +129,7 @@ class History:
         return past(rows, release, older=older, reached=oldest(times))
 
     async def _published(self, repo: str, http: Http, cursor: str) -> Past:
-        page = number(cursor)
+        page = counted(cursor)
         reply = await http.get(f"/repos/{repo}/releases", params={"per_page": PAGE, "page": page})
         found = as_documented(reply, list[PublishedRelease], list[Any])
         rows = Rows("release", PublishedRelease, found)
@@ -145,7 +145,7 @@ class History:
 
     async def _issues(self, where: str, http: Http, since: datetime, cursor: str) -> Past:
         """Closed issues by when they changed last: of a repository, or those that a search finds."""
-        page = number(cursor)
+        page = counted(cursor)
         order: dict[str, str | int] = {"sort": "updated", "per_page": PAGE}
         if not self._source.options.query:
             params = {**order, "state": "closed", "direction": "desc", "since": moment(since), "page": page}

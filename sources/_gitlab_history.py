@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, Final
 from sources._gitlab import Deployment, Pipeline, PublishedRelease, build_of, deployment_of, publication_of
 from sources._gitlab_graphql import resolved_alerts
 from sources._gitlab_issues import Issue, incident_of, incident_of_alert, ticket_of
-from sources._shared.backwards import moment, number, oldest, past
+from sources._shared.backwards import counted, moment, oldest, past
 from sources._shared.decoding import as_documented
 from sources._shared.rows import Rows
 from statusboard.api import HistoryUnsupported, Http, Item, Past, parse_time
@@ -130,7 +130,7 @@ async def _page(
     path: str, params: Mapping[str, str | int], shape: Any, http: Http, cursor: str
 ) -> tuple[list[Any], str]:
     """A page of a list, and the number of the next one, ``""`` after the last."""
-    page = number(cursor)
+    page = counted(cursor)
     reply = await http.get(path, params={**params, "per_page": PAGE, "page": page})
     found: list[Any] = as_documented(reply, shape, list[Any])
     return found, str(page + 1) if len(found) >= PAGE else ""

@@ -16,7 +16,7 @@ import msgspec
 from sources._jenkins import build_of, primary_branch
 from sources._jenkins_folders import Target, path_of
 from sources._jenkins_rows import BuildRow, Job
-from sources._shared.backwards import number, oldest, past
+from sources._shared.backwards import counted, oldest, past
 from sources._shared.rows import Rows
 from statusboard.api import Http, Item, Past, Scope, parse_time
 
@@ -43,7 +43,7 @@ class History:
         """Some more builds of the job that is next; a cursor is how many of which job have been read."""
         jobs = await self._jobs_of(scope, http)
         offset, _, word = cursor.partition(" ")
-        skip, first = number(offset, 0), unquote(word)
+        skip, first = counted(offset, 0), unquote(word)
         items: list[Item] = []
         error = None
         names = [name for name in jobs if name >= first]

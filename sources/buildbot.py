@@ -28,6 +28,7 @@ from statusboard.api import (
     ItemKind,
     NotFound,
     Part,
+    Past,
     Scope,
     Source,
     SourceOptions,
@@ -47,6 +48,8 @@ RESULTS: Mapping[int, tuple[str, BuildState]] = {
 }
 
 BUILDERS_KEPT: Final = 300.0
+#: Builds on one page of the past.
+PAGE: Final = 100
 AT_ONCE: Final = 50
 """How many requests are asked for in one URL."""
 #: The properties that builds are asked for.
@@ -137,6 +140,7 @@ class Buildbot(Source[BuildbotOptions]):
         - With `default_branch`, a failure on any other branch is shown but is no fault.
     """
     verified = "real"
+    history_kinds = kinds
 
     def __init__(self, options: BuildbotOptions, context: Context) -> None:
         super().__init__(options, context)
@@ -169,6 +173,22 @@ class Buildbot(Source[BuildbotOptions]):
         known = {item.key for item in waiting.items}
         items = waiting.items + tuple(item for item in part.items if item.key not in known)
         return msgspec.structs.replace(part, items=items, error=waiting.error or part.error)
+
+    async def history(self, scope: Scope, http: Http, *, since: datetime, cursor: str = "") -> Past:
+        from sources._shared.backwards import back_to, counted, past  # nobody else needs it
+
+        builders = await self._wanted(http)
+        params: dict[str, Any] = {"order": "-buildid", "limit": PAGE, "complete": "true", "property": PROPERTIES}
+        if len(builders) < len(self._builders):
+            params["builderid__in"] = list(builders)
+        if before := counted(cursor, 0):
+            params["buildid__lt"] = before
+        found = await self._builds("/builds", params, http)
+        rows = Rows("build", BuildRow, found)
+        await self._ask_when(rows, http)
+        ids = [row.buildid for row in rows.good if row.buildid and (not before or row.buildid < before)]
+        older = str(min(ids)) if ids and len(found) >= PAGE else ""
+        return back_to(past(rows, lambda row: self._build(row, builders), older=older, reached=None), since)
 
     async def lookup(self, kind: ItemKind, remote_id: str, http: Http) -> Item | None:
         builders = await self._wanted(http)

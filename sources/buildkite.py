@@ -31,6 +31,7 @@ from statusboard.api import (
     ItemKind,
     NotFound,
     Part,
+    Past,
     Scope,
     Source,
     SourceOptions,
@@ -116,6 +117,7 @@ token: "keyring:buildkite"
 - A build that waits at a block step is shown as blocked and counts as passed; rebuilds are builds of their own.
 """
     verified = "documented"
+    history_kinds = kinds
 
     def __init__(self, options: BuildkiteOptions, context: Context) -> None:
         super().__init__(options, context)
@@ -164,6 +166,21 @@ token: "keyring:buildkite"
             last = max(ended, default=seen.ended if seen else None)
             self._seen[scope.name] = _Seen(newest=max(made), ended=last, attempts=attempts)
         return part
+
+    async def history(self, scope: Scope, http: Http, *, since: datetime, cursor: str = "") -> Past:
+        from sources._shared.backwards import Until, moment, past  # nobody else needs it
+
+        place: _Place = scope.data
+        until = Until.of(cursor)
+        params: dict[str, Any] = {"exclude_jobs": "true", "per_page": PAGE, "page": until.page}
+        params["created_from"] = moment(since)
+        if until.at is not None:
+            params["created_to"] = moment(until.at + timedelta(seconds=1))  # which is before it, not at it
+        page = (await http.get(place.path, params=params)).decode(list[Any])
+        rows = Rows("build", Row, page)
+        attempts = attempts_of(rows.good, {})
+        older, reached = until.older([parse_time(row.created_at) for row in rows.good], more=len(page) >= PAGE)
+        return past(rows, lambda row: build_of(self, place.pipeline, row, attempts), older=older, reached=reached)
 
     async def lookup(self, kind: ItemKind, remote_id: str, http: Http) -> Item | None:
         pipeline, _, number = remote_id.rpartition("/")

@@ -15,6 +15,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping, Sequence
+from datetime import datetime
 from fnmatch import fnmatchcase
 from functools import partial
 from typing import Annotated, Any, Final
@@ -50,6 +51,7 @@ from statusboard.api import (
     LookupUnsupported,
     NotFound,
     Part,
+    Past,
     Reply,
     Scope,
     Source,
@@ -98,7 +100,7 @@ class GiteaOptions(SourceOptions, frozen=True, kw_only=True, forbid_unknown_fiel
                 raise ValueError(f"`org`: {org[:80]!r} is no organisation's name, which stands alone, without a slash")
 
 
-class _Place(msgspec.Struct, frozen=True):
+class Place(msgspec.Struct, frozen=True):
     """What a scope reads: of a repository, or of a whole organisation."""
 
     what: str
@@ -142,13 +144,15 @@ token: "keyring:gitea"
 - Codeberg and others limit how often they are asked; raise `interval:` rather than dropping repositories.
 """
     verified = "documented"
+    history_kinds = kinds
+    no_history = "neither Gitea nor Forgejo knows deployments, only published releases"
 
     def __init__(self, options: GiteaOptions, context: Context) -> None:
         super().__init__(options, context)
         self._named: dict[str, str] = {}  # by lower-case name: the servers do not mind the case
         for repo in options.repos:
             self._named.setdefault(repo.lower(), repo)
-        self._orgs: Listings[str] = Listings(context.clock, ORG_KEPT)
+        self.organisations: Listings[str] = Listings(context.clock, ORG_KEPT)
         self._repositories: dict[str, tuple[Repository, float]] = {}
         self._newest: dict[str, int] = {}
         self._only_tasks_since = float("-inf")
@@ -162,16 +166,16 @@ token: "keyring:gitea"
 
     async def scopes(self, http: Http) -> Sequence[Scope]:
         orgs = list(dict.fromkeys(org.lower() for org in self.options.orgs))
-        listed = [await self._orgs.of(org, partial(self._list, org, http)) for org in orgs]
+        listed = [await self.organisations.of(org, partial(self._list, org, http)) for org in orgs]
         grouped = {path: name for org in listed for path, name in org.members.items()}
-        found: list[_Place] = []
+        found: list[Place] = []
         for path, name in {**grouped, **self._named}.items():
             # An organisation's issues are read at once.
-            found += [_Place(what=what, owner=name) for what in KINDS if what != "tickets" or path not in grouped]
+            found += [Place(what=what, owner=name) for what in KINDS if what != "tickets" or path not in grouped]
         for org, known in zip(orgs, listed, strict=True):
-            found.append(_Place(what="tickets", owner=org, grouped=True))
+            found.append(Place(what="tickets", owner=org, grouped=True))
             if known.error is not None:
-                found.append(_Place(what="repositories", owner=org, grouped=True, error=known.error))
+                found.append(Place(what="repositories", owner=org, grouped=True, error=known.error))
         some_kind = min(self.options.kinds or self.kinds)
         return [
             Scope(name=place.name, kind=kind, reach="window", data=place)
@@ -204,7 +208,7 @@ token: "keyring:gitea"
         return repos, error
 
     async def read(self, scope: Scope, http: Http) -> Part:
-        place: _Place = scope.data
+        place: Place = scope.data
         if place.error is not None:
             raise place.error
         match place.what:
@@ -215,6 +219,14 @@ token: "keyring:gitea"
             case _:
                 return await self._read_issues(scope, place, http)
 
+    async def history(self, scope: Scope, http: Http, *, since: datetime, cursor: str = "") -> Past:
+        from sources._gitea_history import History  # nobody else needs it
+
+        place: Place = scope.data
+        if place.error is not None:
+            raise place.error
+        return await History(self).read(place, http, since, cursor)
+
     async def lookup(self, kind: ItemKind, remote_id: str, http: Http) -> Item | None:
         repo, what, number = remote_id.rsplit("/", 2)
         if what == "task":
@@ -223,13 +235,13 @@ token: "keyring:gitea"
         match what:
             case "run":
                 run = one(reply, Run)
-                return build_of(self, repo, (await self._repository(repo, http)).default_branch or "", run)
+                return build_of(self, repo, (await self.repository(repo, http)).default_branch or "", run)
             case "release":
                 return publication_of(self, repo, one(reply, PublishedRelease))
             case _:
                 return ticket_of(self, repo, one(reply, Issue))
 
-    async def _repository(self, repo: str, http: Http) -> Repository:
+    async def repository(self, repo: str, http: Http) -> Repository:
         """What is said of a repository itself; asked for hourly."""
         repository, read_at = self._repositories.get(repo, (Repository(), float("-inf")))
         now = self.clock.monotonic()
@@ -242,11 +254,11 @@ token: "keyring:gitea"
     # -- builds --------------------------------------------------------------------------------------------------
 
     async def _read_builds(self, scope: Scope, repo: str, http: Http) -> Part:
-        repository = await self._repository(repo, http)
+        repository = await self.repository(repo, http)
         if repository.has_actions is False:
             return scope.part((), notes=[f"{repo}: Actions are turned off"])
         reply, tasks = await self._newest_runs(repo, http)
-        found = _runs_of(reply)
+        found = runs_of(reply)
         rows = Rows("run", Run, found.workflow_runs)
         ids = [run.id for run in rows.good if run.id]
         whole = len(ids) >= found.total_count if isinstance(found.total_count, int) else len(ids) < self.options.builds
@@ -287,20 +299,20 @@ token: "keyring:gitea"
         if not tasks:
             if branch:  # Gitea knows `branch`, Forgejo `ref`; each leaves the other aside
                 wanted = {"branch": branch, "ref": f"refs/heads/{branch}", "page": "1", "limit": str(PAGE)}
-                rows.add(_runs_of(await http.get(f"{path}/runs", params=wanted)).workflow_runs)
+                rows.add(runs_of(await http.get(f"{path}/runs", params=wanted)).workflow_runs)
             return
         for page in range(2, TASK_PAGES + 1):
-            more = _runs_of(await http.get(f"{path}/tasks", params={"page": page, "limit": PAGE})).workflow_runs
+            more = runs_of(await http.get(f"{path}/tasks", params={"page": page, "limit": PAGE})).workflow_runs
             rows.add(more)
             if not more:
                 return
 
     async def _find_task(self, repo: str, number: int, http: Http) -> Item | None:
         """A task by its id, for which there is no request: in the list, newest first."""
-        branch = (await self._repository(repo, http)).default_branch or ""
+        branch = (await self.repository(repo, http)).default_branch or ""
         for page in range(1, TASK_PAGES + 1):
             reply = await http.get(f"/api/v1/repos/{repo}/actions/tasks", params={"page": page, "limit": PAGE})
-            tasks = Rows("task", Run, _runs_of(reply).workflow_runs).good
+            tasks = Rows("task", Run, runs_of(reply).workflow_runs).good
             for task in tasks:
                 if task.id == number:
                     return build_of(self, repo, branch, task, task=True)
@@ -311,7 +323,7 @@ token: "keyring:gitea"
     # -- releases and tickets ------------------------------------------------------------------------------------
 
     async def _read_releases(self, scope: Scope, repo: str, http: Http) -> Part:
-        repository = await self._repository(repo, http)
+        repository = await self.repository(repo, http)
         if repository.has_releases is False:
             return scope.part((), notes=[f"{repo}: releases are turned off"])
         params = {"draft": "false", "page": "1", "limit": "10"}
@@ -319,13 +331,13 @@ token: "keyring:gitea"
         rows = Rows("release", PublishedRelease, as_documented(reply, list[PublishedRelease], list[Any]))
         return rows.part(scope, lambda row: publication_of(self, repository.name, row))
 
-    async def _read_issues(self, scope: Scope, place: _Place, http: Http) -> Part:
+    async def _read_issues(self, scope: Scope, place: Place, http: Http) -> Part:
         params: dict[str, str | int] = {"state": "open", "type": "issues", "page": 1, "limit": PAGE}
         name, path = place.owner, "/api/v1/repos/issues/search"
         if place.grouped:
             params["owner"] = place.owner
         else:
-            repository = await self._repository(place.owner, http)
+            repository = await self.repository(place.owner, http)
             if repository.has_issues is False or repository.external_tracker is not None:
                 return scope.part((), notes=[f"{place.owner}: issues are turned off, or kept elsewhere"])
             name, path = repository.name, f"/api/v1/repos/{place.owner}/issues"
@@ -347,12 +359,12 @@ token: "keyring:gitea"
             repo = issue.repository.name if issue.repository else ""
             if not repo:
                 raise BadAnswer("an issue tells no repository")
-            return ticket_of(self, repo, issue) if repo.lower() in self._orgs[place.owner] else None
+            return ticket_of(self, repo, issue) if repo.lower() in self.organisations[place.owner] else None
 
         return rows.part(scope, convert, notes=notes)
 
 
-def _runs_of(reply: Reply) -> Runs | AnyRuns:
+def runs_of(reply: Reply) -> Runs | AnyRuns:
     return as_documented(reply, Runs, AnyRuns)
 
 

@@ -7,7 +7,7 @@ what has come in front since moves nothing.  The oldest moment is asked for agai
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any, TypeAlias, TypeVar
 
 import msgspec
@@ -43,9 +43,10 @@ class Until(msgspec.Struct, frozen=True):
         if not more:
             return "", oldest
         if oldest is not None:
-            oldest = oldest.replace(microsecond=0)
-            if self.at is None or oldest < self.at:
-                return f"{moment(oldest)} 1", oldest
+            # Cursors hold whole seconds: the second that this page ends in is read once more.
+            second = oldest.replace(microsecond=0) + timedelta(seconds=1 if oldest.microsecond else 0)
+            if self.at is None or second < self.at:
+                return f"{moment(second)} 1", oldest
         return ("" if self.at is None else f"{moment(self.at)} {self.page + 1}"), oldest
 
 
@@ -69,6 +70,15 @@ def past(
             if item is not None:
                 items.setdefault(item.key, item)
     return Past(items=tuple(items.values()), older=older, reached=reached, error=error, **more)
+
+
+def back_to(page: Past, since: datetime) -> Past:
+    """A page with back to when it reaches, of a list in the order in which things began.
+
+    After the last page all is read back to ``since``, if that is what the list was asked for.
+    """
+    began = oldest([item.started_at for item in page.items])
+    return msgspec.structs.replace(page, reached=began if page.older else min(began or since, since))
 
 
 class _List(msgspec.Struct):
@@ -108,7 +118,7 @@ async def merged(cursor: str, lists: Mapping[str, ReadPage]) -> Past:
     return msgspec.structs.replace(page, older=older, reached=reached_by_all)
 
 
-def number(cursor: str, otherwise: int = 1) -> int:
+def counted(cursor: str, otherwise: int = 1) -> int:
     """A cursor that is a number of a page, or of rows."""
     return int(cursor) if cursor.isdecimal() and len(cursor) < 12 else otherwise
 
