@@ -18,8 +18,7 @@ from textual.strip import Strip
 from textual.widget import Widget
 
 from statusboard.text import cell_len, fit
-from widgets.headline import lay_words
-from widgets.words import Word, rich_style, width_of
+from widgets.words import Word, rich_style
 
 What: TypeAlias = Literal["incident", "build", "release"]
 """What a mark is: an incident that opened, a build that failed, a release that came out or failed."""
@@ -110,7 +109,6 @@ def lay_track(track: Track, width: int, signs: Signs = UNICODE) -> Laid:
         before = after = ""
     cells = max(1, width - cell_len(before) - cell_len(after))
     line = _watched(track, cells, signs)
-    _put_labels(line, track, signs)
     for what in reversed(GRAVEST):
         for mark in track.marks:
             if mark.what == what and (cell := place_of(mark.at, track, cells)) is not None:
@@ -119,6 +117,7 @@ def lay_track(track: Track, width: int, signs: Signs = UNICODE) -> Laid:
     if here is not None:
         sign, _ = line[here]
         line[here] = (sign if sign in signs.marks.values() else signs.here, "past")
+    _put_labels(line, track, signs)
     return Laid([(before, "muted"), *line, (after, "muted")], cell_len(before), cells)
 
 
@@ -205,17 +204,18 @@ class Scrubber(Widget):
     def __init__(self, *, ascii_only: bool = False, id: str | None = None) -> None:
         super().__init__(id=id)
         self.signs = ASCII if ascii_only else UNICODE
-        self._words: tuple[Word, ...] = ()
+        self._told: tuple[str, ...] = ()
         self._right: tuple[str, ...] = ()
+        self._style = ""
         self._track: Track | None = None
         self._lines: list[list[Word]] = []
         self._laid: Laid | None = None
         self._width = 0
 
-    def show(self, words: Sequence[Word], right: Sequence[str], track: Track) -> None:
-        """``words`` by importance, all in one style, fill the upper line; the longest of ``right`` that there is room
-        for stands at its end."""
-        self._words, self._right, self._track = tuple(words), tuple(right), track
+    def show(self, told: Sequence[str], right: Sequence[str], track: Track, *, style: str = "past") -> None:
+        """The upper line is of one style: the longest of ``told`` that there is room for beside the shortest of
+        ``right``, and the longest of ``right`` that there is room for beside that."""
+        self._told, self._right, self._track, self._style = tuple(told), tuple(right), track, style
         self._lay()
 
     def on_resize(self) -> None:
@@ -238,12 +238,11 @@ class Scrubber(Widget):
             self.refresh()
 
     def _upper(self, width: int) -> list[Word]:
-        bar = self._words[0][1] if self._words else ""
-        words = [(text, bar) for text, _ in lay_words(self._words, (), width - 2, 1)[0]]
-        room = width - 2 - width_of(words) - 2
-        right = next((text for text in self._right if cell_len(text) <= room), "")
-        told = "".join(text for text, _ in words)
-        return [(f" {fit(told, width - 2 - cell_len(right))}{right} ", bar)]
+        room = width - 2
+        least = min(map(cell_len, self._right), default=0)
+        told = next((text for text in self._told if cell_len(text) + 2 + least <= room), self._told[-1])
+        right = next((text for text in self._right if cell_len(told) + 2 + cell_len(text) <= room), "")
+        return [(f" {fit(told, room - cell_len(right))}{right} ", self._style)]
 
     def render_line(self, y: int) -> Strip:
         """Line ``y``."""

@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Awaitable, Callable, Collection, Coroutine, Mapping
+from collections.abc import Awaitable, Callable, Collection, Coroutine, Mapping, Sequence
 from datetime import UTC, datetime, timedelta, tzinfo
 from functools import partial
 from typing import TYPE_CHECKING, Any, Final, Literal, NamedTuple
@@ -28,15 +28,15 @@ from statusboard.screens.laneset import LaneSet
 from statusboard.screens.live import Live
 from statusboard.screens.rewound import (
     SPANS,
-    bar_words,
+    bar_texts,
     days_for,
     distance,
     gaps_of,
     key_hints,
-    since_words,
+    since_texts,
     stretch_of,
 )
-from widgets.scrubber import Gap, Mark, Scrubber, Track
+from widgets.scrubber import Gap, Mark, Scrubber, Track, legend
 
 if TYPE_CHECKING:
     from statusboard.screens.rewindkeys import RewindKeys
@@ -197,7 +197,7 @@ class Rewinding:
         self._target: datetime | None = None
         self._working = False
         self._days = SPANS[0]
-        self._since = ""
+        self._since: Sequence[str] = ()
         self._line: tuple[datetime, datetime, int] | None = None
         self._marks: list[Mark] = []
         self._gaps: list[Gap] = []
@@ -246,7 +246,7 @@ class Rewinding:
             return
         self.then = self._opened = None
         self._store = None
-        self._since = ""
+        self._since = ()
         self.tell()
         await self._screen.show_moment(None)
 
@@ -359,7 +359,7 @@ class Rewinding:
 
     async def _show(self, delta: Delta | None) -> None:
         """The past has moved; ``delta`` is what that changed, None for everything."""
-        self._since = ""
+        self._since = ()
         if self.then is None:
             assert self._opened is not None
             self.then, self._opened = self._opened, None
@@ -483,14 +483,15 @@ class Rewinding:
         since, until, ends_now = stretch_of(at, now, self._shown_days)
         track = Track(since, until, at if then is not None else None, self._marks, self._gaps, zone, ends_now)
         if then is None:
-            scrubber.show([("now", "strong")], key_hints(live.keys_of, live=True), track)
+            hints = key_hints(live.keys_of, live=True)
+            scrubber.show([legend(scrubber.signs), ""], hints, track, style="muted")
             return
         what = "REWOUND"
         if self.play is not None:
             what = f"REPLAY {self.play.speed:g}x" if self.playing is not None else "REPLAY PAUSED"
-        words = bar_words(what, moment_words(at, now, zone), distance(at, now), self._since)
+        texts = bar_texts(what, moment_words(at, now, zone), distance(at, now), self._since)
         hints = key_hints(live.keys_of, live=False, playing=self.playing is not None, plays=self.play is not None)
-        scrubber.show(words, hints, track)
+        scrubber.show(texts, hints, track)
 
     @property
     def _zone(self) -> tzinfo:
@@ -517,7 +518,7 @@ class Rewinding:
             log.warning("what happened since %s cannot be counted: %s", at, error)
             return
         if self.then is then and then.moment == at:
-            self._since = since_words(since)
+            self._since = since_texts(since)
             self.tell()
 
     def _look(self, *, anew: bool = False) -> None:

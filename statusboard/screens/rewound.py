@@ -11,7 +11,6 @@ from statusboard.keys import key_name
 from statusboard.rewind import Since
 from statusboard.store.base import Coverage
 from widgets.scrubber import Gap
-from widgets.words import Word
 
 SPANS: Final = (1, 7, 90)
 """Days that the line of time can have."""
@@ -26,25 +25,24 @@ def distance(at: datetime, now: datetime) -> str:
     return f"{told[:-1]} {told[-1:].replace('m', 'min')} ago"
 
 
-def bar_words(what: str, moment: str, far: str, since: str) -> list[Word]:
-    """The upper line of the scrubber: ``REWOUND to Fri 14:23:05, 2 h ago; 14 changes since: 2 incidents opened``."""
+def bar_texts(what: str, moment: str, far: str, since: Sequence[str]) -> list[str]:
+    """The upper line of the scrubber, the longest first: ``REWOUND to Fri 14:23:05, 2 h ago; 14 changes since``."""
     head = f"{what} to {moment}, {far}" if what == "REWOUND" else f"{what} {moment}, {far}"
-    # Where there is no room for what happened since, it is left out as a whole.
-    return [(f"{head}; {since}" if since else head, "past")]
+    return [*(f"{head}; {words}" for words in since), head, f"{what} {moment}", what]
 
 
-def since_words(since: Since) -> str:
-    """What has happened since: ``14 changes since: 2 incidents opened, 1 release``."""
+def since_texts(since: Since) -> list[str]:
+    """What has happened since, the longest first: ``14 changes since: 2 incidents opened, 1 release``."""
     if not since.changes:
-        return "nothing has changed since"
+        return ["nothing has changed since"]
     counted = (
         (since.incidents, "1 incident opened", "{} incidents opened"),
         (since.releases, "1 release", "{} releases"),
         (since.failed_builds, "1 build failed", "{} builds failed"),
     )
-    told = ", ".join(one if count == 1 else many.format(f"{count:,}") for count, one, many in counted if count)
+    told = [one if count == 1 else many.format(f"{count:,}") for count, one, many in counted if count]
     changes = "1 change since" if since.changes == 1 else f"{since.changes:,} changes since"
-    return f"{changes}: {told}" if told else changes
+    return [f"{changes}: {', '.join(told[:end])}" for end in range(len(told), 0, -1)] + [changes]
 
 
 def key_hints(

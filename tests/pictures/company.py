@@ -35,7 +35,7 @@ from statusboard.model import (
 )
 from statusboard.poller import Budgeted
 from statusboard.source import Source, SourceOptions
-from statusboard.store.base import Batch, Registration, Store
+from statusboard.store.base import Batch, Registration, Store, Watched
 from statusboard.store.sqlite import SQLiteStore
 from tests.app.stage import Told
 from tests.scripted import NoClient
@@ -132,9 +132,9 @@ async def remember(path: Path) -> str:
     told = sources()
     await store.register([Registration(source=s.name, type=s.type, identity=s.identity) for s in told], lease)
 
-    async def put(minutes: float, *drafts: Draft, statuses: tuple[Status, ...] = ()) -> None:
+    async def put(minutes: float, *drafts: Draft, **more: Any) -> None:
         clock.moment = ago(minutes)
-        await store.append(Batch(observed_at=clock.moment, drafts=drafts, statuses=statuses), lease)
+        await store.append(Batch(observed_at=clock.moment, drafts=drafts, **more), lease)
 
     facts: list[tuple[float, str, Fact]] = [(SINCE + 1, source.name, _health(source, SINCE)) for source in told]
     facts += [(UNREAD - 1, "jenkins", _unread(told[-1], "aging", UNREAD - 1))]
@@ -146,7 +146,12 @@ async def remember(path: Path) -> str:
         await put(minutes, draft(known.get(fact.key), fact, part="" if isinstance(fact, SourceHealth) else part))
         known[fact.key] = fact
     read = {source.name: ago(UNREAD if source.name == "jenkins" else 0.2) for source in told}
-    await put(0, statuses=tuple(_status(source, read[source.name]) for source in told))
+    watched = [
+        Watched(source=source.name, part=source.kind, at=at, gap=SINCE * 60)
+        for source in told
+        for at in (ago(SINCE), read[source.name])
+    ]
+    await put(0, watched=tuple(watched), statuses=tuple(_status(source, read[source.name]) for source in told))
     await store.release(lease)
     await store.close()
     return store.store_id
