@@ -61,7 +61,9 @@ def details(
     if isinstance(fact, Build | Release):
         runs = run_lines(row, board, now, glyphs=glyphs, zone=zone, older=older)
         sections += [(KIND_OF_RUNS[fact.kind], runs), ("How this pipeline does", list(line))]
-    sections += around(row, board, glyphs=glyphs)
+    if row.key in board.rows:  # what was around one that has left it long ago has left it as well
+        sections += around(row, board, glyphs=glyphs)
+    seen, change = (moment(row.observed_at, now, zone), str(row.seq)) if row.seq else ("", "")
     sections += [
         ("What happened", turned),
         ("Description", [("", fact.description if fact.description != fact.title else "", "")]),
@@ -70,10 +72,7 @@ def details(
         ("Known of it", _known(fact, now, zone)),
         ("Labels", [(name, value, "") for name, value in sorted(fact.labels.items())]),
         ("Source", source_lines(fact.source, health, board.health.get(fact.source), status, now, glyphs=glyphs)),
-        (
-            "Record",
-            [("key", row.key, ""), ("seen", moment(row.observed_at, now, zone), ""), ("change", str(row.seq), "")],
-        ),
+        ("Record", [("key", row.key, ""), ("seen", seen, ""), ("change", change, "")]),
     ]
     return filled(sections)
 
