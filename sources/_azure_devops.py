@@ -57,6 +57,7 @@ FIELDS: Final = (
     "Microsoft.VSTS.Common.Priority",
     "Microsoft.VSTS.Common.ClosedDate",
 )
+_NOT_HIDDEN: Final = "[System.WorkItemType] NOT IN GROUP 'Microsoft.HiddenCategory'"
 _PULL = re.compile(r"refs/pull/(\d+)/")
 
 
@@ -170,6 +171,14 @@ class Workflow:
         return item.text("System.WorkItemType").lower(), item.text("System.State").lower()
 
 
+def past_wiql(over: Sequence[str], since: str, until: str) -> str:
+    """The query for work items that are over and changed last between these moments."""
+    names = ", ".join("'" + name.replace("'", "''") + "'" for name in over)
+    condition = f"{_NOT_HIDDEN} AND [System.ChangedDate] >= '{since}'"
+    condition += f" AND [System.ChangedDate] <= '{until}'" if until else ""
+    return wiql(condition + (f" AND [System.State] IN ({names})" if names else ""), ())
+
+
 def wiql(condition: str, over: Sequence[str]) -> str:
     """The query for a project's open work items, those that changed last first.
 
@@ -177,7 +186,7 @@ def wiql(condition: str, over: Sequence[str]) -> str:
     keeps off its boards (test cases, reviews).
     """
     if not condition:
-        condition = "[System.WorkItemType] NOT IN GROUP 'Microsoft.HiddenCategory'"
+        condition = _NOT_HIDDEN
         if over:
             names = ", ".join("'" + name.replace("'", "''") + "'" for name in over)
             condition += f" AND [System.State] NOT IN ({names})"

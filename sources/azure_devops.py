@@ -14,6 +14,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
+from datetime import datetime
 from fnmatch import fnmatchcase
 from functools import partial
 from typing import Annotated, Any, Final
@@ -45,6 +46,7 @@ from statusboard.api import (
     ItemKind,
     NotFound,
     Part,
+    Past,
     Reply,
     Scope,
     Source,
@@ -96,7 +98,7 @@ class AzureDevOpsOptions(SourceOptions, frozen=True, kw_only=True, forbid_unknow
             raise ValueError(f"`release_url` must be an address, such as {RELEASE_URL}")
 
 
-class _Ids(msgspec.Struct, frozen=True, rename="camel"):
+class Ids(msgspec.Struct, frozen=True, rename="camel"):
     """workItemQueryResult"""
 
     work_items: list[Environment]  # only their ids count
@@ -132,6 +134,7 @@ token: "keyring:azure-devops"
 - `query` takes the place of "open", such as `[System.AreaPath] UNDER 'Shop\\Web' AND [System.State] <> 'Closed'`.
 """
     verified = "documented"
+    history_kinds = kinds
 
     def __init__(self, options: AzureDevOpsOptions, context: Context) -> None:
         super().__init__(options, context)
@@ -140,14 +143,14 @@ token: "keyring:azure-devops"
         organization = f"/{quote(options.organization, safe='')}" if options.organization else ""
         self._prefix = organization
         self._root = url + organization
-        self._release_root = (options.release_url or (url if own else RELEASE_URL)).rstrip("/") + organization
+        self.release_root = (options.release_url or (url if own else RELEASE_URL)).rstrip("/") + organization
         self._newest: dict[str, int] = {}
         self._branches: dict[str, dict[int, tuple[str, float]]] = {}
         self._environments: dict[str, tuple[list[Environment], float]] = {}
         self._workflows: dict[str, tuple[Workflow, float]] = {}
 
     def origins(self) -> tuple[str, ...]:
-        release = urlsplit(self._release_root)
+        release = urlsplit(self.release_root)
         return (f"{release.scheme}://{release.netloc}",)
 
     def request_headers(self) -> Mapping[str, str]:
@@ -185,35 +188,40 @@ token: "keyring:azure-devops"
             case _:
                 return await self._read_tickets(scope, project, http)
 
+    async def history(self, scope: Scope, http: Http, *, since: datetime, cursor: str = "") -> Past:
+        from sources._azure_history import History  # nobody else needs it
+
+        return await History(self).read(scope, http, since, cursor)
+
     async def lookup(self, kind: ItemKind, remote_id: str, http: Http) -> Item | None:
         project = next((name for name in self.options.projects if remote_id.startswith(f"{name}/")), "")
         what = remote_id.removeprefix(f"{project}/").split("/") if project else []
-        page = self._page(project)
+        page = self.page(project)
         match what:
             case ["build", number]:
-                row = (await self._get(project, f"build/builds/{number}", http)).decode(BuildRow)
-                return build_of(self, page, project, (await self._default_branches(project, [row], http))(row), row)
+                row = (await self.get(project, f"build/builds/{number}", http)).decode(BuildRow)
+                return build_of(self, page, project, (await self.default_branches(project, [row], http))(row), row)
             case ["deployment", release, number]:
-                reply = await self._get(project, f"release/releases/{release}", http, root=self._release_root)
+                reply = await self.get(project, f"release/releases/{release}", http, root=self.release_root)
                 deployment = reply.decode(WholeRelease).deployment(int(number))
                 return deployment_of(self, page, project, deployment) if deployment else None
             case ["environment", place, number]:
-                listed = await self._records(project, place, 100, http)
+                listed = await self.records(project, place, 100, http)
                 record = next((r for r in Rows("deployment", Record, listed).good if str(r.id) == number), None)
-                names = {str(e.id): e for e in (await self._wanted_environments(project, http))[0]}
+                names = {str(e.id): e for e in (await self.wanted_environments(project, http))[0]}
                 return record_of(self, page, project, names[place], record) if record and place in names else None
             case [number] if kind == "ticket":
                 params = {"fields": ",".join(FIELDS)}
-                item = (await self._get(project, f"wit/workitems/{number}", http, params)).decode(WorkItem)
-                return ticket_of(self, page, project, await self._workflow(project, [item], http), item)
+                item = (await self.get(project, f"wit/workitems/{number}", http, params)).decode(WorkItem)
+                return ticket_of(self, page, project, await self.workflow(project, [item], http), item)
         return None
 
     # -- builds --------------------------------------------------------------------------------------------------
 
     async def _read_builds(self, scope: Scope, project: str, http: Http) -> Part:
         params: dict[str, str | int] = {"queryOrder": "queueTimeDescending", "$top": self.options.builds}
-        rows = Rows("build", BuildRow, (await self._get(project, "build/builds", http, params)).decode(Listed).value)
-        branch_of = await self._default_branches(project, rows.good, http)
+        rows = Rows("build", BuildRow, (await self.get(project, "build/builds", http, params)).decode(Listed).value)
+        branch_of = await self.default_branches(project, rows.good, http)
         ids = [row.id for row in rows.good if row.id]
         if len(ids) >= self.options.builds and min(ids) > self._newest.get(scope.name, 0):
             # Runs between the last poll and this window may have been missed: what each pipeline last said must not
@@ -223,14 +231,14 @@ token: "keyring:azure-devops"
                 params = {"maxBuildsPerDefinition": 1, "statusFilter": "completed", "$top": 200}
                 if branch:
                     params["branchName"] = f"refs/heads/{branch}"
-                rows.add((await self._get(project, "build/builds", http, params)).decode(Listed).value)
-            branch_of = await self._default_branches(project, rows.good, http)
+                rows.add((await self.get(project, "build/builds", http, params)).decode(Listed).value)
+            branch_of = await self.default_branches(project, rows.good, http)
         if ids:
             self._newest[scope.name] = max(ids)
-        page = self._page(project)
+        page = self.page(project)
         return rows.part(scope, lambda row: build_of(self, page, project, branch_of(row), row))
 
-    async def _default_branches(self, project: str, rows: Sequence[BuildRow], http: Http) -> Callable[[BuildRow], str]:
+    async def default_branches(self, project: str, rows: Sequence[BuildRow], http: Http) -> Callable[[BuildRow], str]:
         """What the default branch of a run is; its pipeline's properties are asked for hourly."""
         known = self._branches.setdefault(project, {})
         now = self.clock.monotonic()
@@ -238,7 +246,7 @@ token: "keyring:azure-devops"
         due = sorted(p for p in pipelines if p not in known or now - known[p][1] >= KEPT)
         if due:
             params = {"definitionIds": ",".join(map(str, due)), "includeAllProperties": "true"}
-            listed = (await self._get(project, "build/definitions", http, params)).decode(Listed).value
+            listed = (await self.get(project, "build/definitions", http, params)).decode(Listed).value
             known.update((pipeline, ("", now)) for pipeline in due)
             for row in Rows("pipeline", Definition, listed).good:
                 branch = (row.repository.default_branch or "") if row.repository else ""
@@ -250,7 +258,7 @@ token: "keyring:azure-devops"
 
     async def _read_deployments(self, scope: Scope, project: str, http: Http) -> Part:
         params: dict[str, str | int] = {"queryOrder": "descending", "$top": self.options.deployments}
-        reply = await self._get(project, "release/deployments", http, params, root=self._release_root)
+        reply = await self.get(project, "release/deployments", http, params, root=self.release_root)
         rows = Rows("deployment", Deployment, reply.decode(Listed).value)
         ids = [row.id for row in rows.good if row.id]
         for _ in range(PAGES - 1):
@@ -259,28 +267,28 @@ token: "keyring:azure-devops"
                 break
             # At first, and after a gap, what was deployed seldom is behind this page.
             params = {"queryOrder": "descending", "$top": MOST_DEPLOYMENTS, "continuationToken": following}
-            reply = await self._get(project, "release/deployments", http, params, root=self._release_root)
+            reply = await self.get(project, "release/deployments", http, params, root=self.release_root)
             rows.add(reply.decode(Listed).value)
             ids = [row.id for row in rows.good if row.id]
-        page = self._page(project)
+        page = self.page(project)
         part = rows.part(scope, lambda row: deployment_of(self, page, project, row))
         if part.error is None:
             self._newest[scope.name] = max(ids, default=0)
         return part
 
     async def _read_environments(self, scope: Scope, project: str, http: Http) -> Part:
-        environments, missing = await self._wanted_environments(project, http)
-        page = self._page(project)
+        environments, missing = await self.wanted_environments(project, http)
+        page = self.page(project)
         items: list[Item] = []
         error: Exception | None = NotFound(f"{project} has no environment {missing}") if missing else None
         for environment in environments:
-            rows = Rows("deployment", Record, await self._records(project, str(environment.id), 20, http))
+            rows = Rows("deployment", Record, await self.records(project, str(environment.id), 20, http))
             part = rows.part(scope, partial(record_of, self, page, project, environment))
             items += part.items
             error = part.error or error
         return msgspec.structs.replace(scope.part(items), error=error)
 
-    async def _wanted_environments(self, project: str, http: Http) -> tuple[list[Environment], str]:
+    async def wanted_environments(self, project: str, http: Http) -> tuple[list[Environment], str]:
         """The environments that are asked for, and those that are not there."""
         listed, read_at = self._environments.get(project, ([], float("-inf")))
         now = self.clock.monotonic()
@@ -300,7 +308,7 @@ token: "keyring:azure-devops"
         found: dict[int, Environment] = {}
         params: dict[str, str | int] = {"$top": 100}
         for _ in range(PAGES):
-            reply = await self._get(project, "distributedtask/environments", http, params)
+            reply = await self.get(project, "distributedtask/environments", http, params)
             rows = Rows("environment", Environment, reply.decode(Listed).value).good
             found.update((row.id, row) for row in rows if row.id and row.name)
             params["continuationToken"] = reply.headers.get("x-ms-continuationtoken", "")
@@ -308,10 +316,10 @@ token: "keyring:azure-devops"
                 return list(found.values())
         raise TooLarge(f"{project} has more than {PAGES * 100} environments")
 
-    async def _records(self, project: str, environment: str, limit: int, http: Http) -> list[Any]:
+    async def records(self, project: str, environment: str, limit: int, http: Http) -> list[Any]:
         """The newest deployments to an environment."""
         path = f"distributedtask/environments/{environment}/environmentdeploymentrecords"
-        reply = await self._get(project, path, http, {"top": limit})
+        reply = await self.get(project, path, http, {"top": limit})
         records = reply.decode(Listed).value
         numbers = [row["id"] for row in records if isinstance(row, dict) and type(row.get("id")) is int]
         if numbers != sorted(numbers, reverse=True) and reply.headers.get("x-ms-continuationtoken"):
@@ -322,40 +330,40 @@ token: "keyring:azure-devops"
     # -- tickets -------------------------------------------------------------------------------------------------
 
     async def _read_tickets(self, scope: Scope, project: str, http: Http) -> Part:
-        workflow = await self._workflow(project, [], http)
+        workflow = await self.workflow(project, [], http)
         limit = self.options.tickets
         path = f"wit/wiql?{urlencode({'$top': limit})}"
         query = {"query": wiql(self.options.query, workflow.over)}
-        ids = [row.id for row in (await self._post(project, path, query, http)).decode(_Ids).work_items if row.id]
+        ids = [row.id for row in (await self.post(project, path, query, http)).decode(Ids).work_items if row.id]
         rows: Rows[WorkItem] = Rows("work item", WorkItem)
         for start in range(0, len(ids), BATCH):
             body = {"ids": ids[start : start + BATCH], "fields": FIELDS, "errorPolicy": "omit"}
-            listed = (await self._post(project, "wit/workitemsbatch", body, http)).decode(Listed).value
+            listed = (await self.post(project, "wit/workitemsbatch", body, http)).decode(Listed).value
             rows.add(row for row in listed if row is not None)  # deleted since the query was answered
         if ids and not rows.good:
             raise BadAnswer(f"{len(ids)} work items of {project} were found, and none could be read")
-        workflow = await self._workflow(project, rows.good, http)
-        page = self._page(project)
+        workflow = await self.workflow(project, rows.good, http)
+        page = self.page(project)
         notes = [f"{project}: only the {limit} work items that changed last are read"] if len(ids) >= limit else []
         return rows.part(scope, lambda item: ticket_of(self, page, project, workflow, item), notes=notes)
 
-    async def _workflow(self, project: str, items: Sequence[WorkItem], http: Http) -> Workflow:
+    async def workflow(self, project: str, items: Sequence[WorkItem], http: Http) -> Workflow:
         """What states mean in a project; asked for hourly, and soon again where a state is not known."""
         known, read_at = self._workflows.get(project, (None, float("-inf")))
         now = self.clock.monotonic()
         kept = KEPT if known is None or all(map(known.knows, items)) else STATES_KEPT
         if known is None or now - read_at >= kept:
-            listed = (await self._get(project, "wit/workitemtypes", http)).decode(Listed).value
+            listed = (await self.get(project, "wit/workitemtypes", http)).decode(Listed).value
             known = Workflow(Rows("type", WorkItemType, listed).good)
             self._workflows[project] = known, now
         return known
 
     # -- requests ------------------------------------------------------------------------------------------------
 
-    def _page(self, project: str) -> str:
+    def page(self, project: str) -> str:
         return f"{self._root}/{quote(project, safe='')}"
 
-    async def _get(
+    async def get(
         self,
         project: str,
         path: str,
@@ -367,7 +375,7 @@ token: "keyring:azure-devops"
         url = f"{root or self._prefix}/{quote(project, safe='')}/_apis/{path}"
         return await http.get(url, params={"api-version": self.options.api_version, **(params or {})})
 
-    async def _post(self, project: str, path: str, body: object, http: Http) -> Reply:
+    async def post(self, project: str, path: str, body: object, http: Http) -> Reply:
         joint = "&" if "?" in path else "?"
         url = f"{self._prefix}/{quote(project, safe='')}/_apis/{path}{joint}api-version={self.options.api_version}"
         try:

@@ -18,6 +18,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping, Sequence
+from datetime import datetime
 from typing import Annotated, Final
 
 import msgspec
@@ -35,9 +36,10 @@ from sources._circleci import (
     same_project,
     whole_build_of,
 )
-from sources._circleci_reading import Memory, read_pages, read_workflows
+from sources._circleci_reading import LONGEST_TOKEN, Memory, Page, read_pages, read_workflows
 from sources._shared.rows import Rows
 from statusboard.api import (
+    BadAnswer,
     Context,
     Credentials,
     Http,
@@ -45,11 +47,14 @@ from statusboard.api import (
     ItemKind,
     NotFound,
     Part,
+    Past,
     Scope,
     Source,
+    SourceError,
     SourceOptions,
     clean,
     option,
+    parse_time,
 )
 
 DETAILS_KEPT: Final = 3600.0
@@ -109,6 +114,8 @@ token: "keyring:circleci"
 - Where failures on the default branch do not count, or others do, name it: `default_branch: main`.
 """
     verified = "documented"
+    history_kinds = kinds
+    no_history = "of each pipeline the workflows are asked for by themselves, which takes its time"
 
     def __init__(self, options: CircleCIOptions, context: Context) -> None:
         super().__init__(options, context)
@@ -150,6 +157,25 @@ token: "keyring:circleci"
         if part.error is None and numbers:
             self._newest[slug] = max(numbers)
         return part
+
+    async def history(self, scope: Scope, http: Http, *, since: datetime, cursor: str = "") -> Past:
+        from sources._shared.backwards import oldest  # nobody else needs it
+
+        slug, branch = scope.data
+        params = {name: value for name, value in (("branch", branch), ("page-token", cursor)) if value}
+        page = (await http.get(f"/api/v2/project/{slug}/pipeline", params=params)).decode(Page)
+        pipelines = Rows("pipeline", Pipeline, page.items)
+        details = await self._project(slug, http)
+        memory = Memory(self.clock)
+        await memory.read(pipelines.good, http)
+        project = self._common(slug, details, self._default_branch(details, pipelines.good), pipelines.good)
+        part = memory.part(scope, self, project, pipelines)
+        older = page.next_page_token or ""
+        if len(older) > LONGEST_TOKEN or not older.isprintable():
+            raise BadAnswer("the token of the next page is none")
+        reached = oldest([parse_time(row.created_at) for row in pipelines.good])
+        error = part.error if isinstance(part.error, SourceError) else None
+        return Past(items=part.items, older=older, reached=reached, error=error)
 
     async def lookup(self, kind: ItemKind, remote_id: str, http: Http) -> Item | None:
         number, _, name = remote_id.partition("/")
