@@ -102,7 +102,7 @@ def moment_at(cell: int, track: Track, cells: int) -> datetime:
 
 
 def lay_track(track: Track, width: int, signs: Signs = UNICODE) -> Laid:
-    """The lower line in ``width`` cells: when it begins, the track, where it ends."""
+    """The lower line in ``width`` cells: when it begins, the track, where it ends; for `put_here` one word a cell."""
     before = _label(track.since, track) + " "
     after = " now" if track.ends_now else f" {signs.ahead} now"
     if width < 3 * (cell_len(before) + cell_len(after)):
@@ -113,12 +113,18 @@ def lay_track(track: Track, width: int, signs: Signs = UNICODE) -> Laid:
         for mark in track.marks:
             if mark.what == what and (cell := place_of(mark.at, track, cells)) is not None:
                 line[cell] = (signs.marks[what], "failed" if mark.bad else STYLES[what])
-    here = place_of(track.at, track, cells) if track.at is not None else None
-    if here is not None:
-        sign, _ = line[here]
-        line[here] = (sign if sign in signs.marks.values() else signs.here, "past")
     _put_labels(line, track, signs)
     return Laid([(before, "muted"), *line, (after, "muted")], cell_len(before), cells)
+
+
+def put_here(laid: Laid, track: Track, signs: Signs = UNICODE) -> list[Word]:
+    """The track with the moment that is shown on it."""
+    words = list(laid.words)
+    here = place_of(track.at, track, laid.cells) if track.at is not None else None
+    if here is not None:
+        sign, _ = words[here + 1]
+        words[here + 1] = (sign if sign in signs.marks.values() else signs.here, "past")
+    return words
 
 
 def _watched(track: Track, cells: int, signs: Signs) -> list[Word]:
@@ -210,6 +216,7 @@ class Scrubber(Widget):
         self._track: Track | None = None
         self._lines: list[list[Word]] = []
         self._laid: Laid | None = None
+        self._laid_of: tuple[Track, int] | None = None
         self._width = 0
 
     def show(self, told: Sequence[str], right: Sequence[str], track: Track, *, style: str = "past") -> None:
@@ -231,8 +238,11 @@ class Scrubber(Widget):
         width = self.size.width
         if self._track is None or width <= 0:
             return
-        self._laid = lay_track(self._track, max(1, width - 2), self.signs)
-        before, self._lines = self._lines, [self._upper(width), [(" ", ""), *self._laid.words, (" ", "")]]
+        made_of = (self._track._replace(at=None), width)
+        if self._laid is None or made_of != self._laid_of:  # a step moves the moment alone
+            self._laid, self._laid_of = lay_track(self._track, max(1, width - 2), self.signs), made_of
+        track = put_here(self._laid, self._track, self.signs)
+        before, self._lines = self._lines, [self._upper(width), [(" ", ""), *track, (" ", "")]]
         if self._width != width or before != self._lines:
             self._width = width
             self.refresh()

@@ -283,7 +283,8 @@ class BoardScreen(RewindKeys):
             found = next((match for match in self.face.matches() if self.face.about(match[1]) == subject), None)
             if found is not None and held:
                 self.face.reveal(*found)
-            self.tick()
+            self._frame.tick()
+            self.repaint_words()
 
     async def _clear_the_past(self) -> None:
         """Faces are of one moment that moves; that of before is gone."""
@@ -305,11 +306,12 @@ class BoardScreen(RewindKeys):
                 await self._rebuild()
             else:
                 for face in faces:
-                    face.follow(delta)
-            self.face.age()
-            self._focus_something()
-            self._tell_details()
-            self.tick()
+                self.face.age()
+                    face.move(delta)
+                self._focus_something()
+                self._tell_details()
+            self._frame.tick()
+            self.repaint_words()
 
     # -- lanes and the cursor
 

@@ -67,6 +67,12 @@ class Face(Placed):
         """Follow what a fold changed; up to four times a second.  Told to faces that are not shown as well."""
         raise NotImplementedError
 
+    def move(self, delta: Delta) -> None:
+        """The past moment that is shown is another one: follow what that changed, and all ages."""
+        self.follow(delta)
+        if self.display:
+            self.age()
+
     def age(self) -> None:
         """Ages have moved on; what is equal must cost nothing."""
 

@@ -99,6 +99,17 @@ class LanesFace(Face):
                 self._set_columns()
             self._area.divide()
 
+    def move(self, delta: Delta) -> None:
+        """Each lane is gone through once."""
+        changes = self.lanes.update(self.live.cells.board, delta, self.live.now)
+        if not self.display:
+            return
+        for kind in self.lanes.view.lanes:
+            self._show(kind, self.lanes.lines(kind, self.live.cells.board))
+        if any(change.order_changed for change in changes.values()):
+            self._set_columns()
+            self._area.divide()
+
     def age(self) -> None:
         """Of rows out of sight only what was painted before is forgotten."""
         for kind in self.lanes.view.lanes:

@@ -70,7 +70,11 @@ def key_hints(
 
 
 def stretch_of(at: datetime, now: datetime, days: int) -> tuple[datetime, datetime, bool]:
-    """From when to when the line of time goes, and whether it reaches to now: ``days`` long, with the moment on it."""
+    """From when to when the line of time goes, and whether it reaches to now: ``days`` long, with the moment on it.
+
+    Now is a whole minute: a line that moved with each second would be drawn anew each time.
+    """
+    now = now.replace(second=0, microsecond=0) + timedelta(minutes=1)
     length = timedelta(days=days)
     if at >= now - length:
         return now - length, now, True
