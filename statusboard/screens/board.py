@@ -304,9 +304,9 @@ class BoardScreen(RewindKeys):
                 for face in faces:
                     face.forget()
                 await self._rebuild()
+                self.face.age()
             else:
                 for face in faces:
-                self.face.age()
                     face.move(delta)
                 self._focus_something()
                 self._tell_details()
