@@ -253,6 +253,27 @@ class Engine:
             assert store is not None
             await self._failed(error, store)
 
+    async def go_on_with(self, path: Path, make: Callable[[Store], Awaitable[Store]]) -> None:
+        """Go on with the store at ``path``, which ``make`` makes of the one so far; nobody polls meanwhile.
+
+        The board is read anew from it; the one so far is closed.  `StoreError` where that cannot be: all is as before.
+        """
+        async with self._switching:
+            before = self.store
+            await self._stop_polling()
+            if self._lease is not None:
+                await self._quietly(before.release(self._lease))
+                self._lease = None
+            try:
+                self.store = await make(before)
+            except StoreError:
+                await self._take_lease()
+                raise
+            self._path = path
+            await self._load()
+            await self._take_lease()
+        await self._quietly(before.close())  # whoever waits for its changes looks for the new one now
+
     async def annotate(self, annotation: Annotation) -> None:
         """Store what a person said; every board of this store sees it."""
         await Ingest(self.store, self.clock).annotate(annotation)

@@ -60,9 +60,12 @@ def show_demo(*, size: int = 1, seed: int = 7, speed: float = 1.0) -> Ended:
 async def _demo(folder: Path, *, size: int, seed: int, speed: float) -> Ended:
     from statusboard import demo
     from statusboard.app import BoardApp
+    from statusboard.cli._demo_joining import Joining
 
     async with await demo.start(size=size, seed=seed, speed=speed, folder=folder / "vendors") as running:
         config = folder / "config.yaml"
         config.write_text(running.config_yaml, encoding="utf-8")
         load = reloader_of(config, demo=True).load
-        return await play(BoardApp(load, title="acme (demo)"))
+        app = BoardApp(load, title="acme (demo)")
+        async with Joining(running, config, folder / "history.sqlite", app):
+            return await play(app)

@@ -47,6 +47,7 @@ class Demo:
         """A complete configuration for the board."""
         self.urls = _urls(servers) | {"deploy-log": log.path.as_uri()}
         """The address of each vendor, as the configuration names it, and that of the deploy log."""
+        self.log_path = log.path
         self._servers = servers
         self._log = log
         self._clock = clock

@@ -73,7 +73,7 @@ class Alertmanager:
         def make() -> Response:
             if not wanted:
                 return Response(200, b"[]\n")
-            inhibitors = _inhibitors(state.alerts)
+            loud = inhibitors(state.alerts)
             silences: dict[str, list[Silence]] = {}
             for silence in state.silences:
                 if silence.ends > state.now:
@@ -81,7 +81,7 @@ class Alertmanager:
             found = []
             for alert in state.alerts:
                 silenced = [s.id for s in silences.get(alert.labels.get("service", ""), ()) if s.covers(alert.labels)]
-                inhibited = _inhibited_by(alert, inhibitors)
+                inhibited = inhibited_by(alert, loud)
                 shown = (
                     (flags["active"] or silenced or inhibited)
                     and (flags["silenced"] or not silenced)
@@ -148,12 +148,14 @@ def _place(alert: Alert) -> tuple[str, ...]:
     return tuple(alert.labels.get(name, "") for name in ("service", "environment", "instance"))
 
 
-def _inhibitors(alerts: list[Alert]) -> dict[tuple[str, ...], str]:
+def inhibitors(alerts: list[Alert]) -> dict[tuple[str, ...], str]:
+    """The fingerprints of the alerts that keep lesser ones quiet, by what these have in common with them."""
     return {_place(alert): alert.fingerprint for alert in alerts if alert.labels["severity"] == "critical"}
 
 
-def _inhibited_by(alert: Alert, inhibitors: Mapping[tuple[str, ...], str]) -> list[str]:
-    by = inhibitors.get(_place(alert)) if alert.labels["severity"] in ("warning", "info") else None
+def inhibited_by(alert: Alert, loud: Mapping[tuple[str, ...], str]) -> list[str]:
+    """The fingerprints of those of the ``loud`` alerts that keep this one quiet."""
+    by = loud.get(_place(alert)) if alert.labels["severity"] in ("warning", "info") else None
     return [by] if by else []
 
 

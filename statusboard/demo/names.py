@@ -6,6 +6,7 @@ demo also shows that foreign text is only text.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Literal
 
 Severity = Literal["critical", "warning", "info", "none"]
@@ -35,6 +36,20 @@ TEAM_OF = {
     "gateway": "platform",
 }
 """The first services, in the order they join the company, with the team that owns each."""
+
+DEPENDS_ON: Mapping[str, tuple[str, ...]] = {
+    "checkout": ("payments", "catalog", "accounts"),
+    "search": ("catalog",),
+    "payments": ("accounts", "ledger"),
+    "warehouse": ("catalog",),
+    "notifications": ("accounts", "mailer"),
+    "invoicing": ("payments",),
+    "shipping": ("warehouse",),
+    "returns": ("shipping",),
+    "reviews": ("catalog",),
+    "gateway": ("sessions",),
+}
+"""Which services need which others; what fails in one is felt in those that need it."""
 
 SUFFIXES = ("api", "worker", "web", "jobs", "indexer")
 """Larger companies split their services: ``checkout-api``, ``checkout-worker``, ..."""

@@ -6,6 +6,7 @@ import json
 from collections.abc import Mapping
 from pathlib import Path
 
+from statusboard.demo.names import DEPENDS_ON
 from statusboard.demo.state import State
 
 BUSY = 10
@@ -30,10 +31,13 @@ def config_yaml(state: State, *, urls: Mapping[str, str], files: Mapping[str, Pa
         "",
         "services:",
     ]
+    names = {service.name for service in state.services}
     for service in state.services:
         place = f"workflow: [{', '.join(service.pipelines)}]" if service.ci == "buildbot" else f"repo: [{service.repo}]"
         rules = f"{place}, name: [{_value(f'{service.name}:*')}]"  # as the titles in the tracker begin
-        lines.append(f"  {service.name}: {{team: {service.team}, match: {{{rules}}}}}")
+        needs = [name for name in DEPENDS_ON.get(service.name, ()) if name in names]
+        needed = f", depends_on: [{', '.join(needs)}]" if needs else ""
+        lines.append(f"  {service.name}: {{team: {service.team}, match: {{{rules}}}{needed}}}")
     busy = state.size >= BUSY
     lines += [
         "",

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import heapq
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from itertools import count
 from random import Random
 from typing import TypeVar, cast
@@ -28,6 +28,20 @@ LONGEST_JUMP = 3600.0
 """Seconds.  After a longer pause (a laptop that slept) the story goes on where it was, instead of being caught up."""
 
 
+FIRST_IDS: Mapping[str, int] = {
+    "run": 17_604_210_000,
+    "deployment": 2_894_117_000,
+    "status": 8_120_554_000,
+    "build": 31_400,
+    "request": 34_200,
+    "rollout": 2_600,
+    "publication": 118_300,
+    "issue": 6_400,
+    "ticket": 4_100,
+}
+"""The ids that were given last before the world begins: there was a time before."""
+
+
 class State:
     """Who and what there is, what happened, and what will.
 
@@ -40,6 +54,7 @@ class State:
             raise ValueError(f"size must be at least 1, not {size}")
         if not speed > 0:
             raise ValueError(f"speed must be greater than 0, not {speed}")
+        self.seed = seed
         self.rng = Random(seed)
         self.size = min(size, BIGGEST)
         self.speed = speed
@@ -56,7 +71,7 @@ class State:
         """What the deploy log has still to write."""
         self.revisions: Counter[str] = Counter()
         """How often each scope (`touch`) has changed."""
-        self._ids: Counter[str] = Counter({"run": 17_604_210_000, "deployment": 2_894_117_000, "status": 8_120_554_000})
+        self._ids: Counter[str] = Counter(FIRST_IDS)
         self._agenda: list[tuple[float, int, Callable[[], object]]] = []
         self._order = count()
         self._decks: dict[str, list[object]] = {}
@@ -170,7 +185,8 @@ def _services(rng: Random, size: int) -> list[Service]:
                 pipelines=tuple(pipelines),
                 version=version,
                 latest=version,
-                numbers={"#": rng.randint(200, 900)} | {pipeline: rng.randint(500, 4_000) for pipeline in pipelines},
+                numbers={"#": 300 + rng.randint(200, 900)}
+                | {pipeline: 1_000 + rng.randint(500, 4_000) for pipeline in pipelines},
             )
         )
     return services

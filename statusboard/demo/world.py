@@ -23,17 +23,28 @@ class World(State):
     ``seed``: the same seed gives the same company and story.  ``size``: 1 is 8 services with about 60 builds, 20
     releases, 6 alerts and 25 tickets; it multiplies up to 90 (10,000 items).  ``speed``: how many seconds of the story
     pass in one second.  ``start``: the Unix time at which the watcher arrives.
-    Without a ``story`` nothing happens by itself, only what is asked for by `act`.
+    Without a ``story`` nothing happens by itself, only what is asked for by `act`.  With ``relive`` it stands at the
+    beginning of its past, which is lived through as its owner turns the clock.
     """
 
-    def __init__(self, *, seed: int = 7, size: int = 1, speed: float = 1.0, start: float, story: bool = True) -> None:
+    def __init__(
+        self,
+        *,
+        seed: int = 7,
+        size: int = 1,
+        speed: float = 1.0,
+        start: float,
+        story: bool = True,
+        relive: bool = False,
+    ) -> None:
         super().__init__(seed=seed, size=size, speed=speed, start=start, past=past.PAST)
         self.acts = Acts(self)
         self.story = Story(self.acts, tickets=past.OPEN_TICKETS * self.size)
         past.fill(self.acts, self.story)
         if story:
             self.story.begin(rounds=start - BEGUN / speed, noise=start - 45 / speed)
-        self.run(start)
+        if not relive:
+            self.run(start)
         self._names: dict[str, Callable[[Service], object]] = {
             "release": self.story.release,
             "rollback": self.story.rollback,
