@@ -22,6 +22,7 @@ from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.events import Event, Key, MouseDown, MouseScrollDown, MouseScrollUp
 
+from statusboard import heap
 from statusboard.errors import ConfigError, StatusboardError
 from statusboard.screens import first
 from statusboard.screens.first import First
@@ -112,6 +113,7 @@ class BoardApp(TerminalApp[None]):
         self.call_after_refresh(self._begin)
 
     def _begin(self) -> None:
+        heap.keep_little()
         self.run_worker(self._start(), name="start", exclusive=True)
 
     async def _start(self) -> None:

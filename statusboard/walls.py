@@ -44,7 +44,7 @@ class WallApp(BoardApp):
             self._presence.guard(time.monotonic)
             self.set_interval(presence.ASK_EVERY, self._ask)
             self._ask()
-        self._give_notice(live)
+        self.run_worker(self._give_notice(live), name="notices")
         # What is in memory now stays: the collector need not look at it again.
         gc.enable()
         gc.freeze()

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from statusboard import heap
 from statusboard.cli.common import (
     config_file,
     config_option,
@@ -67,6 +68,7 @@ async def _poll(file: ConfigFile) -> int:
     from statusboard.wiring import Wiring
 
     assert file.config is not None
+    heap.keep_little()
     ended, hung_up = ending(), asyncio.Event()
     terminals = [stream for stream in STANDARD_STREAMS if os.isatty(stream)]
 
