@@ -71,7 +71,7 @@ class Setup(Struct, frozen=True, kw_only=True):
     read_only: bool = False
     schema: Schema = SCHEMA
     patience: float = 5.0
-    fold_every: int = 10_000
+    fold_every: int = 2_500
     on_connect: Callable[[sqlite3.Connection], None] = lambda connection: None
     mounts: Callable[[], str] = mounts
 

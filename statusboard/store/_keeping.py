@@ -18,6 +18,12 @@ _AT_ONCE = 1_000
 _COLUMNS = "seq, key_id, episode, kind, at, first_seen, held, over, live, what"
 _FACTS = msgspec.json.Decoder(list[tuple[int, int, int, Kind, int, int, int | None, int, int, str]])
 _ROWS = msgspec.json.Decoder(list[tuple[int, int, Kind, int, Origin, int | None, int | None, int | None]])
+_INSERT = (
+    f"INSERT INTO facts({_COLUMNS}, observed_at, source, part, origin, body) SELECT "
+    + ", ".join(f"json_extract(f.value, '$[{n}]')" for n in range(len(Kept._fields)))
+    + ", c.observed_at, c.source, c.part, c.origin, CASE WHEN c.kind IN ('release', 'incident') THEN c.body END "
+    "FROM json_each(?) f CROSS JOIN changes c ON c.seq = json_extract(f.value, '$[0]')"
+)
 _KINDS = ", ".join(f"'{kind}'" for kind in sorted(KINDS))
 
 
@@ -48,11 +54,7 @@ def _hear(connection: sqlite3.Connection, words: Sequence[Word[int]]) -> None:
         facts.hear(word)
     forget(connection, before - facts.by_seq.keys())
     new = [tuple(fact) for seq, fact in facts.by_seq.items() if seq not in before]
-    columns = ", ".join(f"json_extract(value, '$[{n}]')" for n in range(len(Kept._fields)))
-    connection.execute(
-        f"INSERT INTO facts({_COLUMNS}) SELECT {columns} FROM json_each(?)",  # noqa: S608 - columns only
-        (msgspec.json.encode(new).decode(),),
-    )
+    connection.execute(_INSERT, (msgspec.json.encode(new).decode(),))
 
 
 def _concerned(connection: sqlite3.Connection, words: Sequence[Word[int]]) -> Iterable[Kept[int]]:

@@ -11,50 +11,48 @@ import msgspec
 from statusboard.clock import from_us
 from statusboard.model import Kind, Origin
 from statusboard.store._database import Database
-from statusboard.store._reads import meta, seq_at
+from statusboard.store._reads import meta, numbers, pieces, seq_at
 from statusboard.store.base import Backfilled, Mark, Moment, Remembered
 
-#: Bodies read in one turn: others get theirs in between.
-AT_ONCE: Final = 2_000
+#: Bodies that an aggregate holds at most.
+_AT_ONCE: Final = 2_000
 _END: Final = (1 << 63) - 1
 
-#: What the table of facts says of one: number of the change, episode, when it began, when it was first seen.
-Place = tuple[int, int, int, int]
-
-_PLACES = msgspec.json.Decoder(list[Place])
-_WORDS = msgspec.json.Decoder(list[tuple[int, str, Kind, str, str, int, Origin, int]])
+_WORDS = msgspec.json.Decoder(list[tuple[int, str, Kind, str, str, int, Origin, int, int, int, int]])
 _MARKS = msgspec.json.Decoder(list[tuple[int, Kind, str, int]])
 
 
 # -- what is remembered --------------------------------------------------------------------------------------------
 
 
-def places(database: Database, kind: Kind, since: int, until: int | None, after: int) -> list[Place]:
-    """Where the last words are on what began between two moments (microseconds), as they are told now."""
+def remembered(database: Database, kind: Kind, since: int, until: int | None, after: int) -> list[Remembered]:
+    """The last words on what began between two moments (microseconds), oldest first."""
     # What is new is little, and lies at the table's end.
     by = "NOT INDEXED" if after else "INDEXED BY facts_by_time"
-    found = database.connection.execute(
-        f"SELECT json_group_array(json_array(seq, episode, at, first_seen)) FROM facts {by} "  # noqa: S608
-        "WHERE kind = ? AND at >= ? AND at < ? AND seq > ?",
-        (kind, since, _END if until is None else until, after),
-    ).fetchone()[0]
-    return sorted(_PLACES.decode(found))
+    found: list[Remembered] = []
+    with database.reading() as connection:
+        seqs = numbers(
+            connection,
+            f"SELECT seq AS n FROM facts {by} WHERE kind = ? AND at >= ? AND at < ? AND seq > ?",  # noqa: S608
+            (kind, since, _END if until is None else until, after),
+        )
+        for piece in pieces(sorted(seqs), _AT_ONCE):  # in that order they lie in the file
+            found += _remembered(connection, piece)
+    return sorted(found, key=lambda fact: (fact.at, fact.seq))
 
 
-def remembered(database: Database, places: Sequence[Place]) -> list[Remembered]:
-    """The last words themselves; what was retired since its place was found is left out."""
-    rows, bodies = database.connection.execute(
-        "SELECT cast(json_group_array(json_array("
-        "c.seq, k.key, c.kind, c.source, c.part, c.observed_at, c.origin, length(c.body))) AS BLOB), "
-        "cast(group_concat(c.body, '') AS BLOB) FROM json_each(?) l CROSS JOIN changes c ON c.seq = l.value "
-        "CROSS JOIN keys k ON k.id = c.key_id",
-        (msgspec.json.encode([place[0] for place in places]).decode(),),
+def _remembered(connection: sqlite3.Connection, seqs: Sequence[int]) -> list[Remembered]:
+    rows, bodies = connection.execute(
+        "SELECT cast(json_group_array(json_array(f.seq, k.key, f.kind, f.source, f.part, f.observed_at, f.origin, "
+        "f.episode, f.at, f.first_seen, length(coalesce(f.body, c.body)))) AS BLOB), "
+        "cast(group_concat(coalesce(f.body, c.body), '') AS BLOB) "
+        "FROM json_each(?) l CROSS JOIN facts f ON f.seq = l.value CROSS JOIN keys k ON k.id = f.key_id "
+        "LEFT JOIN changes c ON f.body IS NULL AND c.seq = f.seq",
+        (msgspec.json.encode(seqs).decode(),),
     ).fetchone()
-    told = {place[0]: place for place in places}
     found = []
     start = 0
-    for seq, key, kind, source, part, observed_at, origin, size in _WORDS.decode(rows):
-        _, episode, at, first_seen = told[seq]
+    for seq, key, kind, source, part, observed_at, origin, episode, at, first_seen, size in _WORDS.decode(rows):
         found.append(
             Remembered(
                 key=key,

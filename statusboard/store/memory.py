@@ -271,7 +271,8 @@ class MemoryStore:
         counts: Counter[tuple[datetime, Kind, str]] = Counter()
         for fact in self._facts.by_seq.values():
             at = from_us(fact.at)
-            if since <= at < until and fact.what and (fact.kind != "build" or fact.what == "failed"):
+            marked = fact.kind in ("incident", "release") or (fact.kind == "build" and fact.what == "failed")
+            if since <= at < until and fact.what and marked:
                 counts[since + (at - since) // step * step if step else at, fact.kind, fact.what] += 1
         return [Mark(at=at, kind=kind, what=what, count=n) for (at, kind, what), n in sorted(counts.items())]
 

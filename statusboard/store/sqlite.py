@@ -193,11 +193,7 @@ class SQLiteStore:
     ) -> list[Remembered]:
         """The last word on what began in [since, until), oldest first.  See `Store.remembered`."""
         start, end = to_us(since), None if until is None else to_us(until)
-        places = await self._read(lambda database: _recall.places(database, kind, start, end, after))
-        found: list[Remembered] = []
-        for piece in _reads.pieces(places, _recall.AT_ONCE):
-            found += await self._read(partial(_recall.remembered, places=piece))
-        return sorted(found, key=lambda fact: (fact.at, fact.seq))
+        return await self._read(lambda database: _recall.remembered(database, kind, start, end, after))
 
     async def marks(self, since: datetime, until: datetime, *, step: timedelta = NO_STEP) -> list[Mark]:
         """Incidents, releases and failed builds that began in [since, until).  See `Store.marks`."""

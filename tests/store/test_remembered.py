@@ -343,6 +343,7 @@ async def test_incidents_releases_and_failed_builds_leave_marks(store: Store):
         build(1, "failed", started_at=at(40)),
         build(2, started_at=at(50)),
         Ticket(key="s:ticket:1", source="s", state="open", started_at=at(60)),
+        Annotation(key="people:annotation:1", source="people", state="set", target="t", started_at=at(70)),
     )
     await put(store, 101, incident(-5, "resolved", n=3), origin="backfill")
     assert await store.marks(at(-9), at(99)) == [
