@@ -285,15 +285,22 @@ class BoardScreen(RewindKeys):
                 self.face.reveal(*found)
             self._frame.tick()
             self.repaint_words()
+        if then is None:
+            self.call_after_refresh(self._forget_the_past)
 
     async def _clear_the_past(self) -> None:
         """Faces are of one moment that moves; that of before is gone."""
+        self._past_faces = {}
         if self._past_body is not None:
             await self._past_body.remove_children()
         else:
             self._past_body = Container(id="then")
             await self._body.mount(self._past_body, before=0)
-        self._past_faces.clear()
+
+    async def _forget_the_past(self) -> None:
+        """Its board takes as much room as that of the present."""
+        if self.then is None:
+            await self._clear_the_past()
 
     async def follow_moment(self, delta: Delta | None) -> None:
         """The moment moved; a small step costs no more than what it changed."""

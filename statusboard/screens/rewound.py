@@ -116,7 +116,10 @@ def gaps_of(
     for moment, more, wanted in [*sorted(turns), (until, 0, 0)]:
         end = min(max(moment, since), until)
         if end > begin and (not watching or watching < expected):
-            gaps.append(Gap(begin, end, partly=bool(watching)))
+            if gaps and gaps[-1].until == begin and gaps[-1].partly == bool(watching):
+                gaps[-1] = gaps[-1]._replace(until=end)
+            else:
+                gaps.append(Gap(begin, end, partly=bool(watching)))
         begin = max(begin, end)
         watching += more
         expected += wanted
