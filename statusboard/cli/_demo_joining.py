@@ -71,16 +71,18 @@ class Joining:
                 await self._task
 
     async def _run(self) -> None:
+        # What is first on the screen must not have to share the machine.
+        while self._app.live is None:  # noqa: ASYNC110 - nobody is told when the board is live
+            await asyncio.sleep(LOOK_EVERY)
+        engine = self._app.live.engine
         try:
             made = await self._make()
         except OSError as error:
             log.error("the demo goes on without its past: %s", error)
             return
-        while made and self._app.live is None:  # noqa: ASYNC110 - nobody is told when it is
-            await asyncio.sleep(LOOK_EVERY)
-        if made and self._app.live is not None:
+        if made:
             # A worker of the app: what the board is told is told to the screen as well.
-            self._app.run_worker(self._join(self._app.live.engine), name="the demo's past", exit_on_error=False)
+            self._app.run_worker(self._join(engine), name="the demo's past", exit_on_error=False)
 
     async def _make(self) -> bool:
         """Have the history made; whether it was."""
