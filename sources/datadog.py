@@ -12,6 +12,7 @@ incidents, rate-limits), /account_management/api-app-keys and /getting_started/s
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from datetime import datetime
 from typing import Annotated, Any, Final, Literal
 from urllib.parse import quote
 
@@ -32,6 +33,7 @@ from sources._shared.rows import Rows, need
 from statusboard.api import (
     Context,
     Credentials,
+    HistoryUnsupported,
     Http,
     Incident,
     Item,
@@ -39,6 +41,7 @@ from statusboard.api import (
     LookupUnsupported,
     NotFound,
     Part,
+    Past,
     Scope,
     Source,
     SourceError,
@@ -141,6 +144,10 @@ tags: [team:payments]
 - A monitor without data is an open incident where it notifies of that, else it is only pending.
 """
     verified = "documented"
+    history_kinds = kinds
+    no_history = (
+        "Datadog tells of a monitor only how it stands now; of declared incidents (`incidents: true`) all is told"
+    )
 
     def __init__(self, options: DatadogOptions, context: Context) -> None:
         super().__init__(options, context)
@@ -163,6 +170,24 @@ tags: [team:payments]
 
     async def read(self, scope: Scope, http: Http) -> Part:
         return await (self._read_incidents if scope.data else self._read_monitors)(scope, http)
+
+    async def history(self, scope: Scope, http: Http, *, since: datetime, cursor: str = "") -> Past:
+        from sources._shared.backwards import counted, oldest, past  # nobody else needs it
+
+        if not scope.data:
+            raise HistoryUnsupported(self.no_history)
+        first = counted(cursor, 0)
+        params: dict[str, Any] = {"query": "state:resolved", "sort": "-created", "page[size]": PAGE}
+        reply = await http.get("/api/v2/incidents/search", params={**params, "page[offset]": first})
+        listed = reply.decode(_Search).data.attributes.incidents
+        rows = Rows("incident", IncidentRow, listed)
+        told = [row.data.attributes for row in rows.good if row.data and row.data.attributes]
+        return past(
+            rows,
+            lambda row: declared_incident(self, need(row.data, "data"), self._page),
+            older=str(first + PAGE) if len(listed) >= PAGE else "",
+            reached=oldest([parse_time(row.created) for row in told]),
+        )
 
     async def lookup(self, kind: ItemKind, remote_id: str, http: Http) -> Item | None:
         what, _, number = remote_id.partition("/")

@@ -15,6 +15,7 @@ found then is gone only where the credential has just been proved.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from datetime import datetime
 from typing import Annotated, Final, Literal
 from urllib.parse import urlsplit
 
@@ -44,6 +45,7 @@ from statusboard.api import (
     ItemKind,
     NotFound,
     Part,
+    Past,
     Reply,
     Scope,
     Severity,
@@ -138,14 +140,16 @@ incident_jql: project = OPS AND issuetype = Incident
 - `jql` and `incident_jql` are written as in Jira's own search; of the latter, those not done are read.
 """
     verified = "documented"
+    history_kinds = kinds
+    no_history = "of incidents Jira tells when they were made and resolved, and not what happened in between"
 
     def __init__(self, options: JiraOptions, context: Context) -> None:
         super().__init__(options, context)
-        self._severities = {**SEVERITIES, **{name.lower(): severity for name, severity in options.severities.items()}}
+        self.severities = {**SEVERITIES, **{name.lower(): severity for name, severity in options.severities.items()}}
         self._signs = bool(options.token or options.username or options.password)
-        self._flavor: Flavor | None = options.flavor or _flavor_of(options.url)
+        self.flavor: Flavor | None = options.flavor or _flavor_of(options.url)
         behind_gateway = urlsplit(options.url).hostname == GATEWAY
-        self._site = "" if behind_gateway else options.url.rstrip("/")
+        self.site = "" if behind_gateway else options.url.rstrip("/")
         self._proved_at = float("-inf")
 
     def sign(self, credentials: Credentials) -> Mapping[str, str]:
@@ -154,7 +158,7 @@ incident_jql: project = OPS AND issuetype = Incident
         return super().sign(credentials)
 
     async def scopes(self, http: Http) -> Sequence[Scope]:
-        await self._introduce(http)
+        await self.introduce(http)
         found: list[Scope] = []
         if self.wants("ticket"):
             where, order = split_order(self.options.jql)
@@ -182,68 +186,77 @@ incident_jql: project = OPS AND issuetype = Incident
         rows, whole = await self._search(f"{where} {order}", FIELDS, http)
         notes = [] if self._signs else ["read without a credential: only what is public is seen"]
         if scope.kind == "incident":
-            part = rows.part(scope, lambda issue: incident_of(self, self._site, issue, self._severities), notes=notes)
+            part = rows.part(scope, lambda issue: incident_of(self, self.site, issue, self.severities), notes=notes)
             if not whole and part.error is None:
                 error = TooLarge(f"more than {len(rows.good)} incidents are open; narrow incident_jql, or raise limit")
                 part = msgspec.structs.replace(part, error=error)
             return part
         if not whole:
             notes.append(f"{scope.name}: only the {len(rows.good)} that changed last are read")
-        incidents = await self._incidents(where, order, http)
+        incidents = await self.incidents(where, order, http)
         return rows.part(
             scope,
-            lambda issue: None if str(issue.id) in incidents else ticket_of(self, self._site, issue),
+            lambda issue: None if str(issue.id) in incidents else ticket_of(self, self.site, issue),
             notes=notes,
         )
+
+    async def history(self, scope: Scope, http: Http, *, since: datetime, cursor: str = "") -> Past:
+        from sources._jira_history import History  # nobody else needs it
+
+        try:
+            return await History(self).read(scope, http, since, cursor)
+        except SourceError:
+            self._proved_at = float("-inf")
+            raise
 
     async def lookup(self, kind: ItemKind, remote_id: str, http: Http) -> Item | None:
         if not remote_id.isdecimal():
             return None
-        await self._introduce(http)
+        await self.introduce(http)
         try:
-            reply = await self._get(f"{self._api}/issue/{remote_id}", {"fields": FIELDS}, http)
+            reply = await self.get(f"{self.api}/issue/{remote_id}", {"fields": FIELDS}, http)
         except NotFound:
-            await self._introduce(http, GONE_PROOF_KEPT)  # who is not signed in is told the same
+            await self.introduce(http, GONE_PROOF_KEPT)  # who is not signed in is told the same
             raise
         issue = reply.decode(Issue)
         item: Item
         if kind == "incident":
-            item = incident_of(self, self._site, issue, self._severities)
+            item = incident_of(self, self.site, issue, self.severities)
         else:
-            item = ticket_of(self, self._site, issue)
+            item = ticket_of(self, self.site, issue)
         if item.state in ("resolved", "done", "cancelled"):
             return item
         # It is not over, so the query no longer means it, or others have changed since: no more are read than `limit`.
         # An incident must not be called resolved because it was missed between two pages.
-        is_meant = kind == "incident" and remote_id in await self._incidents(f"id = {remote_id}", "", http)
+        is_meant = kind == "incident" and remote_id in await self.incidents(f"id = {remote_id}", "", http)
         return item if is_meant else None
 
     # -- asking --------------------------------------------------------------------------------------------------
 
     @property
-    def _api(self) -> str:
-        return "/rest/api/3" if self._flavor == "cloud" else "/rest/api/2"
+    def api(self) -> str:
+        return "/rest/api/3" if self.flavor == "cloud" else "/rest/api/2"
 
-    async def _introduce(self, http: Http, proof_kept: float = PROOF_KEPT) -> None:
+    async def introduce(self, http: Http, proof_kept: float = PROOF_KEPT) -> None:
         """Find out which Jira this is, and see that it knows us, as it did ``proof_kept`` seconds ago."""
-        if self._flavor is None or not self._site:
+        if self.flavor is None or not self.site:
             try:
-                info = (await self._get("/rest/api/2/serverInfo", {}, http)).decode(ServerInfo)
+                info = (await self.get("/rest/api/2/serverInfo", {}, http)).decode(ServerInfo)
             except (BadAnswer, NotFound) as exc:
                 raise type(exc)(f"{exc}; is url: the root of a Jira site?", status=exc.status) from None
-            self._site = self._site or info.base_url.rstrip("/")
-            flavor = self._flavor or meaning(FLAVORS, info.deployment_type)
+            self.site = self.site or info.base_url.rstrip("/")
+            flavor = self.flavor or meaning(FLAVORS, info.deployment_type)
             if flavor == "unknown":
                 raise BadAnswer("Jira does not say whether it is Cloud or Data Center; say so with flavor:")
-            self._flavor = flavor
+            self.flavor = flavor
         now = self.clock.monotonic()
         if self._signs and now - self._proved_at >= proof_kept:
-            me = (await self._get("/rest/api/2/myself", {}, http)).decode(Me)
+            me = (await self.get("/rest/api/2/myself", {}, http)).decode(Me)
             if not (me.account_id or me.name or me.key):
                 raise AuthError("Jira does not say whose the credential is; it may be ignored")
             self._proved_at = now
 
-    async def _get(self, path: str, params: Mapping[str, str | int], http: Http) -> Reply:
+    async def get(self, path: str, params: Mapping[str, str | int], http: Http) -> Reply:
         """An answer to us, and not to just anybody."""
         reply = await http.get(path, params=params)
         if self._signs:
@@ -256,19 +269,19 @@ incident_jql: project = OPS AND issuetype = Incident
 
     async def _search(self, jql: str, fields: str, http: Http) -> tuple[Rows[Issue], bool]:
         """The first issues of a query, and whether they are all."""
-        path = f"{self._api}/search" + ("/jql" if self._flavor == "cloud" else "")
+        path = f"{self.api}/search" + ("/jql" if self.flavor == "cloud" else "")
         rows = Rows("issue", Issue)
         params: dict[str, str | int] = {"jql": jql, "fields": fields}
         read = 0
         tokens: set[str] = set()
         for _ in range(MOST_PAGES):
             params["maxResults"] = min(PAGE, self.options.limit - read)
-            page = (await self._get(path, params, http)).decode(Page)
+            page = (await self.get(path, params, http)).decode(Page)
             if page.warning_messages and not page.issues:
                 raise NotFound(f"Jira warns of the query: {clean(page.warning_messages[0], 200)}")
             rows.add(page.issues)
             read += len(page.issues)
-            if self._flavor == "cloud":
+            if self.flavor == "cloud":
                 token = page.next_page_token
                 more = bool(token) and page.is_last is not True
                 if more and token in tokens:
@@ -284,7 +297,7 @@ incident_jql: project = OPS AND issuetype = Incident
                 break
         return rows, False
 
-    async def _incidents(self, where: str, order: str, http: Http) -> frozenset[str]:
+    async def incidents(self, where: str, order: str, http: Http) -> frozenset[str]:
         """The ids of those of a query that are incidents, and so no tickets.
 
         Asked of Jira: NOT in JQL would leave out the tickets that have no value at all in the fields concerned.

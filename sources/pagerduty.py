@@ -16,6 +16,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Mapping, Sequence
+from datetime import datetime
 from typing import Annotated, Any, Final
 from urllib.parse import quote
 
@@ -34,6 +35,7 @@ from statusboard.api import (
     ItemKind,
     NotFound,
     Part,
+    Past,
     Scope,
     Source,
     SourceError,
@@ -126,6 +128,7 @@ services: [Checkout, Ledger]
 - Who is on call is read every five minutes, for open incidents, and shown as the label `on_call`.
 """
     verified = "documented"
+    history_kinds = kinds
 
     def __init__(self, options: PagerDutyOptions, context: Context) -> None:
         super().__init__(options, context)
@@ -146,7 +149,7 @@ services: [Checkout, Ledger]
 
     async def read(self, scope: Scope, http: Http) -> Part:
         what = "teams" if self.options.teams else "services"
-        asked_for = await self._asked_for(what, http)
+        asked_for = await self.asked_for(what, http)
         params: dict[str, Any] = {
             "statuses[]": ("triggered", "acknowledged"),
             "date_range": "all",
@@ -179,6 +182,11 @@ services: [Checkout, Ledger]
         part = rows.part(scope, self._incident, notes=filter(None, [self._on_call_fault]))
         return msgspec.structs.replace(part, error=part.error or fault)
 
+    async def history(self, scope: Scope, http: Http, *, since: datetime, cursor: str = "") -> Past:
+        from sources._pagerduty_history import History  # nobody else needs it
+
+        return await History(self).read(http, since, cursor)
+
     async def lookup(self, kind: ItemKind, remote_id: str, http: Http) -> Item | None:
         reply = await http.get(f"/incidents/{quote(remote_id, safe='')}", params={"time_zone": "UTC"})
         return self._incident(one(reply, OneIncident).incident)
@@ -206,7 +214,7 @@ services: [Checkout, Ledger]
 
     # -- names ---------------------------------------------------------------------------------------------------
 
-    async def _asked_for(self, what: str, http: Http) -> _Filter:
+    async def asked_for(self, what: str, http: Http) -> _Filter:
         """What the options ask for; `NotFound` if PagerDuty knows nothing of it.
 
         Ids are proved as well, since no incidents at all would look fine.

@@ -16,7 +16,7 @@ from __future__ import annotations
 import asyncio
 import re
 from collections.abc import Mapping, Sequence
-from datetime import timedelta
+from datetime import datetime, timedelta
 from functools import partial
 from typing import Annotated, Any, Final
 from urllib.parse import parse_qs, quote, urlsplit
@@ -37,6 +37,7 @@ from statusboard.api import (
     LookupUnsupported,
     NotFound,
     Part,
+    Past,
     Release,
     Reply,
     Scope,
@@ -118,6 +119,8 @@ query: "is:unresolved issue.priority:high"
 - For issues alone write `kinds: [incident]`.
 """
     verified = "documented"
+    history_kinds = kinds
+    no_history = "of an issue that came back only its last story is told"
 
     def __init__(self, options: SentryOptions, context: Context) -> None:
         super().__init__(options, context)
@@ -136,12 +139,16 @@ query: "is:unresolved issue.priority:high"
         ]
 
     async def read(self, scope: Scope, http: Http) -> Part:
-        narrowed: dict[str, str | int | Sequence[str]] = {"project": await self._id_of(scope.data, http)}
-        if self.options.environments:
-            narrowed["environment"] = self.options.environments
+        narrowed = await self._narrowed(scope, http)
         if scope.kind == "release":
             return await self._read_releases(scope, narrowed, http)
         return await self._read_issues(scope, narrowed, http)
+
+    async def _narrowed(self, scope: Scope, http: Http) -> dict[str, str | int | Sequence[str]]:
+        narrowed: dict[str, str | int | Sequence[str]] = {"project": await self._id_of(scope.data, http)}
+        if self.options.environments:
+            narrowed["environment"] = self.options.environments
+        return narrowed
 
     async def _id_of(self, project: str, http: Http) -> str:
         """The id of a project, which stays its own; what becomes of the project is told by each answer."""
@@ -153,13 +160,19 @@ query: "is:unresolved issue.priority:high"
                 self._ids[project] = str(need(one(reply, _Project).id, "id of the project"))
             return self._ids[project]
 
+    async def history(self, scope: Scope, http: Http, *, since: datetime, cursor: str = "") -> Past:
+        from sources._sentry_history import History  # nobody else needs it
+
+        narrowed = await self._narrowed(scope, http)
+        return await History(self, self._path).read(scope, narrowed, http, since, cursor)
+
     async def lookup(self, kind: ItemKind, remote_id: str, http: Http) -> Item | None:
         """An issue that has left the list.  One that is quiet, merged, or archived for good, is no longer there."""
         if kind != "incident":
             raise LookupUnsupported
         reply = await http.get(f"{self._path}/issues/{quote(remote_id, safe='')}/")
         issue = one(reply, Issue)
-        incident = self._incident(issue)
+        incident = self.incident(issue)
         merged = str(issue.id) != remote_id
         archived = incident.state == "suppressed" and incident.suppressed_until is None
         return None if merged or archived or (incident.state == "open" and self._quiet(issue)) else incident
@@ -185,13 +198,13 @@ query: "is:unresolved issue.priority:high"
                 fault = TooLarge(f"more than {ISSUE_PAGES * PAGE} issues; narrow them by `query` or `period`")
                 part = rows.part(scope, self._seen)
                 return msgspec.structs.replace(part, error=part.error or fault)
-            reply = await http.get(f"{self._path}/issues/", params={**params, "cursor": _cursor_of(reply)})
+            reply = await http.get(f"{self._path}/issues/", params={**params, "cursor": cursor_of(reply)})
         return rows.part(scope, self._seen)
 
     def _seen(self, issue: Issue) -> Incident | None:
-        return None if self._quiet(issue) else self._incident(issue)
+        return None if self._quiet(issue) else self.incident(issue)
 
-    def _incident(self, issue: Issue) -> Incident:
+    def incident(self, issue: Issue) -> Incident:
         environments = self.options.environments
         return incident_of(self, issue, environments[0] if len(environments) == 1 else "")
 
@@ -205,23 +218,23 @@ query: "is:unresolved issue.priority:high"
         reply = await http.get(f"{self._path}/releases/", params={**narrowed, "per_page": self.options.releases})
         rows = Rows("release", Version, reply.decode(list[Any])[: self.options.releases])
         known, self._deploys[scope.data] = self._deploys.get(scope.data, {}), {}
-        part = rows.part(scope, lambda row: publication_of(self, row, self._page(row)))
+        part = rows.part(scope, lambda row: publication_of(self, row, self.page(row)))
         fault: SourceError | None = None
         for row in rows.good:
-            deploys = Rows("deploy", Deploy, _last_deploy(row))
+            deploys = Rows("deploy", Deploy, last_deploy(row))
             if fault is None:
                 try:
                     deploys = Rows("deploy", Deploy, await self._deploys_of(row, scope.data, known, http))
                 except SourceError as exc:
                     fault = exc  # of the others the last ones will do as well, until the next poll
-            more = deploys.part(scope, partial(self._deployment, row))
+            more = deploys.part(scope, partial(self.deployment, row))
             part = msgspec.structs.replace(part, items=part.items + more.items, error=part.error or more.error)
         once = {item.key: item for item in part.items}  # a release may be in the list twice
         return msgspec.structs.replace(part, items=tuple(once.values()), error=part.error or fault)
 
     async def _deploys_of(self, row: Version, project: str, known: Mapping[str, _Deploys], http: Http) -> list[Any]:
         """The deploys of a release, asked for where there are more than the last one."""
-        last = _last_deploy(row)
+        last = last_deploy(row)
         if not row.version or len(row.version) > LONGEST_VERSION or (row.deploy_count or 0) <= len(last):
             return last
         before, newest = known.get(row.version), row.last_deploy.id if row.last_deploy else None
@@ -235,19 +248,19 @@ query: "is:unresolved issue.priority:high"
         self._deploys[project][row.version] = before
         return before.rows
 
-    def _deployment(self, row: Version, deploy: Deploy) -> Release:
-        return deployment_of(self, row, deploy, self._page(row))
+    def deployment(self, row: Version, deploy: Deploy) -> Release:
+        return deployment_of(self, row, deploy, self.page(row))
 
-    def _page(self, row: Version) -> str:
+    def page(self, row: Version) -> str:
         return page_of(self.options.url or self.default_url, self.options.organization, need(row.version, "version"))
 
 
-def _last_deploy(row: Version) -> list[Any]:
+def last_deploy(row: Version) -> list[Any]:
     """What the list of releases tells of a release's deploys."""
     return [] if row.last_deploy is None else [msgspec.to_builtins(row.last_deploy)]
 
 
-def _cursor_of(reply: Reply) -> str:
+def cursor_of(reply: Reply) -> str:
     """Where the next page begins.  Its address is not followed: its host may be another one of Sentry's."""
     cursor = parse_qs(urlsplit(reply.next_url).query).get("cursor")
     if not cursor:

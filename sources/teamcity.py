@@ -15,6 +15,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import AsyncIterator, Iterable, Sequence
+from datetime import UTC, datetime, timedelta
 from typing import Annotated, Any, Final
 
 import msgspec
@@ -30,11 +31,13 @@ from statusboard.api import (
     ItemKind,
     NotFound,
     Part,
+    Past,
     Scope,
     Source,
     SourceOptions,
     TooLarge,
     option,
+    parse_time,
 )
 
 CONFIGURATIONS_KEPT: Final = 900.0
@@ -44,6 +47,9 @@ PAGES: Final = 20
 MOST_UNFINISHED: Final = 100
 #: Builds of a configuration's default branch that are looked at for one with a verdict.
 LOOK_BACK: Final = 5
+#: Builds on one page of the past, and how many a server may look at for it (by itself it gives up after 5,000).
+PAGE: Final = 100
+LOOKED_AT: Final = 100_000
 VERDICTS: Final = frozenset({"success", "failed", "unknown"})
 _ID: Final = re.compile(r"[A-Za-z0-9_]+")
 
@@ -132,6 +138,8 @@ class TeamCity(Source[TeamCityOptions]):
         - Paused configurations are left out (within a quarter of an hour), personal builds too unless `personal: true`.
     """
     verified = "documented"
+    history_kinds = kinds
+    no_history = "TeamCity's clean-up rules say how long builds are kept; what is gone is gone"
 
     def __init__(self, options: TeamCityOptions, context: Context) -> None:
         super().__init__(options, context)
@@ -179,6 +187,24 @@ class TeamCity(Source[TeamCityOptions]):
         gone = [row for name, row in before.items() if name not in known.newest]
         off = [row for row in rows.good if row.build_type_id in known.paused]
         return self._withdrawn(part, known, [*gone, *off, *filter(None, known.paused.values())])
+
+    async def history(self, scope: Scope, http: Http, *, since: datetime, cursor: str = "") -> Past:
+        from sources._shared.backwards import Until, past  # nobody else needs it
+
+        target: Target = scope.data
+        until = Until.of(cursor)
+        span = f"startDate:(date:{_date(since)},condition:after)"
+        if until.at is not None:
+            span += f",startDate:(date:{_date(until.at + timedelta(seconds=1))},condition:before)"
+        page = f"start:{(until.page - 1) * PAGE},count:{PAGE},lookupLimit:{LOOKED_AT}"
+        found = await self._builds(f"{target.builds},state:finished,{span},{page}", http)
+        rows = Rows("build", BuildRow, found)
+        self._default_branches.update(
+            {row.build_type_id: row.branch_name for row in rows.good if row.default_branch and row.branch_name}
+        )
+        times = [parse_time(row.start_date) for row in rows.good]
+        older, reached = until.older(times, more=len(found) >= PAGE)
+        return past(rows, self._build, older=older, reached=reached)
 
     async def lookup(self, kind: ItemKind, remote_id: str, http: Http) -> Item | None:
         reply = await http.get(f"{self._api}/builds/id:{int(remote_id)}", params={"fields": FIELDS})
@@ -252,6 +278,11 @@ class TeamCity(Source[TeamCityOptions]):
                 raise BadAnswer("the address of the next page is none of the REST API")
             reply = await http.get(f"{self._api}/{path}")
         raise TooLarge(f"there are more than {PAGES * 100} build configurations: name some under `projects`")
+
+
+def _date(at: datetime) -> str:
+    """A moment as locators have it."""
+    return f"{at.astimezone(UTC):%Y%m%dT%H%M%S}+0000"
 
 
 def _whole(builds: Builds) -> list[Any]:

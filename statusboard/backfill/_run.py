@@ -16,7 +16,7 @@ from statusboard.backfill._reader import Asker, Reader
 from statusboard.backfill._way import Stalls, Way
 from statusboard.clock import Clock
 from statusboard.current import is_timeless
-from statusboard.errors import SourceError, StoreError
+from statusboard.errors import BadAnswer, NotFound, SourceError, StoreError
 from statusboard.health import describe
 from statusboard.ingest import Ingest, Resolver
 from statusboard.model import Item, Part
@@ -191,7 +191,15 @@ class Backfill:
         while not way.covers(self.since):
             at = way
             come_to = partial(at.after, since=self.since)
-            past = await self._page(setup, source, reader, scope, part, at.cursor, come_to)
+            try:
+                past = await self._page(setup, source, reader, scope, part, at.cursor, come_to)
+            except (BadAnswer, NotFound) as error:
+                if not part.resumed or part.pages:
+                    raise
+                # Some vendors' cursors are good for some days only.
+                log.info("source %s: %s begins anew: %s", setup.name, part.part, describe(error))
+                part.resumed, way = False, Way(begun=self.begun, reached=self.begun)
+                continue
             way = at.after(past, self.since)
             self._note(part, way, past.share)
             self._tell(reader.progress)
