@@ -35,10 +35,14 @@ class Rollout:
 
     ``releases`` are in the order in which they began.  ``undone_at``: when somebody went back behind it, as far as
     that is known; ``undone`` tells whether at all.  ``undoes``: it is a rollback itself.  ``failed``: on some target.
-    ``commits``: how many it brings, 0 where nobody says.  ``environment`` is casefolded.
+    ``commits``: how many it brings, 0 where nobody says.  ``environment`` is casefolded.  ``lasted``: seconds within
+    which all of it was over, as far as is known.
     """
 
-    __slots__ = "began commits ends environment failed releases starts undoes undone undone_at".split()  # noqa: SIM905
+    __slots__ = (
+        *("began", "commits", "ends", "environment", "failed", "lasted", "releases", "starts"),
+        *("undoes", "undone", "undone_at"),
+    )
 
     def __init__(self, releases: tuple[Release, ...]) -> None:
         self.releases = releases
@@ -49,6 +53,8 @@ class Rollout:
         self.environment = releases[0].environment.casefold()
         self.failed = any(release.state == "failed" for release in releases)
         self.commits = max(0, *(release.commits or 0 for release in releases))
+        longest = max((end or start) - start for start, end in zip(self.starts, self.ends, strict=True))
+        self.lasted = longest + self.starts[-1] - self.began
         self.undoes = False
         self.undone = False
         self.undone_at: float | None = None

@@ -11,7 +11,7 @@ first, what was dismissed is left out.
 
 from __future__ import annotations
 
-from bisect import bisect_left, bisect_right
+from bisect import bisect_left, bisect_right, insort
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from math import log2
 from typing import Final, Literal, NamedTuple, TypeAlias
@@ -69,8 +69,8 @@ class _Near(NamedTuple):
     release: Release
 
 
-class _Line:
-    """Rollouts of one service, repository or team in the order in which they began."""
+class _Row:
+    """Rollouts in the order in which they began."""
 
     __slots__ = ("begun", "rollouts")
 
@@ -95,6 +95,22 @@ class _Line:
         return self.rollouts[bisect_left(self.begun, since) : bisect_right(self.begun, until)]
 
 
+class _Line:
+    """Rollouts of one service, repository or team; those apart that time and size are not all that speaks for."""
+
+    __slots__ = ("plain", "special")
+
+    def __init__(self) -> None:
+        self.plain, self.special = _Row(), _Row()
+
+    def row_of(self, rollout: Rollout) -> _Row:
+        special = rollout.undone or rollout.failed or rollout.lasted > _LONG
+        return self.special if special else self.plain
+
+    def __contains__(self, rollout: Rollout) -> bool:
+        return rollout in self.row_of(rollout).rollouts
+
+
 #: A line of rollouts related to an incident, what that is worth, and in words.
 _Relation: TypeAlias = tuple[_Line, int, str]
 #: Points in the order of `_Parts`: time, failed, undone, rollback, size.
@@ -103,8 +119,32 @@ _Parts: TypeAlias = tuple[int, int, int, int, int]
 _Entry: TypeAlias = tuple[int, int, str, Rollout]
 
 _UNRELATED: Final = (0, "")
+
+
+class _Best:
+    """The best entries so far, best first; ``least``: with fewer points nothing is among them."""
+
+    __slots__ = ("entries", "least", "most")
+
+    def __init__(self, floor: int, most: int) -> None:
+        self.least = floor
+        self.most = most
+        self.entries: list[_Entry] = []
+
+    def enter(self, entry: _Entry) -> None:
+        if entry[0] >= self.least:
+            insort(self.entries, entry, key=_order)
+            del self.entries[self.most :]
+            if len(self.entries) == self.most:
+                self.least = max(self.least, self.entries[-1][0])
+
+
+def _order(entry: _Entry) -> tuple[int, float, str]:
+    return -entry[0], -entry[3].began, entry[3].releases[0].key
+
+
 _NO_DEPENDENCIES: Final[Mapping[str, Collection[str]]] = {}
-#: Seconds: longer rollouts are looked at one by one, whenever they began.
+#: Seconds: of longer rollouts one cannot tell by their beginning that it is long since they were out.
 _LONG: Final = 30 * 60.0
 #: Different incidents (by service, team and repository) whose relations are remembered.
 _REMEMBERED: Final = 20_000
@@ -130,20 +170,19 @@ class Candidates:
         self._services: dict[str, _Line] = {}
         self._repositories: dict[str, _Line] = {}
         self._teams: dict[str, _Line] = {}
-        self._all, self._special = _Line(), _Line()
+        self._all = _Line()
         self._repositories_of: dict[str, dict[str, None]] = {}
         self._by_key: dict[str, Rollout] = {}
         self._relations: dict[tuple[tuple[str, ...], str, str], list[_Relation]] = {}
         for rollout in rollouts_of(releases, production):
             self.add(rollout)
-        self._reach = self._reach_of_time_alone()
 
     def add(self, rollout: Rollout) -> None:
         """Take one more in: for whoever keeps `rollouts_of` themselves and learns of some later."""
         for release in rollout.releases:
             self._by_key[release.key] = rollout
         for line in self._lines_of(rollout):
-            line.add(rollout)
+            line.row_of(rollout).add(rollout)
 
     def drop(self, rollout: Rollout) -> None:
         """Take out one that is no longer what it was; the very one that was taken in."""
@@ -151,15 +190,11 @@ class Candidates:
             if self._by_key.get(release.key) is rollout:
                 del self._by_key[release.key]
         for line in self._lines_of(rollout):
-            line.drop(rollout)
+            line.row_of(rollout).drop(rollout)
 
     def _lines_of(self, rollout: Rollout) -> list[_Line]:
         first = rollout.releases[0]
-        # What has nothing but its time is a suspect for minutes: only what may have more is looked for all day.
-        longest = max((end or start) - start for start, end in zip(rollout.starts, rollout.ends, strict=True))
-        spread = rollout.starts[-1] - rollout.began
-        special = rollout.undone or rollout.failed or longest + spread > _LONG
-        lines = [self._special if special else self._all]
+        lines = [self._all]
         repository = first.repository.casefold()
         for service in dict.fromkeys(name.casefold() for name in first.services):
             lines.append(self._line(self._services, service))
@@ -178,16 +213,6 @@ class Candidates:
             self._relations.clear()  # which know no such line
         return lines[name]
 
-    def _reach_of_time_alone(self) -> float:
-        """Seconds before the incident within which a release must have begun that has only its time and size."""
-        weights = self.weights
-        wanted = weights.floor - weights.size - 0.5  # points are rounded
-        if wanted <= 0:
-            return float(weights.window)
-        if weights.time < wanted:
-            return 0.0
-        return min(float(weights.window), weights.half_life * log2(weights.time / wanted) + _LONG)
-
     # -- one incident --------------------------------------------------------------------------------------------
 
     def of(self, incident: Incident, said: Iterable[Annotation] = ()) -> list[Suspect]:
@@ -197,37 +222,75 @@ class Candidates:
         """
         verdicts = standing(said, incident)
         first = [suspect for note in verdicts if (suspect := self._confirmed(note, incident)) is not None]
-        if incident.started_at is None:
+        asked = _asked(incident)
+        if asked is None:
             return first[:MOST]
-        asked = _Asked(incident.started_at.timestamp(), incident.environment.casefold(), incident.target.casefold())
-        passed = {id(self._by_key.get(note.text)) for note in verdicts if note.what in _VERDICTS}
-        best = [entry for entry in self._entries(asked, self._related(incident)) if id(entry[3]) not in passed]
-        best.sort(key=lambda entry: (-entry[0], -entry[3].began, entry[3].releases[0].key))
-        return [*first, *(self._suspect(entry, asked) for entry in best[:MOST])][:MOST]
+        return [*first, *(self._suspect(entry, asked) for entry in self._best(incident, asked, verdicts, MOST))][:MOST]
 
-    def _entries(self, asked: _Asked, relations: list[_Relation]) -> list[_Entry]:
-        """All that passes the gates and the floor."""
+    def first(self, incident: Incident, said: Iterable[Annotation] = ()) -> Release | None:
+        """The release of the best suspect that nobody has dismissed, without its reasons: quick, for many."""
+        asked = _asked(incident)
+        best = self._best(incident, asked, standing(said, incident), 1) if asked is not None else []
+        return self._near(best[0][3], asked).release if best and asked is not None else None
+
+    def _best(self, incident: Incident, asked: _Asked, verdicts: Sequence[Annotation], most: int) -> list[_Entry]:
+        """The best candidates of which nobody has said anything."""
+        passed = {id(self._by_key.get(note.text)) for note in verdicts if note.what in _VERDICTS}
+        best = _Best(self.weights.floor, most)
+        looked = set(passed)
+        since, until = asked.began - self.weights.window, asked.began + self.weights.tolerance
+        for line, worth, words in self._related(incident):
+            self._look(best, asked, line, (worth, words), since, until, looked)
         weights = self.weights
-        since, until, floor = asked.began - weights.window, asked.began + weights.tolerance, weights.floor
-        entries: list[_Entry] = []
-        looked: set[int] = set()
-        for line, worth, words in relations:
-            for rollout in line.between(since, until):
-                if id(rollout) not in looked:
-                    looked.add(id(rollout))
-                    parts = self._parts(rollout, asked)
-                    if parts is not None and (points := worth + sum(parts)) >= floor:
-                        entries.append((points, worth, words, rollout))
         if weights.floor <= weights.time + weights.size + weights.failed + weights.rolled_back_later:
-            rest = self._special.between(since, until)
-            if self._reach:
-                rest = [*rest, *self._all.between(asked.began - self._reach, until)]
-            for rollout in rest:
-                if id(rollout) not in looked:
-                    parts = self._parts(rollout, asked)
-                    if parts is not None and (points := sum(parts)) >= floor:
-                        entries.append((points, *_UNRELATED, rollout))
-        return entries
+            self._look(best, asked, self._all, _UNRELATED, since, until, looked)
+        return best.entries
+
+    def _look(
+        self,
+        best: _Best,
+        asked: _Asked,
+        line: _Line,
+        relation: tuple[int, str],
+        since: float,
+        until: float,
+        looked: set[int],
+    ) -> None:
+        """Look at the rollouts of a line that may be among the best.
+
+        Of two plain ones the older one can have no more points, whatever its size: from the first on that is too old to
+        be among the best, no other need be looked at.
+        """
+        worth, words = relation
+        weights = self.weights
+        failed, undone, highest = weights.failed, weights.rolled_back_later, worth + weights.time + weights.size
+        if highest + failed + undone < best.least:
+            return
+        for rollout in line.special.between(since, until):
+            bonus = (failed if rollout.failed else 0) + (undone if rollout.undone else 0)
+            if highest + bonus < best.least:
+                continue
+            if worth + bonus + self._most(asked.began - rollout.began - rollout.lasted) >= best.least:
+                self._enter(best, asked, rollout, worth, words, looked)
+        row = line.plain
+        for place in range(bisect_right(row.begun, until) - 1, -1, -1):
+            began = row.begun[place]
+            if began < since or worth + self._most(asked.began - began - _LONG) < best.least:
+                break
+            self._enter(best, asked, row.rollouts[place], worth, words, looked)
+
+    def _most(self, before: float) -> int:
+        """The points that time and size bring at most, so many seconds after a rollout."""
+        weights = self.weights
+        share: float = 0.5 ** (max(before, 0.0) / weights.half_life)
+        return round(weights.time * share) + weights.size
+
+    def _enter(self, best: _Best, asked: _Asked, rollout: Rollout, worth: int, words: str, looked: set[int]) -> None:
+        if id(rollout) not in looked:
+            looked.add(id(rollout))
+            parts = self._parts(rollout, asked)
+            if parts is not None:
+                best.enter((worth + sum(parts), worth, words, rollout))
 
     def _related(self, incident: Incident) -> list[_Relation]:
         """The lines of rollouts that have to do with an incident, what is worth most first."""
@@ -340,15 +403,22 @@ class Candidates:
             return None
         release = next(release for release in rollout.releases if release.key == note.text)
         author = note.author or "somebody"
-        if incident.started_at is not None:
-            asked = _Asked(incident.started_at.timestamp(), incident.environment.casefold(), incident.target.casefold())
+        asked = _asked(incident)
+        if asked is not None:
             parts = self._parts(rollout, asked)
             within = -self.weights.tolerance <= asked.began - rollout.began <= self.weights.window
             if parts is not None and within:
-                related = ((worth, words) for line, worth, words in self._related(incident) if rollout in line.rollouts)
+                related = ((worth, words) for line, worth, words in self._related(incident) if rollout in line)
                 worth, words = next(related, _UNRELATED)
                 return self._suspect((worth + sum(parts), worth, words, rollout), asked, author)
         return Suspect(release=release, points=0, reasons=(), rollout=rollout.releases, confirmed_by=author)
+
+
+def _asked(incident: Incident) -> _Asked | None:
+    """What is asked of candidates; None of an incident that does not say when it began."""
+    if incident.started_at is None:
+        return None
+    return _Asked(incident.started_at.timestamp(), incident.environment.casefold(), incident.target.casefold())
 
 
 _VERDICTS: Final = frozenset({"suspect_confirmed", "suspect_dismissed"})

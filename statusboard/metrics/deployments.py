@@ -15,7 +15,7 @@ A *line* is what replaces itself: a service in an environment.  `settle` takes a
 from __future__ import annotations
 
 from bisect import bisect_left
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Final, Literal, TypeAlias
 
@@ -25,6 +25,7 @@ from statusboard.clock import EPOCH
 from statusboard.current import verdict_of
 from statusboard.model import Incident, Release
 from statusboard.rollouts import GAP, rollouts_of
+from statusboard.rollouts import Rollout as Told
 
 REWORK: Final = timedelta(hours=24)
 
@@ -182,22 +183,28 @@ class _Rollout:
         self.last = max(self.last, last)
 
 
-def settle(releases: Iterable[Release], links: Mapping[str, Sequence[Link]] | None = None) -> list[Deployment]:
+def settle(
+    releases: Collection[Release],
+    links: Mapping[str, Sequence[Link]] | None = None,
+    rollouts: Sequence[Told] | None = None,
+) -> list[Deployment]:
     """The deployments of one line, by when they came out.  ``links`` are those of each release, by its key.
 
-    Releases that are not `is_counted` are left out.
+    Releases that are not `is_counted` are left out.  ``rollouts`` are `rollouts_of` the releases, for whoever has them.
     """
-    rollouts = _rolled_out([release for release in releases if is_counted(release)])
-    rollouts.sort(key=lambda rollout: (rollout.at, rollout.began))
-    for rollout in rollouts:
+    counted = [release for release in releases if is_counted(release)]
+    told = rollouts if rollouts is not None and len(counted) == len(releases) else rollouts_of(counted)
+    found = _gathered(told)
+    found.sort(key=lambda rollout: (rollout.at, rollout.began))
+    for rollout in found:
         _judge(rollout, links or {})
-    _recover(rollouts)
-    _mark_rework(rollouts)
-    return [_deployment(rollout) for rollout in rollouts]
+    _recover(found)
+    _mark_rework(found)
+    return [_deployment(rollout) for rollout in found]
 
 
-def _rolled_out(releases: Sequence[Release]) -> list[_Rollout]:
-    """Counted releases of one line as rollouts that know what they undo, in the order in which they began.
+def _gathered(rollouts: Iterable[Told]) -> list[_Rollout]:
+    """What counts of one line as rollouts that know who undid them, in the order in which they began.
 
     Another source's reports of the same rollout are no other one, unless something else stood there in between.
     """
@@ -207,7 +214,7 @@ def _rolled_out(releases: Sequence[Release]) -> list[_Rollout]:
     by_start: dict[float, _Rollout] = {}
     undone: list[tuple[float, _Rollout]] = []
     out: set[str] = set()
-    for told in rollouts_of(releases):
+    for told in rollouts:
         first = told.releases[0]
         version = first.version or first.revision
         places = {(release.source, release.target) for release in told.releases}

@@ -21,6 +21,7 @@ from statusboard.current import verdict_of
 from statusboard.metrics.deployments import Deployment, Episode, Line, Link, deployed_at, line_of, settle
 from statusboard.metrics.links import SLIGHT, Names, is_incident, linked
 from statusboard.metrics.report import Scope
+from statusboard.metrics.watched import Part
 from statusboard.model import Annotation, Release
 from statusboard.rollouts import Rollout, rollouts_of
 from statusboard.suspects import Candidates
@@ -72,7 +73,8 @@ class Ledger:
         self._gone: list[Rollout] = []
         self._come: dict[int, Rollout] = {}
         self._names = Names()
-        self._odd: dict[str, str] = {}
+        self._odd: dict[Line, dict[str, str]] = {}
+        self._told: dict[Line, dict[Part, None]] = {}
         self._gathered: dict[Scope, tuple[Gathered, Mapping[Line, int]]] = {}
         # incidents
         self._episodes: dict[EpisodeId, Episode] = {}
@@ -82,11 +84,13 @@ class Ledger:
         self._found: dict[EpisodeId, tuple[str, ...]] = {}
         self._links: dict[str, dict[EpisodeId, Link]] = {}
         self._unlinked: dict[str, dict[EpisodeId, Episode]] = {}
+        self._unlinked_editions: dict[str, int] = {}
+        self._unlinked_all = 0
 
     # -- what is known -------------------------------------------------------------------------------------------
 
-    def put_release(self, release: Release) -> None:
-        """A release, or its newest word.  Publications are no deployments and are left out."""
+    def put_release(self, release: Release, part: Part = ("", "")) -> None:
+        """A release, or its newest word, and who told of it.  Publications are no deployments and are left out."""
         line = line_of(release)
         before = self._line_by_key.get(release.key)
         if release.type != "deployment":
@@ -95,10 +99,11 @@ class Ledger:
             return
         if before is not None and before != line:
             self._drop(release.key, before)
+        self._told.setdefault(line, {})[part] = None
         if why := _why_odd(release):
-            self._odd[release.key] = why
-        else:
-            self._odd.pop(release.key, None)
+            self._odd.setdefault(line, {})[release.key] = why
+        elif line in self._odd:
+            self._odd[line].pop(release.key, None)
         self._line_by_key[release.key] = line
         self._lines.setdefault(line, {})[release.key] = release
         self._changed[line] = None
@@ -111,7 +116,7 @@ class Ledger:
     def _drop(self, key: str, line: Line) -> None:
         del self._lines[line][key]
         del self._line_by_key[key]
-        self._odd.pop(key, None)
+        self._odd.get(line, {}).pop(key, None)
         self._changed[line] = None
 
     def put_episode(self, id_: EpisodeId, episode: Episode) -> None:
@@ -208,6 +213,8 @@ class Ledger:
 
     def _concern(self, rollout: Rollout) -> None:
         """Note the episodes that a rollout may have caused."""
+        if len(self._to_link) == len(self._episodes):
+            return
         weights = self._suspects.weights
         since = bisect_left(self._by_start, (rollout.began - weights.tolerance,))
         until = bisect_left(self._by_start, (rollout.began + weights.window + 1,))
@@ -220,7 +227,7 @@ class Ledger:
             id_ = next(iter(self._to_link))
             episode = self._episodes[id_]
             notes = self._said.get((id_[0], episode.incident.started_at), {})
-            found = linked(episode, list(notes.values()), self._names, self._suspects.of)
+            found = linked(episode, list(notes.values()), self._names, self._suspects.first)
             self._unlink(id_, episode)
             for key, how in found:
                 self._links.setdefault(key, {})[id_] = Link(episode, how)
@@ -229,6 +236,7 @@ class Ledger:
             if not found and episode.incident.severity not in SLIGHT:
                 for service in episode.incident.services or ("",):
                     self._unlinked.setdefault(service, {})[id_] = episode
+                    self._stir_unlinked(service)
             self._to_link.pop(id_, None)
             yield
 
@@ -240,7 +248,12 @@ class Ledger:
                     del self._links[key]
                 self._stir(key)
         for service in episode.incident.services or ("",):
-            self._unlinked.get(service, {}).pop(id_, None)
+            if self._unlinked.get(service, {}).pop(id_, None) is not None:
+                self._stir_unlinked(service)
+
+    def _stir_unlinked(self, service: str) -> None:
+        self._edition += 1
+        self._unlinked_editions[service] = self._unlinked_all = self._edition
 
     def _stir(self, key: str) -> None:
         line = self._line_by_key.get(key)
@@ -258,7 +271,7 @@ class Ledger:
                 for release in rollout.releases
                 if release.key in self._links
             }
-            settled = settle(self._lines[line].values(), links)
+            settled = settle(self._lines[line].values(), links, rollouts)
             if settled != self._settled.get(line, []):
                 self._edition += 1
                 self._editions[line] = self._edition
@@ -297,6 +310,10 @@ class Ledger:
         self._gathered[scope] = (gathered, editions)
         return gathered
 
+    def unlinked_edition(self, scope: Scope) -> int:
+        """Differs when what `unlinked` gives may have changed."""
+        return self._unlinked_editions.get(scope.service, 0) if scope.service else self._unlinked_all
+
     def unlinked(self, scope: Scope) -> list[Episode]:
         """The episodes of a scope that no release is linked to, by when they began."""
         if scope.service:
@@ -318,27 +335,34 @@ class Ledger:
             return environment in ("", wanted)
         return not environment or self._may_cause(("", environment))
 
+    def parts(self, scope: Scope) -> set[Part]:
+        """Who has told of a scope's deployments."""
+        return {part for line in self._lines_of(scope) for part in self._told[line]}
+
     def _lines_of(self, scope: Scope) -> list[Line]:
         """The lines in which deployments of a scope may be."""
-        lines: Collection[Line] = self._lines
-        if scope.service:
-            lines = self._by_service.get(scope.service, {})
-        elif scope.team:
-            lines = self._by_team.get(scope.team, {})
+        lines = self._lines_named(scope)
         if scope.environment:
             return [line for line in lines if line[1] == scope.environment]
         return [line for line in lines if line[1] and self._may_cause(line)]
 
+    def _lines_named(self, scope: Scope) -> Collection[Line]:
+        """The lines of its service or team, in whatever environment."""
+        if scope.service:
+            return self._by_service.get(scope.service, {})
+        return self._by_team.get(scope.team, {}) if scope.team else self._lines
+
     def left_out(self, scope: Scope, since: datetime, until: datetime) -> dict[str, int]:
         """How many releases of a scope that began then are in no number: by why, in words."""
         counts: dict[str, int] = {}
-        for key, why in self._odd.items():
-            line = self._line_by_key[key]
-            release = self._lines[line][key]
-            at = deployed_at(release)
-            here = line[1] == scope.environment if scope.environment else not line[1] or self._may_cause(line)
-            if here and _is_of(release.services, release.team, scope) and (at is None or since <= at < until):
-                counts[why] = counts.get(why, 0) + 1
+        for line in self._lines_named(scope):
+            if not (line[1] == scope.environment if scope.environment else not line[1] or self._may_cause(line)):
+                continue
+            for key, why in self._odd.get(line, {}).items():
+                release = self._lines[line][key]
+                at = deployed_at(release)
+                if _is_of(release.services, release.team, scope) and (at is None or since <= at < until):
+                    counts[why] = counts.get(why, 0) + 1
         return counts
 
 

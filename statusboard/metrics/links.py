@@ -7,13 +7,12 @@ vendor, its address, its revision, or its version together with a service that b
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Sequence
 from datetime import timedelta
 from typing import Final, TypeAlias
 
 from statusboard.metrics.deployments import Episode, How, deployed_at
 from statusboard.model import Annotation, Incident, Release, Severity, remote_id
-from statusboard.suspects import Suspect
 
 DECLARING: Final = frozenset({
     "release", "first_release", "deployment", "deployment_id", "deploy", "change", "change_id", "caused_by", "cause",
@@ -26,8 +25,8 @@ SINCE: Final = timedelta(days=30)
 """A name in a label means a release of at most this age: versions come again."""
 _SHORTEST_REVISION: Final = 7
 
-Suspects: TypeAlias = Callable[[Incident, Sequence[Annotation]], Sequence[Suspect]]
-"""`statusboard.suspects.Candidates.of`."""
+Suspect: TypeAlias = Callable[[Incident, Sequence[Annotation]], Release | None]
+"""`statusboard.suspects.Candidates.first`."""
 
 
 def is_incident(incident: Incident) -> bool:
@@ -36,19 +35,21 @@ def is_incident(incident: Incident) -> bool:
 
 
 class Names:
-    """Deployments by what a declaration may call them."""
+    """Deployments by what a declaration may call them; only a list of them until the first incident declares one."""
 
-    def __init__(self, releases: Iterable[Release] = ()) -> None:
+    def __init__(self) -> None:
         self._by_name: dict[str, dict[str, Release]] = {}
-        for release in releases:
-            self.put(release)
+        self._new: list[Release] = []
 
     def put(self, release: Release) -> None:
-        """Add one, or what is newly known of it."""
-        if release.type != "deployment":
-            return
-        for name in _names(release):
-            self._by_name.setdefault(name, {})[release.key] = release
+        """Add a deployment, or what is newly known of it."""
+        self._new.append(release)
+
+    def _index(self) -> None:
+        for release in self._new:
+            for name in _names(release):
+                self._by_name.setdefault(name, {})[release.key] = release
+        self._new.clear()
 
     def declared(self, episode: Episode) -> list[Release]:
         """The releases that an incident's labels and links name: all those of the newest rollout of each name."""
@@ -63,6 +64,7 @@ class Names:
         return list(found.values())
 
     def _named(self, name: str, episode: Episode) -> list[Release]:
+        self._index()
         releases = self._by_name.get(name)
         if releases is None:
             return []
@@ -94,9 +96,7 @@ def _related(release: Release, incident: Incident) -> bool:
     return not incident.services or not set(incident.services).isdisjoint(release.services)
 
 
-def linked(
-    episode: Episode, said: Sequence[Annotation], names: Names, suspects: Suspects
-) -> tuple[tuple[str, How], ...]:
+def linked(episode: Episode, said: Sequence[Annotation], names: Names, suspect: Suspect) -> tuple[tuple[str, How], ...]:
     """The keys of the releases that an episode is linked to, with how; empty where it has none.
 
     ``said`` is what people said of this very episode.
@@ -110,5 +110,5 @@ def linked(
         return tuple((key, "declared") for key in declared)
     if episode.incident.severity in SLIGHT:
         return ()
-    found = suspects(episode.incident, said)
-    return ((found[0].release.key, "suspected"),) if found else ()
+    found = suspect(episode.incident, said)
+    return ((found.key, "suspected"),) if found is not None else ()

@@ -1,0 +1,360 @@
+"""Delivery metrics out of a store: read once, then kept up to date by what is new.
+
+A `Measure` holds what is remembered of releases and incidents as a `Ledger`.  Each `update` reads only what the store
+has learned since; a new local day (or another store) begins it anew.  All of it is done a few milliseconds at a time:
+a screen beside it stays alive.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import AsyncIterator, Collection, Iterable, Iterator, Mapping, Sequence
+from datetime import UTC, datetime, timedelta, tzinfo
+from typing import Final, TypeVar
+
+import msgspec
+from msgspec import Struct
+
+from statusboard.catalog import Catalog
+from statusboard.clock import to_us
+from statusboard.metrics import (
+    Goal,
+    Inputs,
+    Ledger,
+    Metric,
+    Point,
+    Report,
+    Scope,
+    Stretch,
+    Window,
+    episode_of,
+    report_of,
+    series,
+    window_before,
+    window_of,
+)
+from statusboard.metrics.ledger import EpisodeId
+from statusboard.metrics.over import values_over
+from statusboard.metrics.watched import RELEASE_GAP, Part, covered, watched_together
+from statusboard.metrics.windows import joined
+from statusboard.model import Annotation, Incident, ItemKind, Release
+from statusboard.store.base import Remembered, Store
+from statusboard.weights import Weights
+
+SLICE: Final = 0.008
+"""Seconds of work between two turns of the event loop."""
+LONGEST: Final = 90
+"""Days of the longest window that is kept ready; a longer one that is asked for has everything read anew."""
+FOREWORD: Final = 30
+"""Days before the first window that are read too: what stood there before tells a rollback from a new version."""
+_AT_ONCE: Final = timedelta(days=5)
+"""What is read of the store at a time."""
+_FRESH: Final = timedelta(minutes=1)
+"""How old a report may be of which nothing has changed but the time."""
+
+F = TypeVar("F", Release, Incident, Annotation)
+
+
+class Input(Struct, frozen=True, kw_only=True):
+    """A configured source as far as metrics depend on it; ``team`` and ``service`` where all it tells is of these."""
+
+    source: str
+    kinds: frozenset[ItemKind]
+    team: str = ""
+    service: str = ""
+    optional: bool = False
+
+
+class _Pace:
+    """Gives the event loop its turn when a slice of work is over."""
+
+    def __init__(self) -> None:
+        self._began = time.perf_counter()
+
+    async def __call__(self) -> None:
+        if time.perf_counter() - self._began > SLICE:
+            await asyncio.sleep(0)
+            self._began = time.perf_counter()
+
+    async def through(self, steps: Iterator[None]) -> None:
+        """All steps."""
+        for _ in steps:
+            await self()
+
+
+class Measure:
+    """Reports on one store.  For one event loop.
+
+    ``inputs`` are the configured sources; without any, all that have told of releases or incidents.  ``zone`` is that
+    of the days.
+    """
+
+    def __init__(
+        self,
+        store: Store,
+        catalog: Catalog,
+        *,
+        inputs: Sequence[Input] = (),
+        goals: Sequence[Goal] = (),
+        zone: tzinfo = UTC,
+        weights: Weights | None = None,
+    ) -> None:
+        self.store = store
+        self.catalog = catalog
+        self.inputs = tuple(inputs)
+        self.goals = tuple(goals)
+        self.zone = zone
+        self._weights = weights
+        self._lock = asyncio.Lock()
+        self._longest = LONGEST
+        self._for: tuple[str, object, int] | None = None
+        self._begin()
+
+    def _begin(self) -> None:
+        self._ledger = Ledger(
+            lambda name: self.catalog.tier_of(name) == "production",
+            weights=self._weights,
+            depends_on=self.catalog.depends_on,
+        )
+        self._after: dict[str, int] = {"release": 0, "incident": 0, "annotation": 0}
+        self._telling: set[Part] = set()
+        self._episodes: dict[str, dict[int, Remembered]] = {}
+        self._coverage: Mapping[Part, Sequence[Stretch]] = {}
+        self._inputs_of: dict[Scope, tuple[int, Inputs]] = {}
+        self._edition = 0
+        self._reports: dict[tuple[Scope, int], tuple[object, Report]] = {}
+
+    # -- asking --------------------------------------------------------------------------------------------------
+
+    async def report(self, scope: Scope, days: int, now: datetime) -> Report:
+        """The numbers of a scope in the window of so many days that ends now.  Raises `StoreError`."""
+        await self.update(now, days)
+        return self._report(scope, days, now)
+
+    async def by_service(self, days: int, now: datetime, *, team: str = "", environment: str = "") -> list[Report]:
+        """A report for each service that has had deployments or incidents in the window or the one before."""
+        await self.update(now, days)
+        scopes = (Scope(service, team, environment) for service in self._ledger.services)
+        return await self._all(scopes, days, now)
+
+    async def by_team(self, days: int, now: datetime, *, environment: str = "") -> list[Report]:
+        """A report for each team, those that have goals among them."""
+        await self.update(now, days)
+        teams = sorted({*self._ledger.teams, *(goal.team for goal in self.goals)})
+        return await self._all((Scope("", team, environment) for team in teams), days, now, always=True)
+
+    async def series(self, scope: Scope, metric: Metric, days: int, now: datetime) -> tuple[Point, ...]:
+        """One point for each local day of the window."""
+        await self.update(now, days)
+        gathered = self._ledger.gathered(scope)
+        return series(metric, window_of(days, now, self.zone), gathered.deployments, self._inputs(scope), self.zone)
+
+    def over(self, scope: Scope, metric: Metric, spans: Sequence[Stretch]) -> tuple[float | None, ...]:
+        """A number in each of these stretches, as of the last `update`; None where there is no data."""
+        gathered = self._ledger.gathered(scope)
+        return values_over(metric, spans, gathered.deployments, gathered.times, self._inputs(scope), self.zone)
+
+    @property
+    def services(self) -> list[str]:
+        """The services that the last update knew deployments or incidents of."""
+        return self._ledger.services
+
+    @property
+    def teams(self) -> list[str]:
+        """The teams that the last update knew deployments of."""
+        return self._ledger.teams
+
+    async def _all(self, scopes: Iterable[Scope], days: int, now: datetime, *, always: bool = False) -> list[Report]:
+        pace = _Pace()
+        reports = []
+        for scope in scopes:
+            report = self._report(scope, days, now)
+            if always or report.unlinked.episodes or any(number.n or number.before_n for number in report.numbers):
+                reports.append(report)
+            await pace()
+        return reports
+
+    def _report(self, scope: Scope, days: int, now: datetime) -> Report:
+        gathered, inputs = self._ledger.gathered(scope), self._inputs(scope)
+        state = (gathered.edition, self._ledger.unlinked_edition(scope), id(inputs))
+        known = self._reports.get((scope, days))
+        if known is not None and known[0] == state and timedelta(0) <= now - known[1].window.until < _FRESH:
+            return known[1]
+        window = window_of(days, now, self.zone)
+        own = not scope.service and not scope.environment
+        report = report_of(
+            scope,
+            window,
+            gathered.deployments,
+            inputs,
+            times=gathered.times,
+            unlinked=self._ledger.unlinked(scope),
+            goals=[goal for goal in self.goals if own and goal.team == scope.team],
+            notes=self._notes(scope, window),
+            zone=self.zone,
+        )
+        self._reports[scope, days] = (state, report)
+        return report
+
+    def _notes(self, scope: Scope, window: Window) -> list[str]:
+        left_out = self._ledger.left_out(scope, window.since, window.until)
+        return [
+            f"{count} {'release' if count == 1 else 'releases'} {why} {'is' if count == 1 else 'are'} in no number"
+            for why, count in sorted(left_out.items())
+        ]
+
+    # -- reading -------------------------------------------------------------------------------------------------
+
+    async def update(self, now: datetime, days: int = LONGEST) -> None:
+        """Take in what the store has learned since.  Raises `StoreError`; what was known stays."""
+        async with self._lock:
+            self._longest = max(self._longest, days)
+            wanted = (self.store.store_id, now.astimezone(self.zone).date(), self._longest)
+            if self._for != wanted:
+                self._begin()
+                self._for = None
+            await self._read(now)
+            self._for = wanted
+
+    async def _read(self, now: datetime) -> None:
+        pace = _Pace()
+        window = window_before(window_of(self._longest, now, self.zone), self.zone)
+        since = window.since - timedelta(days=FOREWORD)
+        changed = False
+        async for rows in self._new("release", since, now):
+            changed = changed or bool(rows)
+            for row, release in _decoded(rows, _RELEASE):
+                self._ledger.put_release(release, (row.source, row.part))
+                await pace()
+        async for rows in self._new("incident", since, now):
+            changed = changed or bool(rows)
+            for row, incident in _decoded(rows, _INCIDENT):
+                self._telling.add((row.source, row.part))
+                self._put_episode(row, incident)
+                await pace()
+        async for rows in self._new("annotation", since, now):
+            for _, note in _decoded(rows, _ANNOTATION):
+                self._ledger.say(note)
+                await pace()
+        await self._look_after_open(pace)
+        await pace.through(self._ledger.settled())
+        await self._read_coverage(since)
+        if changed:
+            self._edition += 1
+
+    async def _new(self, kind: str, since: datetime, now: datetime) -> AsyncIterator[list[Remembered]]:
+        """What the store has learned of a kind since it was asked last, some days at a time."""
+        after = self._after[kind]
+        newest = after
+        start: datetime = since
+        while True:
+            # What is new is little; what began in the future (a clock that is ahead) comes with the last of it.
+            end = None if after or start + _AT_ONCE > now else start + _AT_ONCE
+            rows = await self.store.remembered(kind, since=start, until=end, after=after)  # type: ignore[arg-type]
+            newest = max([newest, *(row.seq for row in rows)])
+            yield rows
+            if end is None:
+                break
+            start = end
+        self._after[kind] = newest
+
+    def _put_episode(self, row: Remembered, incident: Incident) -> None:
+        known = self._episodes.setdefault(row.key, {})
+        if known and row.episode not in known:
+            # Where a vendor tells another start of what was not over then, it is the same episode told otherwise.
+            began = incident.started_at or row.at
+            for episode, other in list(known.items()):
+                held = self._ledger.episode((row.key, episode))
+                last = held.ended if held is not None and held.ended is not None else other.observed_at
+                if held is None or began < last:
+                    del known[episode]
+                    self._ledger.forget_episode((row.key, episode))
+        known[row.episode] = row
+        self._ledger.put_episode((row.key, row.episode), episode_of(incident, row.at))
+
+    async def _look_after_open(self, pace: _Pace) -> None:
+        """Of what is not over, find what was taken off the board, or has begun anew without an end."""
+        episodes = self._ledger.open_episodes()
+        live: dict[str, EpisodeId] = {}
+        for row in await self.store.get([id_[0] for id_, _ in episodes]) if episodes else ():
+            try:
+                began = _INCIDENT.decode(row.body).started_at
+            except msgspec.MsgspecError:
+                continue
+            live[row.key] = (row.key, 0 if began is None else to_us(began))
+            await pace()
+        for id_, episode in episodes:
+            gone = id_[0] not in live
+            if gone or (live[id_[0]] != id_ and episode.incident.started_at is not None):
+                word = episode_of(episode.incident, episode.began, withdrawn=gone, superseded=not gone)
+                self._ledger.put_episode(id_, word)
+
+    # -- what was watched ----------------------------------------------------------------------------------------
+
+    async def _read_coverage(self, since: datetime) -> None:
+        watched: dict[Part, list[Stretch]] = {}
+        for row in await self.store.coverage(since=since):
+            # To the next full minute: nothing is known that happened later, and what is known need not be told anew.
+            until = row.last_success.replace(second=0, microsecond=0) + timedelta(minutes=1)
+            watched.setdefault((row.source, row.part), []).append(Stretch(row.since, until))
+        for filled in await self.store.backfilled():
+            watched.setdefault((filled.source, filled.part), []).append(Stretch(filled.since, filled.until))
+        found = {part: tuple(joined(stretches)) for part, stretches in watched.items()}
+        if found != self._coverage:
+            self._coverage = found
+            self._inputs_of.clear()
+
+    def _inputs(self, scope: Scope) -> Inputs:
+        known = self._inputs_of.get(scope)
+        if known is not None and known[0] == self._edition:
+            return known[1]
+        inputs = Inputs(self._releases_watched(scope), self._incidents_watched(scope))
+        if known is not None and known[1] == inputs:
+            inputs = known[1]
+        self._inputs_of[scope] = (self._edition, inputs)
+        return inputs
+
+    def _releases_watched(self, scope: Scope) -> tuple[Stretch, ...] | None:
+        """When all parts that tell of this scope's deployments were watched."""
+        configured = {entry.source for entry in self.inputs if "release" in entry.kinds}
+        parts = {part for part in self._ledger.parts(scope) if not configured or part[0] in configured}
+        return covered([self._coverage.get(part, ()) for part in parts], RELEASE_GAP) if parts else None
+
+    def _incidents_watched(self, scope: Scope) -> tuple[Stretch, ...] | None:
+        """When all sources were watched that would have told of this scope's incidents."""
+        sources: Collection[str] = {source for source, _ in self._telling}
+        if self.inputs:
+            sources = {
+                entry.source
+                for entry in self.inputs
+                if "incident" in entry.kinds and not entry.optional and self._concerns(entry, scope)
+            }
+        if not sources:
+            return None
+        watched = []
+        for source in sources:
+            parts = {part for part in self._coverage if part[0] == source}
+            watched.append(watched_together([self._coverage[part] for part in parts & self._telling or parts]))
+        return covered(watched)
+
+    def _concerns(self, entry: Input, scope: Scope) -> bool:
+        """Whether a source may tell of a scope: one of which all is another team's does not."""
+        if entry.service and scope.service:
+            return entry.service == scope.service
+        team = scope.team or (self.catalog.team_of(scope.service) if scope.service else "")
+        return not (entry.team and team) or entry.team == team
+
+
+_RELEASE: Final = msgspec.json.Decoder(Release)
+_INCIDENT: Final = msgspec.json.Decoder(Incident)
+_ANNOTATION: Final = msgspec.json.Decoder(Annotation)
+
+
+def _decoded(rows: Iterable[Remembered], decoder: msgspec.json.Decoder[F]) -> Iterator[tuple[Remembered, F]]:
+    """The rows with what they say; one that cannot be read says nothing."""
+    for row in rows:
+        try:
+            yield row, decoder.decode(row.body)
+        except msgspec.MsgspecError:
+            continue
