@@ -175,7 +175,8 @@ class BoardScreen(RewindKeys):
     @property
     def settled(self) -> bool:
         """Whether the body shows what was asked for last."""
-        return self._mounting is None and self.face.settled
+        moving = self._rewinding is not None and self._rewinding.busy
+        return self._mounting is None and self.face.settled and not moving
 
     @property
     def view(self) -> ViewSpec:

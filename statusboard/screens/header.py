@@ -51,7 +51,7 @@ def live_words(
 
 
 def _dulled(words: Iterable[Word]) -> Iterable[Word]:
-    return ((text, _OF_NOW.get(style, style)) for text, style in words)
+    return ((text.strip(), _OF_NOW[style]) if style in _OF_NOW else (text, style) for text, style in words)
 
 
 def moment_words(at: datetime, now: datetime, zone: tzinfo) -> str:

@@ -6,7 +6,7 @@ from collections.abc import Callable, Collection, Iterable, Sequence
 from datetime import datetime, timedelta
 from typing import Final
 
-from statusboard.clock import age
+from statusboard.clock import EPOCH, age
 from statusboard.keys import key_name
 from statusboard.rewind import Since
 from statusboard.store.base import Coverage
@@ -78,7 +78,9 @@ def stretch_of(at: datetime, now: datetime, days: int) -> tuple[datetime, dateti
     length = timedelta(days=days)
     if at >= now - length:
         return now - length, now, True
-    until = min(now, at + length / 2)
+    # Of what is farther away a stretch that stays the same while one goes about in it.
+    step = length / 4
+    until = min(now, EPOCH + (at - EPOCH) // step * step + 3 * step)
     return until - length, until, until == now
 
 

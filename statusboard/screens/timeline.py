@@ -261,7 +261,8 @@ class TimelineFace(Face):
         if key == _END:
             return RowCells({}, line=((f" {end_words(self._feed, zone)}", "muted"),))
         if key.startswith("d"):
-            name, style = day_cells(date.fromisoformat(key[1:]), now, zone).cells["what"]
+            today = self.live.engine.clock.now()  # "Today" is never said of the past
+            name, style = day_cells(date.fromisoformat(key[1:]), today, zone).cells["what"]
             return RowCells({}, line=((name, style),))
         entry = self._entry(key)
         if entry is None:

@@ -56,6 +56,7 @@ SHOTS = (
     Shot("groups", (120, 18), keys=("4", "v", "minus", "space")),
     Shot("timeline", (120, 24), keys=("7",)),
     Shot("sources", (120, 15), keys=("8",)),
+    Shot("rewind", (120, 24), keys=("left_curly_bracket", "left_curly_bracket")),
     Shot("filter", (120, 20), keys=("slash",), typed=("team:payments", " severity:>=hi")),
     Shot("away", (120, 20), away=30),
     Shot("wall", (73, 20), keys=("f",)),
@@ -78,6 +79,7 @@ def every() -> Iterator[Shot]:
         "timeline": ("7",),
         "sources": ("8",),
         "unowned": ("9",),
+        "rewind": ("left_curly_bracket", "left_curly_bracket"),
         "groups": ("v", "minus"),
         "wall": ("f",),
         "keys": ("question_mark",),
@@ -145,6 +147,8 @@ class Studio:
                 app.focused.insert_text_at_cursor(text)
                 await pilot.pause()
                 await settled(app, pilot)
+            if screen_of(app).then is not None:
+                await until(pilot, lambda: " since" in text_of(app))
             app.clear_notifications()
             screen_of(app).tick()
             await still(app, pilot)
