@@ -70,6 +70,16 @@ class Watching:
         found = bisect_right(self._since.get(source, []), at)
         return min(at, self._until[source][found - 1]) if found else None
 
+    def gaps(self, source: str, interval: float, until: datetime) -> list[tuple[datetime, datetime]]:
+        """From when to when nobody watched this source after it was watched for the first time, up to ``until``.
+
+        A stretch reaches two ``interval`` (seconds) beyond its last success.
+        """
+        reach = timedelta(seconds=AGING * interval)
+        since, last = self._since.get(source, []), self._until.get(source, [])
+        gaps = [(a + reach, b) for a, b in zip(last, [*since[1:], until], strict=False)]
+        return [(begin, end) for begin, end in gaps if begin < end]
+
     def overlay(self, healths: Mapping[str, SourceHealth], at: datetime) -> dict[str, ShownHealth]:
         """What is to be shown of sources in the place of their stored health.
 

@@ -252,3 +252,22 @@ def redact_url(url: object) -> str:
 def _redact_pair(pair: str) -> str:
     key, equals, _ = pair.partition("=")
     return f"{key}=***" if equals else "***" if pair else ""
+
+
+_MARKUP = re.compile(r"[\\`*_\[\]<>|~&$]|://|www\.|^(?:[#+=:-]|[0-9]+[.)])", re.IGNORECASE)
+
+
+def markdown(text: str) -> str:
+    """A clean text as Markdown (CommonMark, GitHub's) that shows just that: no markup, link, table cell or mention.
+
+    On one line; it may stand at the beginning of a line, in a list or in a table.
+    """
+    # A backslash stands before the sign itself: of `://` the colon, of `1.` the dot.
+    escaped = _MARKUP.sub(lambda found: _escaped(found[0]), " ".join(text.split()))
+    return escaped.replace("@", "@\u2060")  # a joiner, which nobody sees, parts it from the name
+
+
+def _escaped(mark: str) -> str:
+    if len(mark) == 1:
+        return f"\\{mark}"
+    return f"\\{mark}" if mark == "://" else f"{mark[:-1]}\\{mark[-1]}"

@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+import html
 import sys
 import unicodedata
 
 import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
+from markdown_it import MarkdownIt
 from rich.cells import cell_len as rich_cell_len
 
-from statusboard.text import URL_LIMIT, cell_len, clean, clip, fit, redact_url, safe_url, strip_controls
+from statusboard.text import URL_LIMIT, cell_len, clean, clip, fit, markdown, redact_url, safe_url, strip_controls
 
 # Text where trouble is frequent: controls, bidi, joiners, marks, wide and composing characters, surrogates.
 NASTY = st.text(
@@ -301,3 +303,34 @@ def test_redact_url_never_shows_a_query_value_or_password(tail: str) -> None:
 @given(st.one_of(NASTY, st.binary(), st.none()))
 def test_redact_url_never_raises(value: object) -> None:
     assert redact_url(value).isprintable()
+
+
+# --- Markdown -------------------------------------------------------------------------------------------------------
+
+_RENDERER = MarkdownIt("commonmark").enable(["table", "strikethrough"])
+SIGNS = st.text(alphabet="\\`*_{}[]()<>#+-.!|~&$:=@/ 1a\"'w;", max_size=30)
+
+
+@given(SIGNS | NASTY)
+@example("# a")
+@example("1. b")
+@example("a | b")
+@example("[x](http://e)")
+@example("&amp;")
+def test_markdown_shows_a_text_as_it_is(text: str) -> None:
+    told = clean(text, 200)
+    shown = html.escape(told).replace("&#x27;", "'")
+
+    def rendered(text: str) -> str:
+        return _RENDERER.render(text).replace("\u2060", "")
+
+    assert rendered(markdown(told)) == (f"<p>{shown}</p>\n" if told else "")
+    assert f"<li>{shown}</li>" in rendered(f"- {markdown(told)}\n")
+    assert f"<td>{shown}</td>\n<td>c</td>" in rendered(f"| a | b |\n|---|---|\n| {markdown(told)} | c |\n")
+
+
+def test_markdown_names_nobody_and_links_nowhere() -> None:
+    assert markdown("@here see http://evil.example or www.evil.example") == (
+        "@\u2060here see http\\://evil.example or www\\.evil.example"
+    )
+    assert markdown(" two\nlines ") == "two lines"

@@ -22,6 +22,8 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "poll": ("poll", "Keep reading and storing with no board open."),
     "backfill": ("backfill", "Read what the vendors still have of the past, so that there are metrics at once."),
     "show": ("show", "Print the board once, as a table or JSON; the exit code tells how things are."),
+    "history": ("history", "Print what changed between two moments, one line a change."),
+    "timeline": ("timeline", "Write the timeline of an incident, for its post-mortem."),
     "check": ("check", "Try every source and say what it gives: reachable, credentials, items, budget."),
     "replay": ("replay", "Open the board at a past moment and play what happened then, for a post-mortem."),
     "sources": ("sources", "List the source types, or the options of one."),

@@ -3,17 +3,21 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Sequence
+import json
+import re
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
+from markdown_it import MarkdownIt
+from msgspec import structs
 
 from statusboard.clock import rfc3339
 from statusboard.model import Fact
 from statusboard.store.base import Batch, Lease, Watched
 from statusboard.store.sqlite import SQLiteStore
-from tests.boards import build, health, incident
+from tests.boards import build, health, incident, note, release
 from tests.cli.kit import Home, deploy
 from tests.test_rewind import drafted
 
@@ -24,8 +28,17 @@ def ago(minutes: float) -> datetime:
     return NOW - timedelta(minutes=minutes)
 
 
-def lived(home: Home, *steps: tuple[float, Sequence[Fact | str]], watched: Sequence[str] = ("am",)) -> None:
-    """A board that ran: what it stored so many minutes ago, each time a success of what it ``watched``."""
+def lived(
+    home: Home,
+    *steps: tuple[float, Sequence[Fact | str]],
+    watched: Sequence[str] = ("am",),
+    blind: Mapping[str, tuple[float, float]] | None = None,
+) -> None:
+    """A board that ran: what it stored so many minutes ago, each time a success of what it ``watched``.
+
+    ``blind`` says of a source from when to when it could not be read.
+    """
+    dark = blind or {}
     if not home.config.exists():
         home.config.write_text("board: {timezone: UTC}\nsources: [{type: deploy-log, name: deploys, path: /nowhere}]\n")
 
@@ -36,7 +49,9 @@ def lived(home: Home, *steps: tuple[float, Sequence[Fact | str]], watched: Seque
         assert isinstance(lease, Lease)
         for minutes, facts in steps:
             drafts = tuple(drafted(fact, "person" if _said(fact) else "poll") for fact in facts)
-            seen = tuple(Watched(source=name, part="all", at=ago(minutes), gap=7200) for name in watched)
+            names = [name for name in watched if name not in dark or not dark[name][0] >= minutes >= dark[name][1]]
+            gaps = {"ci": 1200.0}
+            seen = tuple(Watched(source=n, part="all", at=ago(minutes), gap=gaps.get(n, 7200.0)) for n in names)
             await store.append(Batch(observed_at=ago(minutes), drafts=drafts, watched=seen), lease)
         await store.release(lease)
         await store.close()
@@ -49,7 +64,7 @@ def _said(fact: Fact | str) -> bool:
 
 
 def fresh(name: str, **more: Any) -> Any:
-    return health(name, interval=3600.0, last_success=ago(600), **more)
+    return health(name, **{"interval": 3600.0, "last_success": ago(600), **more})
 
 
 # --- show --at ------------------------------------------------------------------------------------------------------
@@ -141,3 +156,167 @@ def test_a_time_that_the_clocks_skipped_is_told(home: Home) -> None:
     home.config.write_text(home.config.read_text().replace("UTC", "Europe/Berlin"))
     result = home.run("show", "--at", "2026-03-29 02:30")
     assert result.code == 2 and "--at 2026-03-29 02:30: 02:30 was skipped on 2026-03-29" in result.err
+
+
+# --- history --------------------------------------------------------------------------------------------------------
+
+
+def test_what_changed_one_line_a_change(home: Home) -> None:
+    red, green = build(1, "failed", services=("shop",), started_at=ago(49)), build(2, started_at=ago(29))
+    lived(home, (60, [fresh("am"), release(9, started_at=ago(61))]), (50, [red]), (30, [green]), (1, []))
+    result = home.run("history", "--since", "-55m")
+    assert result.code == 0 and not result.err
+    first, second = result.out.splitlines()
+    assert first.startswith(f"{ago(50):%Y-%m-%d %H:%M:%S}") and "✗ build failed on main" in first and "shop" in first
+    assert "✓ build succeeded on main (was failed)" in second, "what stood before it has passed by"
+    lines = [json.loads(line) for line in home.run("history", "--json", "--service", "Shop").out.splitlines()]
+    assert [(line["event"], line["kind"], line["service"]) for line in lines] == [
+        ("released", "release", "shop"),
+        ("failed", "build", "shop"),
+    ]
+    assert lines[1]["at"] == rfc3339(ago(50)) and lines[1]["late"] is False and lines[1]["seq"] == 3
+
+
+def test_history_says_when_nobody_watched(home: Home) -> None:
+    lived(home, (2000, [fresh("am")]), (1000, []), (10, []))
+    result = home.run("history", "--since", "-1d", "--until", "-1h")
+    assert result.code == 0 and result.out.startswith("nothing changed between")
+    assert f"not watched: am from {ago(880):%Y-%m-%d %H:%M:%S} UTC to {ago(60):%Y-%m-%d %H:%M}" in result.err
+
+
+def test_many_stretches_are_told_as_one_line(home: Home) -> None:
+    lived(home, *((minutes, [fresh("am")] if minutes == 3000 else []) for minutes in range(3000, 0, -300)))
+    result = home.run("history", "--since", "-3d")
+    (line,) = result.err.splitlines()
+    assert line.startswith("not watched: am for 1d6h in 10 stretches, the longest from")
+
+
+def test_what_was_backfilled_stands_when_it_happened(home: Home) -> None:
+    lived(home, (60, [fresh("am")]), (1, []))
+    late = incident(7, "resolved", started_at=ago(5000), ended_at=ago(4990), services=("shop",))
+
+    async def fill() -> None:
+        store = SQLiteStore(home.database)
+        await store.open()
+        await store.append(Batch(observed_at=ago(2), drafts=(drafted(late, "backfill"),)))
+        await store.close()
+
+    asyncio.run(fill())
+    assert "resolved" not in home.run("history").out
+    result = home.run("history", "--since", rfc3339(ago(5001)), "--until", rfc3339(ago(4000)))
+    assert "‹" in result.out and "incident resolved after 10m" in result.out
+
+
+@pytest.mark.parametrize(
+    "arguments, told",
+    [(("--since", "soon"), "--since: `soon` is no moment"), (("--since", "now", "--until", "-1h"), "is not after")],
+)
+def test_a_stretch_that_is_none(home: Home, arguments: tuple[str, ...], told: str) -> None:
+    lived(home, (60, [fresh("am")]))
+    result = home.run("history", *arguments)
+    assert result.code == 2 and told in result.err
+
+
+# --- timeline -------------------------------------------------------------------------------------------------------
+
+HOSTILE = "<b>5xx</b> | [x](http://evil.example) `id` @here *now*"
+
+
+def story(home: Home) -> None:
+    """A release, then an incident that somebody takes on, a source that dies, a rollback, the end."""
+    home.config.write_text(
+        "board: {timezone: UTC}\nservices:\n  shop: {depends_on: [pay]}\n  pay: {}\n  mail: {}\n"
+        "sources: [{type: deploy-log, name: deploys, path: /nowhere}]\n"
+    )
+    out = release(1, started_at=ago(66), ended_at=ago(64), version="1.4.2", services=("pay",), actor="ada")
+    other = release(2, started_at=ago(66), ended_at=ago(65), version="9.9", services=("mail",))
+    back = release(3, started_at=ago(40), ended_at=ago(39), version="1.4.1", services=("pay",), title="back")
+    alert = incident(
+        7, severity="critical", title=HOSTILE, services=("shop",), started_at=ago(60), environment="production",
+        url="https://am.example/7", links={"runbook": "javascript:alert(1)"},
+    )  # fmt: skip
+    over = structs.replace(alert, state="resolved", ended_at=ago(30))
+    said = note(alert, HOSTILE, what="note", author="ann", episode=ago(60), updated_at=ago(50))
+    lived(
+        home,
+        (90, [fresh("am"), fresh("ci", interval=600.0)]),
+        (64, [out, other]),
+        (60, [alert, incident(8, title="Another", started_at=ago(60))]),
+        (50, [said]),
+        (48, [health("ci", "stale", interval=600.0, last_success=ago(90), error="no connection")]),
+        (39, [back]),
+        (35, [fresh("ci", interval=600.0)]),
+        (30, [over]),
+        (1, []),
+        watched=("am", "ci"),
+        blind={"ci": (89, 36)},
+    )
+
+
+def test_the_timeline_of_an_incident(home: Home) -> None:
+    story(home)
+    result = home.run("timeline", "incident:7", "--markdown")
+    assert result.code == 0 and not result.err
+    told = result.out
+    assert "Critical incident, resolved, over after 30m." in told and "- Depends on: pay" in told
+    rows = [line for line in told.splitlines() if line.startswith("| 2")]
+    words = [row.split(" | ")[1] for row in rows]
+    assert words == [
+        "release 1.4.2 to production succeeded",
+        "**critical incident opened**",
+        "**ann noted**",
+        "ci is stale (was fresh)",
+        "release 1.4.1 to production succeeded",
+        "ci is read again (was stale)",
+        "**critical incident resolved after 30m**",
+    ]
+    assert "9.9" not in told, "mail is none of its services"
+    suspects = told[told.index("## Suspects") : told.index("## Not watched")]
+    assert "1. release 1.4.2 of pay" in suspects and "shop depends on pay +25" in suspects
+    points = int(re.search(r": (\d+) points", suspects)[1])  # type: ignore[index]
+    shown = [int(n) for n in re.findall(r" ([+-]\d+)[,)]", suspects)]
+    assert points == sum(shown), "the score is the sum of what is shown"
+    assert "<https://am.example/7>" in told and "javascript" not in told
+    assert f"- ci from {ago(70):%Y-%m-%d %H:%M:%S} UTC to {ago(35):%Y-%m-%d %H:%M:%S} UTC: no connection" in told
+
+
+def test_what_comes_from_elsewhere_is_escaped(home: Home) -> None:
+    story(home)
+    told = home.run("timeline", "incident:7", "--markdown").out
+    assert "<b>" not in told and "@here" not in told
+    html = MarkdownIt("commonmark").enable("table").render(told)
+    assert html.count("<h1>") == 1 and html.count("<h2>") == 3 and "<em>" not in html
+    assert "&lt;b&gt;5xx&lt;/b&gt; | [x](http://evil.example) `id` @\u2060here *now*</h1>" in html
+    assert html.count("<code>") == 1, "ours"
+    assert set(re.findall(r'href="([^"]*)"', html)) == {"https://am.example/7"}
+    assert all(row.count("<td") == 5 for row in html.split("<tr>")[2:])
+
+
+def test_several_incidents_are_listed(home: Home) -> None:
+    story(home)
+    result = home.run("timeline", "incident", "--markdown")
+    assert result.code == 2 and "2 incidents have `incident` in their keys:" in result.err
+    assert "am:incident:7" in result.err and "am:incident:8" in result.err and "Another" in result.err
+    none = home.run("timeline", "xyz", "--markdown")
+    assert none.code == 2 and "no incident that is kept has `xyz` in its key" in none.err
+
+
+def test_as_lines_for_a_terminal(home: Home) -> None:
+    story(home)
+    result = home.run("timeline", "am:incident:7")
+    assert result.code == 0 and result.out.startswith("am:incident:7: ") and "critical incident opened" in result.out
+
+
+def test_one_of_several_times_that_an_alert_began(home: Home) -> None:
+    first = incident(7, started_at=ago(300))
+    again = incident(7, started_at=ago(60))
+    over = structs.replace(first, state="resolved", ended_at=ago(250))
+    ends_early = structs.replace(again, state="resolved", ended_at=ago(70))
+    lived(home, (300, [fresh("am"), first]), (250, [over]), (60, [again]), (20, [ends_early]))
+    newest = home.run("timeline", "incident:7", "--markdown").out
+    assert f"- Began: {ago(60):%Y-%m-%d %H:%M:%S} UTC" in newest and "The same alert also began:" in newest
+    assert f"- Ended: {ago(60):%Y-%m-%d %H:%M:%S} UTC" in newest, "it cannot end before it began"
+    before = home.run("timeline", "incident:7", "--markdown", "--at", rfc3339(ago(200))).out
+    assert f"- Began: {ago(300):%Y-%m-%d %H:%M:%S} UTC" in before and "over after 50m" in before
+    never = home.run("timeline", "incident:7", "--markdown", "--at", rfc3339(ago(301)))
+    assert never.code == 2 and "it began for the first time on" in never.err
