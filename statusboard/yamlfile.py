@@ -384,6 +384,7 @@ _EXPLAINED = (
     ("parsing a flow node", "a value is missing here", "check commas and brackets", False),
     ("cannot start any token", "a value cannot begin with this character", "put the value in quotes", False),
     ("could not find expected ':'", "this line is no `key: value`", "add the `:`, or indent it as text", True),
+    ("scanning a block scalar", "a text that begins with `>` or `|` must be in quotes", 'such as ">= 1/day"', True),
     ("parsing a block", "the indentation of this line fits no line above", "align keys with spaces", False),
     ("expected '<document start>'", "there is something left over after the end", "check brackets", False),
     ("expected <document start>", "there is something left over after the end", "check brackets", False),

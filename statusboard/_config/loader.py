@@ -37,6 +37,7 @@ ROOT_KEYS = (
     "views",
     "wall",
     "notices",
+    "goals",
     "suspects",
     "include",
     "keys",
@@ -45,7 +46,7 @@ ROOT_KEYS = (
     "glyphs",
     "secrets",
 )
-INCLUDE_KEYS = ("environments", "services", "sources", "views", "include")
+INCLUDE_KEYS = ("environments", "services", "sources", "views", "goals", "include")
 #: Types of sources that run what the config says; only the main file may have them.
 COMMAND_TYPES = frozenset({"exec"})
 MAX_PROBLEMS = 100
@@ -96,6 +97,7 @@ class Loader:
                 self._sources(file.root, file)
         self.sections.check_names(self.source_names)
         wall = self._wall(main)
+        goals = self._goals()
         self._foreign_secrets(main)
         if main is not None and not board.store and not self._mentions_sources():
             hint = (
@@ -123,6 +125,7 @@ class Loader:
             glyphs=glyphs,
             wall=wall,
             notices=notices,
+            goals=goals,
             suspects=weights,
             secret_variables=self._secret_variables(),
             warnings=tuple(self.warnings),
@@ -181,6 +184,19 @@ class Loader:
 
     def _weights(self, node: Node | None) -> Weights:
         return Weights() if node is None else bind(node, Weights, self.problems, "suspects") or Weights()
+
+    def _goals(self) -> dict[str, dict[str, str]]:
+        """What teams want their numbers to be; what those are is known to whoever has goals only."""
+        roots = [file.root for file in self.files.files if file.root is not None and "goals" in file.root.entries]
+        goals: dict[str, dict[str, str]] = {}
+        if roots:
+            from statusboard._config.goals import bind_goals, doubtful
+
+            teams = {s.team for s in self.sections.services} | {s.options.team for s in self.sources}
+            for root in roots:
+                bind_goals(root.get("goals"), goals, self.problems)
+                self.warnings += doubtful(root.get("goals"), teams - {""})
+        return goals
 
     # -- sources -------------------------------------------------------------------------------------------------
 

@@ -55,6 +55,7 @@ def schema_of(registry: Registry) -> dict[str, Any]:
         "views": {**listed, "items": _struct(ViewOptions)},
         "wall": _nullable(_struct(WallOptions)),
         "notices": _nullable(_struct(NoticesOptions)),
+        "goals": {**named, "additionalProperties": _goals()},
         "suspects": _nullable(_struct(Weights)),
         "include": of_type(tuple[str, ...]),
         "keys": {**named, "additionalProperties": of_type(tuple[str, ...])},
@@ -71,6 +72,18 @@ def schema_of(registry: Registry) -> dict[str, Any]:
         "additionalProperties": False,
         "$defs": definitions,
     }
+
+
+def _goals() -> dict[str, Any]:
+    """The goals of one team."""
+    from statusboard.metrics.goals import EXAMPLES, NAMES
+    from statusboard.metrics.kinds import DEFINITIONS
+
+    properties = {
+        name: {"type": "string", "description": DEFINITIONS[metric].title, "examples": [EXAMPLES[metric]]}
+        for name, metric in NAMES.items()
+    }
+    return {"type": "object", "properties": properties, "additionalProperties": False}
 
 
 def _source(name: str, cls: SourceClass) -> dict[str, Any]:

@@ -73,8 +73,9 @@ class Config(Struct, frozen=True, kw_only=True):
     """A whole configuration, valid.
 
     ``path`` is the main file, ``files`` are all of them (absolute; to watch for changes), ``digest`` is that of their
-    contents.  ``secret_variables`` are the environment variables that references to secrets name.  ``warnings`` are
-    problems that keep nothing from running (an environment variable that is not set).
+    contents.  ``secret_variables`` are the environment variables that references to secrets name.  ``goals`` are those
+    of each team, as they were written: `statusboard.metrics.goals_of` reads them.  ``warnings`` are problems that keep
+    nothing from running (an environment variable that is not set).
     """
 
     path: Path
@@ -92,6 +93,7 @@ class Config(Struct, frozen=True, kw_only=True):
     glyphs: str = ""
     wall: WallOptions = WallOptions()
     notices: NoticesOptions = NoticesOptions()
+    goals: dict[str, dict[str, str]] = {}
     suspects: Weights = Weights()
     secret_variables: tuple[str, ...] = ()
     warnings: tuple[Problem, ...] = ()
