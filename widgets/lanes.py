@@ -76,6 +76,17 @@ class LanePanel(Placed):
         yield self._title
         yield self.table
 
+    def on_descendant_focus(self) -> None:
+        """The title says where the focus is.
+
+        By a class: for ``:focus-within`` Textual would style the table and its scrollbar anew as well, twice.
+        """
+        self._title.add_class("-focused")
+
+    def on_descendant_blur(self) -> None:
+        """It went elsewhere."""
+        self._title.remove_class("-focused")
+
     def tell(self, words: Sequence[Word]) -> None:
         """What the title says."""
         told = tuple(words)
