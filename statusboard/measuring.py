@@ -23,14 +23,12 @@ from statusboard.metrics import (
     Inputs,
     Ledger,
     Metric,
-    Point,
     Report,
     Scope,
     Stretch,
     Window,
     episode_of,
     report_of,
-    series,
     window_before,
     window_of,
 )
@@ -143,12 +141,6 @@ class Measure:
         await self.update(now, days)
         teams = sorted({*self._ledger.teams, *(goal.team for goal in self.goals)})
         return await self._all((Scope("", team, environment) for team in teams), days, now, always=True)
-
-    async def series(self, scope: Scope, metric: Metric, days: int, now: datetime) -> tuple[Point, ...]:
-        """One point for each local day of the window."""
-        await self.update(now, days)
-        gathered = self._ledger.gathered(scope)
-        return series(metric, window_of(days, now, self.zone), gathered.deployments, self._inputs(scope), self.zone)
 
     def over(self, scope: Scope, metric: Metric, spans: Sequence[Stretch]) -> tuple[float | None, ...]:
         """A number in each of these stretches, as of the last `update`; None where there is no data."""

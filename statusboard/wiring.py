@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import logging
 from collections.abc import Iterable, Sequence
-from datetime import timedelta
+from datetime import timedelta, tzinfo
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -25,6 +25,7 @@ from statusboard.store.base import Store
 
 if TYPE_CHECKING:
     from statusboard.client import ClientPool, SourceClient
+    from statusboard.measuring import Measure
 
 log = logging.getLogger("statusboard.source")
 
@@ -197,6 +198,26 @@ class Wiring:
         if self._read_only or self._pool is None:
             return []
         return make_setups(config, self._pool, self._keychain)
+
+
+def make_measure(config: Config, store: Store, zone: tzinfo) -> Measure:
+    """What makes delivery metrics out of a store, by this config."""
+    from statusboard.measuring import Input, Measure
+    from statusboard.metrics import goals_of
+
+    inputs = [
+        Input(
+            source=source.name,
+            kinds=frozenset(source.options.kinds or source.cls.kinds),
+            team=source.options.team,
+            service=source.options.service,
+            optional=source.options.optional,
+        )
+        for source in config.sources
+    ]
+    return Measure(
+        store, config.catalog(), inputs=inputs, goals=goals_of(config.goals), zone=zone, weights=config.suspects
+    )
 
 
 def _keep(config: Config) -> timedelta:

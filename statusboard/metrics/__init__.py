@@ -16,14 +16,12 @@ from statusboard.metrics.report import (
     WINDOWS,
     Inputs,
     Judged,
-    Point,
     Report,
     Scope,
     Unlinked,
     report_of,
-    series,
 )
-from statusboard.metrics.windows import Stretch, Window, window_before, window_of
+from statusboard.metrics.windows import Stretch, Window, days_of, window_before, window_of
 from statusboard.metrics.words import change_text, length_text, value_text
 
 __all__ = [
@@ -45,7 +43,6 @@ __all__ = [
     "Linking",
     "Metric",
     "Number",
-    "Point",
     "Report",
     "Scope",
     "Stretch",
@@ -53,6 +50,7 @@ __all__ = [
     "Unlinked",
     "Window",
     "change_text",
+    "days_of",
     "deployed_at",
     "episode_of",
     "goals_of",
@@ -61,7 +59,6 @@ __all__ = [
     "median",
     "parse_goal",
     "report_of",
-    "series",
     "settle",
     "value_text",
     "window_before",

@@ -17,7 +17,7 @@ from statusboard.metrics.deployments import Deployment, Episode
 from statusboard.metrics.goals import Goal
 from statusboard.metrics.kinds import DEFINITIONS, METRICS, Metric
 from statusboard.metrics.numbers import Covered, Number, number, tally
-from statusboard.metrics.windows import Stretch, Window, days_between, days_of, shared, total_days, window_before
+from statusboard.metrics.windows import Stretch, Window, days_between, shared, total_days, window_before
 
 WINDOWS: Final = (7, 30, 90)
 """Days."""
@@ -74,14 +74,6 @@ class Unlinked(Struct, frozen=True, gc=False):
     """The incidents of a scope that no release is linked to: shown, and in no rate."""
 
     episodes: tuple[Episode, ...] = ()
-
-
-class Point(Struct, frozen=True, gc=False):
-    """One local day of a series."""
-
-    day: Stretch
-    value: float | None
-    n: int
 
 
 class Report(Struct, frozen=True, kw_only=True):
@@ -167,30 +159,3 @@ def report_of(
         goals=tuple(Judged(goal, goal.met_by(by_metric[goal.metric].value), by_metric[goal.metric]) for goal in goals),
         notes=tuple(notes),
     )
-
-
-def series(
-    metric: Metric,
-    window: Window,
-    deployments: Sequence[Deployment],
-    inputs: Inputs,
-    zone: tzinfo = UTC,
-) -> tuple[Point, ...]:
-    """One point for each local day of a window, oldest first; None where there is no data.
-
-    ``deployments`` by when they came out.  A day that was watched in part is counted by the part that was.
-    """
-    times = [deployment.at for deployment in deployments]
-    watched = inputs.of(metric)
-    points = []
-    for day in days_of(window, zone):
-        one = Window(1, day.since, day.until)
-        stretches, covered = covered_in(one, watched, zone)
-        found = within(deployments, times, stretches)
-        if metric == "deployment_frequency":
-            out = sum(d.came_out for d in found)
-            points.append(Point(day, float(out) if stretches else None, out))
-            continue
-        counted = tally(metric, found, covered)
-        points.append(Point(day, counted.value, counted.n))
-    return tuple(points)
