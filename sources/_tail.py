@@ -194,8 +194,8 @@ class _Place:
             yield Line(self.name, self._number or 0, line if len(line) <= MAX_LINE else None)
 
 
-def rotated(path: Path) -> list[Path]:
-    """The rotated siblings of a log file, newest first."""
+def rotated(path: Path, most: int = MAX_SIBLINGS) -> list[Path]:
+    """The rotated siblings of a log file, at most so many, newest first."""
     pattern = re.compile(re.escape(path.name) + _ROTATED)
     try:
         with os.scandir(path.parent) as entries:
@@ -203,7 +203,7 @@ def rotated(path: Path) -> list[Path]:
         found = [(file.stat().st_mtime, Path(file.path)) for file in files]
     except OSError:  # a folder may be closed to us while its file is open
         return []
-    return [path for _, path in sorted(found, reverse=True)[:MAX_SIBLINGS]]
+    return [path for _, path in sorted(found, reverse=True)[:most]]
 
 
 def unrotated(name: str) -> str:

@@ -13,8 +13,9 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Sequence
+from datetime import datetime
 from fnmatch import fnmatchcase
-from typing import Annotated, Any, Final
+from typing import TYPE_CHECKING, Annotated, Any, Final
 from urllib.parse import quote
 
 import msgspec
@@ -34,6 +35,7 @@ from statusboard.api import (
     ItemKind,
     NotFound,
     Part,
+    Past,
     Release,
     Scope,
     Source,
@@ -50,6 +52,10 @@ DETAILS_AT_ONCE: Final = 30
 FAILURES_AT_ONCE: Final = 3
 #: ... and how often one that something is wrong with, or that could not be read (seconds).
 TROUBLE_KEPT: Final = 300.0
+
+
+if TYPE_CHECKING:
+    from sources._argocd_history import History
 
 
 class ArgoCDOptions(SourceOptions, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -130,6 +136,10 @@ projects: [payments]
 - An application that is only OutOfSync is no incident; the label `sync` of its newest release tells.
 """
     verified = "documented"
+    history_kinds = frozenset({"release"})
+    no_history = (
+        "Argo CD keeps the last ten syncs of an application, and of health and failed syncs only how they are now"
+    )
 
     def __init__(self, options: ArgoCDOptions, context: Context) -> None:
         super().__init__(options, context)
@@ -141,6 +151,7 @@ projects: [payments]
         self._failed: dict[str, dict[str, Incident]] = {}
         self._projects: dict[str, str] = {}
         self._owners = Owners()
+        self._history: History | None = None
 
     async def scopes(self, http: Http) -> Sequence[Scope]:
         self._round.clear()
@@ -162,7 +173,7 @@ projects: [payments]
     async def read(self, scope: Scope, http: Http) -> Part:
         async with self._locks.setdefault(scope.data, asyncio.Lock()):
             if scope.data not in self._round:
-                self._round[scope.data] = await self._read_list(scope.data, http)
+                self._round[scope.data] = await self.read_list(scope.data, http)
             reading = self._round[scope.data]
         unreadable = reading.rows.part(scope, _check).error
         owners: dict[str, str] = {}
@@ -174,9 +185,16 @@ projects: [payments]
         part = msgspec.structs.replace(part, error=unreadable or part.error or gone or fault)
         return self._owners.part(part, owners, reading.apps) if scope.kind == "release" else part
 
+    async def history(self, scope: Scope, http: Http, *, since: datetime, cursor: str = "") -> Past:
+        from sources._argocd_history import History  # nobody else needs it
+
+        if self._history is None:
+            self._history = History(self, self._root)
+        return await self._history.read(scope, http, since, cursor)
+
     async def lookup(self, kind: ItemKind, remote_id: str, http: Http) -> Item | None:
         place = remote_id.rpartition("/")[0]
-        app = await self._application(place, http)
+        app = await self.application(place, http)
         found = (release_of(self, self._root, deploy) for deploy in deploys_of(app, 100))
         return next((release for release in found if release.key == self.key(kind, remote_id)), None)
 
@@ -207,7 +225,7 @@ projects: [payments]
 
     # -- reading -------------------------------------------------------------------------------------------------
 
-    async def _read_list(self, projects: tuple[str, ...], http: Http) -> _Reading:
+    async def read_list(self, projects: tuple[str, ...], http: Http) -> _Reading:
         params: dict[str, str | Sequence[str]] = {"fields": ",".join(f"items.{field}" for field in FIELDS)}
         if projects:
             params["projects"] = projects
@@ -257,7 +275,7 @@ projects: [payments]
         failures = 0
         for app in sorted(due, key=_urgency)[:DETAILS_AT_ONCE]:
             try:
-                status = (await self._application(app.place, http)).status
+                status = (await self.application(app.place, http)).status
             except NotFound:  # deleted since the list was made
                 del apps[app.place]
                 continue
@@ -276,7 +294,7 @@ projects: [payments]
         self._details[projects], self._refused[projects] = known, refused
         return {place: _combined(app, known[place]) if place in known else app for place, app in apps.items()}
 
-    async def _application(self, place: str, http: Http) -> Application:
+    async def application(self, place: str, http: Http) -> Application:
         namespace, _, name = place.rpartition("/")
         # Without the project the server answers 403 where there is no such application.
         known = {"appNamespace": namespace, "project": self._projects.get(place, "")}

@@ -10,8 +10,9 @@ import asyncio
 import glob
 from collections import Counter
 from collections.abc import Sequence
+from datetime import datetime
 from pathlib import Path
-from typing import Annotated, Final
+from typing import TYPE_CHECKING, Annotated, Final
 
 import msgspec
 
@@ -24,6 +25,7 @@ from statusboard.api import (
     ItemKind,
     NotFound,
     Part,
+    Past,
     ReleaseState,
     Scope,
     Source,
@@ -31,6 +33,9 @@ from statusboard.api import (
     TooLarge,
     option,
 )
+
+if TYPE_CHECKING:
+    from sources._deploy_log_history import History
 
 MAX_FILES: Final = 50
 
@@ -80,11 +85,14 @@ class DeployLog(Source[DeployLogOptions]):
         - Rotated, truncated and gzipped files are followed; lines that cannot be read are counted and shown.
     """
     verified = "real"
+    history_kinds = kinds
+    no_history = "what was rotated away is gone"
 
     def __init__(self, options: DeployLogOptions, context: Context) -> None:
         super().__init__(options, context)
         self._logs: dict[str, _Log] = {}
         self._reading: dict[str, asyncio.Task[None]] = {}
+        self._history: History | None = None
 
     async def scopes(self, http: Http) -> Sequence[Scope]:
         paths = await asyncio.to_thread(_matching, self.options.path)
@@ -105,10 +113,20 @@ class DeployLog(Source[DeployLogOptions]):
         notes = log.notes(wanted) if scope.kind == wanted[0] else []
         return scope.part(log.lines.items[scope.kind].values(), notes=notes)
 
-    def _log(self, path: Path) -> _Log:
+    async def history(self, scope: Scope, http: Http, *, since: datetime, cursor: str = "") -> Past:
+        from sources._deploy_log_history import History  # nobody else needs it
+
+        if self._history is None:
+            self._history = History(self)
+        return await self._history.read(scope, since, cursor)
+
+    def lines(self, limit: int) -> Lines:
+        """What lines of these logs mean, by the options."""
         states = {word.lower(): state for word, state in self.options.states.items()}
-        default = self.options.default_state or "unknown"
-        return _Log(Tail(path), Lines(self, limit=self.options.limit, states=states, default_state=default))
+        return Lines(self, limit=limit, states=states, default_state=self.options.default_state or "unknown")
+
+    def _log(self, path: Path) -> _Log:
+        return _Log(Tail(path), self.lines(self.options.limit))
 
     async def _advance(self, name: str, log: _Log) -> None:
         """Take the new lines in; all parts of the file, which are read side by side, wait for the same reading.

@@ -11,6 +11,7 @@ from __future__ import annotations
 import os
 import re
 from collections.abc import Mapping, Sequence
+from datetime import datetime
 from itertools import pairwise
 from pathlib import Path
 from typing import Annotated, Final
@@ -28,6 +29,7 @@ from statusboard.api import (
     Http,
     NotFound,
     Part,
+    Past,
     Reach,
     Release,
     Scope,
@@ -40,6 +42,9 @@ from statusboard.api import (
 MAX_OUTPUT: Final = 8_000_000
 #: Commits that are looked at for each merge that is shown: not all of a branch need be merges.
 COMMITS_EACH: Final = 4
+#: Of the past: so many commits are listed at once, and of commits and tags no more than these are looked at.
+COMMITS_AT_ONCE: Final = 2_000
+MOST_OF_THE_PAST: Final = 20_000
 
 #: Stands above the clone's own configuration, of which nothing is needed to read it, and much could run a command.
 OPTIONS: Final = (
@@ -115,6 +120,7 @@ class Git(Source[GitOptions]):
           `git config --global --add safe.directory /srv/clones/shop.git`.
     """
     verified = "real"
+    history_kinds = kinds
 
     def __init__(self, options: GitOptions, context: Context) -> None:
         super().__init__(options, context)
@@ -136,6 +142,35 @@ class Git(Source[GitOptions]):
 
     async def read(self, scope: Scope, http: Http) -> Part:
         return await (self._read_merges(scope) if scope.data else self._read_tags(scope))
+
+    async def history(self, scope: Scope, http: Http, *, since: datetime, cursor: str = "") -> Past:
+        """All of it at once: what a clone holds is told in a moment."""
+        from sources._shared.backwards import past  # nobody else needs it
+
+        if scope.data:
+            merges = await self._merges_since(scope.data, since)
+            before_it = dict(pairwise(merges))
+            rows_of_merges: Rows[Commit] = Rows("commit", Commit)
+            rows_of_merges.good += merges
+            made = past(
+                rows_of_merges,
+                lambda row: self._merge(row, before_it[row].sha if row in before_it else ""),
+                older="",
+                reached=since,
+            )
+            kept = [item for item in made.items if item.started_at is None or item.started_at >= since]
+            return msgspec.structs.replace(made, items=tuple(kept))
+        rows = Rows("tag", Tag, tags_of(await self._tags(MOST_OF_THE_PAST)))
+        names = list(dict.fromkeys(row.name for row in rows.good))
+        places = {name: place for place, name in enumerate(names)}
+
+        def release(row: Tag) -> Release | None:
+            made_at = parse_time(row.date)
+            if (made_at is not None and made_at < since) or (row.tagged_type or row.type) in ("blob", "tree"):
+                return None
+            return self._tag(row, before(row.name, names[places[row.name] + 1 :]))
+
+        return past(rows, release, older="", reached=since)
 
     async def git(self, *arguments: str) -> bytes:
         """What ``git`` prints about the clone."""
@@ -166,11 +201,8 @@ class Git(Source[GitOptions]):
 
     async def _read_tags(self, scope: Scope) -> Part:
         limit = self.options.limit
-        patterns = [f"refs/tags/{tag}" for tag in self.options.tags] or ["refs/tags"]
-        newest = ("--sort=-version:refname", "--sort=-creatordate")
         # More than are shown, for what came before them.
-        out = await self.git("for-each-ref", *newest, f"--count={2 * limit}", f"--format={TAG_FORMAT}", *patterns)
-        rows = Rows("tag", Tag, tags_of(out))
+        rows = Rows("tag", Tag, tags_of(await self._tags(2 * limit)))
         notes = list(self._notes)
         if not rows.good:
             if await self.git("for-each-ref", "--count=1", "--format=%(refname)", "refs/tags"):
@@ -188,6 +220,12 @@ class Git(Source[GitOptions]):
             return self._tag(row, before(row.name, names[place + 1 :]))
 
         return rows.part(scope, release, reach=reach, notes=notes)
+
+    async def _tags(self, count: int) -> bytes:
+        """The newest tags that are asked for."""
+        patterns = [f"refs/tags/{tag}" for tag in self.options.tags] or ["refs/tags"]
+        newest = ("--sort=-version:refname", "--sort=-creatordate")
+        return await self.git("for-each-ref", *newest, f"--count={count}", f"--format={TAG_FORMAT}", *patterns)
 
     def _tag(self, row: Tag, previous: str) -> Release:
         assert self._remote is not None
@@ -231,6 +269,17 @@ class Git(Source[GitOptions]):
             scope, lambda row: self._merge(row, previous.get(row.sha, "")) if row.sha in shown else None, notes=notes
         )
 
+    async def _merges_since(self, branch: str, since: datetime) -> list[Commit]:
+        """The merges since then and the last one before, the newest first."""
+        full, merges = await self._branch(branch), list[Commit]()
+        for start in range(0, MOST_OF_THE_PAST, COMMITS_AT_ONCE):
+            only = ("--first-parent", f"--skip={start}", f"--max-count={COMMITS_AT_ONCE}", f"--format={COMMIT_FORMAT}")
+            found = Rows("commit", Commit, commits_of(await self.git("rev-list", *only, full, "--"))).good
+            merges += [row for row in found if row.is_merge]
+            if len(found) < COMMITS_AT_ONCE or (merges and _before(merges[-1], since)):
+                break
+        return merges
+
     async def _branch(self, name: str) -> str:
         """The full name of a branch; origin's, as it was fetched last, comes before one of this clone."""
         there = [f"refs/remotes/origin/{name}", f"refs/heads/{name}", f"refs/remotes/{name}"]
@@ -263,3 +312,8 @@ class Git(Source[GitOptions]):
             started_at=merged_at,
             ended_at=merged_at,
         )
+
+
+def _before(row: Commit, since: datetime) -> bool:
+    at = parse_time(row.date)
+    return at is not None and at < since

@@ -11,6 +11,7 @@ What its words mean is in `sources._incident_io`.  Docs: docs.incident.io/api-re
 from __future__ import annotations
 
 from collections.abc import Sequence
+from datetime import datetime
 from typing import Any, Final
 from urllib.parse import quote
 
@@ -20,6 +21,7 @@ from sources._incident_io import Rank, Row, incident_of, is_unreal, severities_o
 from sources._shared.answers import one
 from sources._shared.rows import Rows
 from statusboard.api import (
+    BadAnswer,
     Context,
     Http,
     Incident,
@@ -28,6 +30,7 @@ from statusboard.api import (
     LookupUnsupported,
     NotFound,
     Part,
+    Past,
     Scope,
     Severity,
     Source,
@@ -35,10 +38,14 @@ from statusboard.api import (
     SourceOptions,
     TooLarge,
     clean,
+    parse_time,
 )
 
 PAGE: Final = 250
 PAGES: Final = 4
+#: The categories of what is over and was real.
+OVER: Final = ("learning", "closed")
+LONGEST_CURSOR: Final = 200
 #: How seldom the organization's severities are read, and how soon again for one that is not known (seconds).
 SEVERITIES_KEPT: Final = 3600.0
 SEVERITIES_HELD: Final = 300.0
@@ -88,6 +95,7 @@ token: "keyring:incident-io"
 - Up to 1000 open incidents are read; test and tutorial incidents are not.
 """
     verified = "documented"
+    history_kinds = kinds
 
     def __init__(self, options: IncidentIoOptions, context: Context) -> None:
         super().__init__(options, context)
@@ -116,6 +124,28 @@ token: "keyring:incident-io"
         await self._read_severities(rows.good, http)
         part = rows.part(scope, self._open, notes=filter(None, [self._severities_fault]))
         return msgspec.structs.replace(part, error=part.error or fault)
+
+    async def history(self, scope: Scope, http: Http, *, since: datetime, cursor: str = "") -> Past:
+        from sources._shared.backwards import oldest, past  # nobody else needs it
+
+        params: dict[str, Any] = {
+            "status_category[one_of]": OVER,
+            "created_at[gte]": f"{since:%Y-%m-%d}",
+            "page_size": PAGE,
+            **({"after": cursor} if cursor else {}),
+        }
+        answer = (await http.get("/v2/incidents", params=params)).decode(Incidents)
+        rows = Rows("incident", Row, answer.incidents)
+        await self._read_severities(rows.good, http)
+        older = (answer.pagination_meta.after if answer.pagination_meta else None) or ""
+        if len(older) > LONGEST_CURSOR or not older.isprintable():
+            raise BadAnswer("the cursor of the next page is none")
+        return past(
+            rows,
+            lambda row: None if is_unreal(row) else self._incident(row),
+            older=older if answer.incidents else "",
+            reached=oldest([parse_time(row.created_at) for row in rows.good]),
+        )
 
     async def lookup(self, kind: ItemKind, remote_id: str, http: Http) -> Item | None:
         try:

@@ -24,6 +24,7 @@ from statusboard.api import (
     Item,
     ItemKind,
     Part,
+    Past,
     Scope,
     Source,
     SourceOptions,
@@ -54,6 +55,8 @@ STATES: Mapping[str, TicketState] = {
 }
 OVER: Final = frozenset({"done", "cancelled"})
 STATUSES_KEPT: Final = 300.0
+#: Issues on a page of the past.
+PAGE: Final = 100
 FIELDS: Final = "title,status,priority,assignedto,creator,creation,activity"
 
 
@@ -128,11 +131,14 @@ class Roundup(Source[RoundupOptions]):
         - Statuses of your own are read as open until `states` says what they mean: `states: {parked: cancelled}`.
     """
     verified = "real"
+    history_kinds = kinds
+    no_history = "that an issue was closed counts from its last change"
 
     def __init__(self, options: RoundupOptions, context: Context) -> None:
         super().__init__(options, context)
         self._states = {**STATES, **{name.lower(): state for name, state in options.states.items()}}
         self._open: tuple[str, ...] = ()
+        self._over: tuple[str, ...] = ()
         self._open_at = float("-inf")
 
     def request_headers(self) -> Mapping[str, str]:
@@ -162,6 +168,27 @@ class Roundup(Source[RoundupOptions]):
             notes.append(f"only the {self.options.limit} open issues that changed last are read, of {data.total}")
         return Rows("issue", Issue, data.collection).part(scope, self._ticket, notes=notes)
 
+    async def history(self, scope: Scope, http: Http, *, since: datetime, cursor: str = "") -> Past:
+        from sources._shared.backwards import counted, oldest, past  # nobody else needs it
+
+        await self._open_statuses(http)
+        if not self._over:
+            return Past(notes=("no status of this tracker means that an issue is over: see `states`",))
+        page = counted(cursor)
+        params: dict[str, str | int] = {
+            "@verbose": 2,
+            "@fields": FIELDS,
+            "@sort": "-activity",
+            "@page_size": PAGE,
+            "@page_index": page,
+            "status": ",".join(self._over),
+            **self.options.filter,
+        }
+        found = (await http.get("/rest/data/issue", params=params)).decode(CollectionReply).data.collection
+        rows = Rows("issue", Issue, found)
+        older = str(page + 1) if len(found) >= PAGE else ""
+        return past(rows, self._ticket, older=older, reached=oldest([_time(row.activity) for row in rows.good]))
+
     async def lookup(self, kind: ItemKind, number: str, http: Http) -> Item | None:
         params: dict[str, str | int] = {"@verbose": 2, "@fields": FIELDS}
         if not number.isdecimal():
@@ -176,7 +203,9 @@ class Roundup(Source[RoundupOptions]):
             reply = await http.get("/rest/data/status", params={"@fields": "name"})
             # In full, or not at all: the issues of a status that is left out would not even be asked for.
             rows = [shaped(row, Named) for row in reply.decode(CollectionReply).data.collection]
-            self._open = tuple(str(need(row.id, "id")) for row in rows if self._state(row.name) not in OVER)
+            ids = {str(need(row.id, "id")): self._state(row.name) for row in rows}
+            self._open = tuple(number for number, state in ids.items() if state not in OVER)
+            self._over = tuple(number for number, state in ids.items() if state in OVER)
             self._open_at = now
         return ("-1", *self._open)
 

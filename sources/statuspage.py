@@ -13,6 +13,7 @@ docs.incident.io/api-reference for its words.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from datetime import datetime
 from fnmatch import fnmatchcase
 from typing import Annotated, Any
 
@@ -40,12 +41,14 @@ from statusboard.api import (
     Incident,
     NotFound,
     Part,
+    Past,
     Scope,
     Source,
     SourceError,
     SourceOptions,
     clean,
     option,
+    parse_time,
 )
 
 
@@ -100,6 +103,8 @@ components: [Actions, Webhooks, "API *"]
 - All is shown under the page's own name as the service; `services:` in the config can say otherwise.
 """
     verified = "documented"
+    history_kinds = kinds
+    no_history = "a page tells of its fifty newest incidents, and nothing of components that were not well"
 
     def __init__(self, options: StatuspageOptions, context: Context) -> None:
         super().__init__(options, context)
@@ -154,6 +159,20 @@ components: [Actions, Webhooks, "API *"]
             items[ended.key] = ended
         self._open, self._ill = is_open, ill
         return msgspec.structs.replace(parts[0], items=tuple(items.values()), error=error)
+
+    async def history(self, scope: Scope, http: Http, *, since: datetime, cursor: str = "") -> Past:
+        from sources._shared.backwards import oldest, past  # nobody else needs it
+
+        found = (await http.get("/api/v2/summary.json")).decode(Summary)
+        wanted, _ = self._wanted(Rows("component", Component, found.components or ()).good)
+        rows = Rows("incident", Row, (await http.get("/api/v2/incidents.json")).decode(Incidents).incidents)
+        page = found.page or Page()
+        return past(
+            rows,
+            lambda row: incident_of(self, page, row) if _concerns(row, wanted) else None,
+            older="",
+            reached=oldest([parse_time(row.created_at) for row in rows.good]),
+        )
 
     async def _ended(self, keys: set[str], page: Page, http: Http) -> list[Incident]:
         """How the incidents ended that were there at the last poll.  Without an answer they are merely gone."""
