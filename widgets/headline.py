@@ -83,7 +83,8 @@ class Headline(Widget):
             text = clip(time, CLOCK_WIDTH)
             if not self.has_class("-narrow"):
                 text = f"{clip(revision, REVISION_WIDTH):>{REVISION_WIDTH}} {text}"
-            self._clock.update(Content(text), layout=False)
+            if str(self._clock.content) != text:  # at a past moment it stands
+                self._clock.update(Content(text), layout=False)
 
     def on_resize(self) -> None:
         """Another width holds other words."""

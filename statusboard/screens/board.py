@@ -37,8 +37,8 @@ from widgets.table import BoardTable
 
 if TYPE_CHECKING:
     from statusboard.app import BoardApp
-    from statusboard.screens.rewinding import Then
     from statusboard.screens.settings import Settings
+    from statusboard.screens.then import Then
 
 PAINT_FIRST = 0.02
 MANY = 1_000

@@ -32,7 +32,7 @@ class History(Protocol):
 class Live:
     """An engine, the settings, and the lanes as they stand.  Made once the engine has read its store.
 
-    What a face or the details are given may also be a past moment (`statusboard.screens.rewinding.Then`), of which
+    What a face or the details are given may also be a past moment (`statusboard.screens.then.Then`), of which
     ``newest`` is the last change that is known; of the present it is None.
     """
 

@@ -1,7 +1,8 @@
 """Rewind: the board's screen at a past moment.
 
 The present goes on underneath: its faces, its marks and its notices belong to a `Live` of their own that nothing here
-touches.  A past moment is another one (`Then`) with faces of its own, so that what is done to it changes nothing else.
+touches.  A past moment is another one (`statusboard.screens.then.Then`) with faces of its own, so that what is done to
+it changes nothing else.
 
 Keys come faster than moments can be shown.  What is asked for meanwhile is gathered: a held key runs as fast as the
 screen can follow, and stops when it is let go.
@@ -10,37 +11,32 @@ screen can follow, and stops when it is let go.
 from __future__ import annotations
 
 import asyncio
+import gc
 import logging
-from collections.abc import Awaitable, Callable, Collection, Coroutine, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Coroutine, Iterator, Sequence
+from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta, tzinfo
 from functools import partial
 from typing import TYPE_CHECKING, Any, Final, Literal, NamedTuple
 
 from statusboard.board import Delta
-from statusboard.chatter import Chatter
-from statusboard.clock import Clock
 from statusboard.errors import HistoryGone, MomentError, StoreError
-from statusboard.model import Change, Status
 from statusboard.rewind import Past
 from statusboard.screens.header import moment_words
-from statusboard.screens.lanes import Cells
-from statusboard.screens.laneset import LaneSet
-from statusboard.screens.live import Live
+from statusboard.screens.line_of_time import LineOfTime
 from statusboard.screens.rewound import (
     SPANS,
     bar_texts,
     days_for,
     distance,
-    gaps_of,
     key_hints,
     since_texts,
-    stretch_of,
 )
-from widgets.scrubber import Gap, Mark, Scrubber, Track, legend
+from statusboard.screens.then import Then
+from widgets.scrubber import Scrubber, legend
 
 if TYPE_CHECKING:
     from statusboard.screens.rewindkeys import RewindKeys
-    from statusboard.screens.settings import Settings
     from statusboard.store.base import Store
 
 log = logging.getLogger("statusboard.rewind")
@@ -53,12 +49,8 @@ FRAME: Final = 1 / 60
 """Seconds that painting is given between two moments."""
 REST: Final = 0.15
 """Seconds without a move after which what happened since is counted."""
-AGAIN: Final = 15.0
-"""Seconds after which what happened since, and the marks of the line of time, are read anew."""
 PLAY_EVERY: Final = 0.25
 """Seconds between two moments of what is played."""
-CELLS: Final = 200
-"""Steps of time that marks are counted in: more than the line has cells in most terminals."""
 
 
 class Play(NamedTuple):
@@ -66,116 +58,6 @@ class Play(NamedTuple):
 
     until: datetime
     speed: float
-
-
-class Standing(Clock):
-    """A clock that stands at the moment that is shown."""
-
-    def __init__(self, then: Then, clock: Clock) -> None:
-        self._then = then
-        self._clock = clock
-
-    def now(self) -> datetime:
-        """The moment."""
-        return self._then.moment
-
-    def monotonic(self) -> float:
-        """That of the present."""
-        return self._clock.monotonic()
-
-    async def sleep(self, seconds: float) -> None:
-        """As in the present."""
-        await self._clock.sleep(seconds)
-
-
-class Until:
-    """A store of which nothing is read that came after the moment that is shown."""
-
-    def __init__(self, store: Store, then: Then) -> None:
-        self._store = store
-        self._then = then
-
-    @property
-    def store_id(self) -> str:
-        """The store's."""
-        return self._store.store_id
-
-    async def history(self, key: str, limit: int = 100) -> list[Change]:
-        """As the store's."""
-        newest, wanted = self._then.newest, limit
-        while True:
-            found = await self._store.history(key, wanted)
-            known = [change for change in found if change.seq <= newest]
-            if len(known) >= limit or len(found) < wanted:
-                return known[:limit]
-            wanted *= 4  # it has changed often since
-
-    async def past(self, *, before: int | None = None, since: datetime | None = None, limit: int = 200) -> list[Change]:
-        """As the store's."""
-        end = self._then.newest + 1
-        return await self._store.past(before=end if before is None else min(before, end), since=since, limit=limit)
-
-    async def recorded(self, seqs: Collection[int]) -> list[Change]:
-        """As the store's."""
-        return await self._store.recorded([seq for seq in seqs if seq <= self._then.newest])
-
-
-class Then(Live):
-    """A past moment for the widgets of the board: its board, its time, and no more of the store than was known."""
-
-    def __init__(self, present: Live, past: Past, store: Store) -> None:
-        self.present = present
-        self.past = past
-        self.engine = present.engine
-        self.ascii_only = present.ascii_only
-        self.glyphs = present.glyphs
-        self.chatter = Chatter()  # what flips and floods is told of the present alone
-        self._clock = Standing(self, present.engine.clock)
-        self._store = Until(store, self)
-        cells = present.cells
-        self.cells = Cells(past.board, self._clock, self.glyphs, cells.zone, self.chatter)
-        self.cells.times = cells.times
-        self.lanes = LaneSet(self.settings.views[0])
-        self.lanes.folded = set(present.lanes.folded)
-
-    def stand(self) -> None:
-        """The past has moved."""
-        self.cells.board = self.past.board
-
-    @property
-    def moment(self) -> datetime:
-        """The one that is shown."""
-        return self.past.at
-
-    @property
-    def newest(self) -> int:  # type: ignore[override]
-        """The last change that was known."""
-        return self.past.seq
-
-    @property
-    def settings(self) -> Settings:  # type: ignore[override]
-        """Those of the present."""
-        return self.present.settings
-
-    @property
-    def notice(self) -> str:
-        """What a person must know now."""
-        return self.present.notice
-
-    @property
-    def clock(self) -> Clock:
-        """One that stands at the moment."""
-        return self._clock
-
-    @property
-    def store(self) -> Until:
-        """What was stored by then."""
-        return self._store
-
-    @property
-    def statuses(self) -> Mapping[str, Status]:
-        """What is known of when each source was read."""
-        return self.past.statuses
 
 
 class Rewinding:
@@ -198,10 +80,7 @@ class Rewinding:
         self._working = False
         self._days = SPANS[0]
         self._since: Sequence[str] = ()
-        self._line: tuple[datetime, datetime, int] | None = None
-        self._marks: list[Mark] = []
-        self._gaps: list[Gap] = []
-        self._read_at = float("-inf")
+        self._line = LineOfTime(screen.live)
 
     @property
     def busy(self) -> bool:
@@ -256,8 +135,7 @@ class Rewinding:
         self._days = later[0] if later else SPANS[0]
         if self.then is None:
             self.pinned = True
-        self._look(anew=True)
-        self.tell()
+        self._run(self._rest, "rewound")
         days = self._shown_days
         self._say(f"the last {days} days" if days > 1 else "the last 24 hours")
 
@@ -267,8 +145,8 @@ class Rewinding:
             self._say("the line of time stays while the past is shown")
             return
         self.pinned = not self.pinned
-        self._look(anew=True)
         self.tell()
+        self._run(self._rest, "rewound")
 
     # -- moving
 
@@ -317,11 +195,12 @@ class Rewinding:
         return past
 
     async def _go(self, at: datetime) -> None:
-        if self.then is None:
-            await self._open(at)
-            await self._show(None)
-        else:
-            await self._show(await self.then.past.go(at))
+        with _uncollected():
+            if self.then is None:
+                await self._open(at)
+                await self._show(None)
+            else:
+                await self._show(await self.then.past.go(at))
 
     async def _take_steps(self, way: Way) -> None:
         """As many of the steps that were asked for as can be taken before they must be seen."""
@@ -358,20 +237,19 @@ class Rewinding:
             await self._show(delta)
 
     async def _show(self, delta: Delta | None) -> None:
-        """The past has moved; ``delta`` is what that changed, None for everything."""
+        """The past has moved; ``delta`` is what that changed, None for everything.  All of it is seen at once."""
         self._since = ()
+        first = self.then is None
         if self.then is None:
             assert self._opened is not None
             self.then, self._opened = self._opened, None
-            self.then.stand()
-            self._look()
+        self.then.stand()
+        with self._screen.app.batch_update():
             self.tell()
-            await self._screen.show_moment(self.then)
-        else:
-            self.then.stand()
-            self._look()
-            self.tell()
-            await self._screen.follow_moment(delta)
+            if first:
+                await self._screen.show_moment(self.then)
+            else:
+                await self._screen.follow_moment(delta)
 
     def _say_why(self, error: MomentError | StoreError) -> None:
         """Why it stays where it was."""
@@ -461,8 +339,7 @@ class Rewinding:
             if self.then is not None and self._store is not self._live.engine.store:
                 self._run(self._lose, "rewound")
                 return
-            if asyncio.get_running_loop().time() - self._read_at >= AGAIN:
-                self._look(anew=True)
+            if self._line.is_old:
                 self._run(self._rest, "rewound")
             self.tell()
 
@@ -480,8 +357,7 @@ class Rewinding:
             return
         now, zone = live.now, self._zone
         at = then.moment if then is not None else now
-        since, until, ends_now = stretch_of(at, now, self._shown_days)
-        track = Track(since, until, at if then is not None else None, self._marks, self._gaps, zone, ends_now)
+        track = self._line.track(at if then is not None else None, self._shown_days)._replace(zone=zone)
         if then is None:
             hints = key_hints(live.keys_of, live=True)
             scrubber.show([legend(scrubber.signs), ""], hints, track, style="muted")
@@ -506,12 +382,16 @@ class Rewinding:
     # -- what is read beside
 
     async def _rest(self) -> None:
-        """After the last move: count what has happened since."""
+        """After the last move: read what the line of time shows, and count what has happened since."""
         await asyncio.sleep(REST)
         then = self.then
+        if then is None and not self.pinned:
+            return
+        at = then.moment if then is not None else self._live.now
+        if not self._line.fits(at, self._shown_days) and await self._line.read(at, self._shown_days):
+            self.tell()
         if then is None:
             return
-        at = then.moment
         try:
             since = await then.past.since()
         except StoreError as error:
@@ -521,37 +401,12 @@ class Rewinding:
             self._since = since_texts(since)
             self.tell()
 
-    def _look(self, *, anew: bool = False) -> None:
-        """Read what the line of time shows, where that is not what it holds."""
-        if not (self.pinned or self.then is not None):
-            return
-        now = self._live.now
-        days = self._shown_days
-        since, until, _ = stretch_of(self.then.moment if self.then is not None else now, now, days)
-        line = self._line
-        if not anew and line is not None and line[2] == days and line[0] <= since and until <= line[1]:
-            return
-        length = until - since
-        until = min(now, until + length / 8)
-        self._line = (since, until + timedelta(minutes=1), days)
-        self._read_at = asyncio.get_running_loop().time()
-        self._run(partial(self._read_line, since, until), "time-line")
 
-    async def _read_line(self, since: datetime, until: datetime) -> None:
-        store = self._live.engine.store
-        step = (until - since) / CELLS
-        try:
-            marks = await store.marks(since, until, step=step)
-            coverage = await store.coverage()
-        except StoreError as error:
-            log.warning("the line of time cannot be read: %s", error)
-            return
-        names = self._live.engine.board.health
-        slack = timedelta(seconds=4 * max((each.interval for each in names.values()), default=30.0))
-        self._marks = [
-            Mark(mark.at, mark.kind, mark.what in ("failed", "rolled_back"))
-            for mark in marks
-            if mark.kind in ("incident", "release", "build")
-        ]
-        self._gaps = await asyncio.to_thread(gaps_of, coverage, since, until, set(names), slack=slack)
-        self.tell()
+@contextmanager
+def _uncollected() -> Iterator[None]:
+    """A whole board is read: the collector would look at its rows again and again."""
+    gc.disable()
+    try:
+        yield
+    finally:
+        gc.enable()

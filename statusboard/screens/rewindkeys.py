@@ -12,7 +12,8 @@ if TYPE_CHECKING:
     from statusboard.board import Delta
     from statusboard.moments import Meant
     from statusboard.screens.live import Live
-    from statusboard.screens.rewinding import Rewinding, Then
+    from statusboard.screens.rewinding import Rewinding
+    from statusboard.screens.then import Then
     from widgets.scrubber import Scrubber
 
 

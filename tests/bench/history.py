@@ -92,7 +92,7 @@ async def _read(path: Path) -> list[Row]:
     cold, steps, incidents, beside, facts = [], [], [], [], []
     live = 0
     for _ in range(MOMENTS):
-        _forget(path)
+        forget(path)
         store = await _opened(path)
         began = time.perf_counter()
         past = await Past.open(store, _any(chance), clock=NOW)
@@ -108,7 +108,7 @@ async def _read(path: Path) -> list[Row]:
         beside += [await _timed(store.neighbour(chance.randrange(COUNT), way)) for _ in range(STEPS)]
     await store.close()
     for _ in range(3):
-        _forget(path)
+        forget(path)
         store = await _opened(path)
         facts.append(await _timed(store.remembered("release", since=BEGAN)))
         facts[-1] += await _timed(store.remembered("incident", since=BEGAN))
@@ -172,7 +172,7 @@ def _any(chance: random.Random) -> datetime:
     return BEGAN + timedelta(days=1) + (ENDED - BEGAN - timedelta(days=2)) * chance.random()
 
 
-def _forget(path: Path) -> None:
+def forget(path: Path) -> None:
     """Have the system forget what it has read of a file, as after a restart."""
     with path.open("rb") as file:
         os.fsync(file.fileno())
