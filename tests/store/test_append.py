@@ -72,3 +72,16 @@ async def test_what_was_polled_needs_a_lease(path: Path) -> None:
         assert (await store.health()).seq == 0
     finally:
         await store.close()
+
+
+async def test_new_keys_beside_known_ones_are_told_apart(path: Path) -> None:
+    store = SQLiteStore(path)
+    await store.open()
+    try:
+        for names in ("a", "b", "ca", "da", "eb"):
+            await store.append(Batch(observed_at=T0, drafts=tuple(draft(n, n.encode()) for n in names)))
+        assert {row.key: row.body for row in (await store.snapshot()).rows} == {
+            f"ci:build:{name}": name.encode() for name in "abcde"
+        }
+    finally:
+        await store.close()
