@@ -272,11 +272,12 @@ def as_csv(made: Shown) -> str:
     writer.writerow(FIELDS)
     for row in made.rows:
         values = _linked_safely(report.item_row(row)) | {"source_state": made.sources[row.fact.source]}
-        writer.writerow([_cell(values.get(field)) for field in FIELDS])
+        writer.writerow([spreadsheet_cell(values.get(field)) for field in FIELDS])
     return out.getvalue()
 
 
-def _cell(value: Any) -> str:
+def spreadsheet_cell(value: Any) -> str:
+    """A value as text that no spreadsheet takes for a formula."""
     if value is None:
         return ""
     if isinstance(value, bool):

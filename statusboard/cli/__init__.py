@@ -24,6 +24,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "show": ("show", "Print the board once, as a table or JSON; the exit code tells how things are."),
     "history": ("history", "Print what changed between two moments, one line a change."),
     "timeline": ("timeline", "Write the timeline of an incident, for its post-mortem."),
+    "metrics": ("metrics", "Print how delivery is going: DORA's five numbers, with goals and evidence."),
     "check": ("check", "Try every source and say what it gives: reachable, credentials, items, budget."),
     "replay": ("replay", "Open the board at a past moment and play what happened then, for a post-mortem."),
     "sources": ("sources", "List the source types, or the options of one."),

@@ -17,6 +17,11 @@ from statusboard.metrics.kinds import DEFINITIONS, Definition, Metric, Unit
 LEAST_DAYS: Final = 1.0
 """Local days that must have been watched before a frequency is told: two deployments in an hour are not 48 a day."""
 
+ALIKE: Final = 0.01
+"""A change by at most this part of the greater value is none."""
+LEAST_BEFORE: Final = 0.5
+"""The part of the window before that must have been watched for anything to be compared with it."""
+
 Trend: TypeAlias = Literal["better", "worse", "same", ""]
 
 
@@ -57,7 +62,8 @@ class Number(Struct, frozen=True, kw_only=True, gc=False):
     ``value`` in ``unit``, or None and ``why``.  ``n`` is how many `Definition.counts` it rests on; ``missing`` how many
     more there were of which something is not known (no commit times, not recovered yet), ``silent`` the sources that
     should have told.  ``counted`` are those it rests on; ``behind`` those that make it what it is (of a rate the failed
-    ones).  ``before`` is the value in the window before, ``before_n`` and ``before_covered`` what that rests on.
+    ones).  ``before`` is the value in the window before (None too where less
+    than half of that was watched), ``before_n`` and ``before_covered`` what that rests on.
     """
 
     metric: Metric
@@ -95,7 +101,7 @@ class Number(Struct, frozen=True, kw_only=True, gc=False):
         change = self.change
         if change is None:
             return ""
-        if abs(change) < 1e-9:
+        if abs(change) <= ALIKE * max(abs(self.value or 0.0), abs(self.before or 0.0)):
             return "same"
         return "better" if (change < 0) == (self.definition.better == "lower") else "worse"
 
@@ -215,7 +221,7 @@ def number(
         counted=tuple(found.counted),
         behind=tuple(found.behind),
         silent=found.silent,
-        before=before.value,
+        before=before.value if before_covered.days >= LEAST_BEFORE * before_covered.of else None,
         before_n=before.n,
         before_covered=before_covered,
     )

@@ -18,19 +18,25 @@ def value_text(value: float | None, unit: Unit) -> str:
         return f"{_short(100 * value)}%"
     if unit == "seconds":
         return length_text(value)
-    name, days = next(((n, d) for n, d in _PER if value * d >= 1), _PER[-1])
-    if value == 0:
-        name, days = _PER[0]
+    name, days = _per(value)
     return f"{_short(value * days)}/{name}"
 
 
-def change_text(change: float, unit: Unit) -> str:
-    """How far a value has moved: ``+3.5 points``, ``-2h``, ``+0.4/day``."""
+def _per(value: float) -> tuple[str, float]:
+    """The time in which a frequency is best told, and its days: the shortest in which it is at least once."""
+    return next(((name, days) for name, days in _PER if value * days >= 1), _PER[-1]) if value else _PER[0]
+
+
+def change_text(change: float, unit: Unit, value: float | None = None) -> str:
+    """How far a value has moved: ``+3.5 points``, ``-2h``, ``+0.4/day``; a frequency is told as ``value`` is."""
     sign = "+" if change > 0 else "-" if change < 0 else "±"
     size = abs(change)
     if unit == "share":
         return f"{sign}{_short(100 * size)} points"
-    return f"{sign}{length_text(size) if unit == 'seconds' else value_text(size, unit)}"
+    if unit == "seconds":
+        return f"{sign}{length_text(size)}"
+    name, days = _per(size if value is None else max(value, value - change))
+    return f"{sign}{_short(size * days)}/{name}"
 
 
 def length_text(seconds: float) -> str:
