@@ -78,6 +78,8 @@ class Rewinding:
         self._incidents = 0
         self._target: datetime | None = None
         self._working = False
+        #: How often the present was gone back to, and how often when the move that is under way began.
+        self._turn = self._begun = 0
         self._days = SPANS[0]
         self._since: Sequence[str] = ()
         self._line = LineOfTime(screen.live)
@@ -117,6 +119,7 @@ class Rewinding:
     async def back_to_present(self) -> None:
         """The present again, at once."""
         self._hold()
+        self._turn += 1
         self.play = None
         self._steps = self._incidents = 0
         self._target = None
@@ -163,6 +166,7 @@ class Rewinding:
         """Do what is asked for until nothing is, and paint in between."""
         try:
             while (move := self._next()) is not None:
+                self._begun = self._turn
                 try:
                     await move()
                 except (MomentError, StoreError) as error:
@@ -208,23 +212,20 @@ class Rewinding:
         began = asyncio.get_running_loop().time()
         changed: set[str] = set()
         gone: set[str] = set()
-        ended = False
+        delta: Delta | None = None
         taken = 0
-        while self._steps * way > 0 and not ended:
+        while self._steps * way > 0 and asyncio.get_running_loop().time() - began < AT_ONCE:
             self._steps -= way
             delta = await past.step(way)
             if delta is None:
-                ended = True
                 self._steps = 0
                 break
             taken += 1
             changed = (changed - delta.gone) | delta.changed
             gone = (gone - delta.changed) | delta.gone
-            if asyncio.get_running_loop().time() - began >= AT_ONCE:
-                break
         if taken:
             await self._show(Delta(frozenset(changed), frozenset(gone)))
-        if ended:
+        if delta is None:
             self._say_end(way, "change")
 
     async def _jump(self, way: Way) -> None:
@@ -238,6 +239,9 @@ class Rewinding:
 
     async def _show(self, delta: Delta | None) -> None:
         """The past has moved; ``delta`` is what that changed, None for everything.  All of it is seen at once."""
+        if self._begun != self._turn:  # somebody has gone back to the present meanwhile
+            self._opened = None
+            return
         self._since = ()
         first = self.then is None
         if self.then is None:
@@ -297,6 +301,7 @@ class Rewinding:
         self._run(self._play, "play")
 
     async def _begin(self, since: datetime) -> None:
+        self._begun = self._turn
         try:
             await self._go(since)
         except (MomentError, StoreError) as error:

@@ -103,9 +103,9 @@ class RewindKeys(RowActions):
         """Ask for a moment."""
         from statusboard.screens.asking import AskScreen
 
-        def go(text: str | None) -> None:
+        async def go(text: str | None) -> None:
             if text is not None:
-                self.go_to(text)
+                await self.go_to(text)
 
         from statusboard.moments import FORMS
 
@@ -113,10 +113,13 @@ class RewindKeys(RowActions):
         told = f"{FORMS}. Times are in {zone}. Enter goes there, esc leaves."
         self.app.push_screen(AskScreen("Show the board as it was at", told=told, wrong=self._why_not), go)
 
-    def go_to(self, text: str) -> None:
+    async def go_to(self, text: str) -> None:
         """To the moment that somebody typed; a word where there is none."""
         from statusboard.errors import MomentError
 
+        if text.strip().casefold() == "now":
+            await self.rewinding.back_to_present()
+            return
         try:
             found = self.moment_of(text)
         except MomentError as error:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime, timedelta
@@ -11,7 +12,9 @@ from textual.pilot import Pilot
 
 from statusboard.app import BoardApp
 from statusboard.commands import BoardPalette
+from statusboard.screens.export import ExportScreen
 from statusboard.screens.wall import WallScreen
+from statusboard.themes import Look
 from tests.app.stage import Told, board, line_with, poll, screen_of, settled, show, text_of, until
 from tests.pictures.company import StillClock
 from tests.scripted import alert, build
@@ -100,8 +103,7 @@ async def test_a_moment_that_cannot_be_shown_leaves_one_where_one_was():
     async with morning() as day:
         for text, told in (("at 08:00", "the earliest is"), ("at 2027-01-01", "lies ahead"), ("at lunch", "no moment")):
             await typed(day, text)
-            await until(day.pilot, lambda told=told: told in text_of(day.app))
-            assert "REWOUND" not in text_of(day.app)
+            assert told in text_of(day.app) and "REWOUND" not in text_of(day.app)
         await typed(day, "at 09:25")
         await typed(day, "at 08:00")
         assert "REWOUND to Thu 09:25:00" in text_of(day.app)
@@ -262,3 +264,36 @@ async def test_a_stretch_is_played_and_held():
         assert "Thu 09:35:00" in text_of(day.app) and "WAS FAILING 3" in text_of(day.app)
         await day.press("0")
         assert "REPLAY" not in text_of(day.app)
+
+
+async def test_who_goes_back_to_live_while_a_moment_is_being_read_is_there():
+    async with morning() as day:
+        await day.press("left_square_bracket", "0")
+        assert "WAS" not in text_of(day.app)
+        await day.press("left_square_bracket", "left_square_bracket", "0", "left_square_bracket", "0")
+        assert "WAS" not in text_of(day.app) and "FAILING 2" in text_of(day.app)
+        await typed(day, "at 09:25")
+        await typed(day, "at now")
+        assert "WAS" not in text_of(day.app)
+
+
+async def test_what_is_saved_is_what_was_shown(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    async with morning() as day:
+        await typed(day, "at 09:25")
+        await day.pilot.press("ctrl+s", "j")
+        await until(day.pilot, lambda: isinstance(day.app.screen, ExportScreen))
+        day.app.screen.action_form("json")  # type: ignore[attr-defined]
+        await day.pilot.press("enter")
+        await until(day.pilot, lambda: list(tmp_path.iterdir()))
+        saved = json.loads(next(tmp_path.iterdir()).read_text())
+        assert saved["at"] == "2026-03-12T09:25:00Z" and saved["summary"]["failing"] == 2
+
+
+async def test_the_colours_of_then_are_those_that_can_be_read():
+    for look in (Look("ansi", ascii_only=True, no_color=True), Look("ansi-light", ascii_only=False, no_color=False)):
+        async with morning(look=look) as day:
+            await typed(day, "at 09:25")
+            text = text_of(day.app)
+            assert "REWOUND to Thu 09:25:00" in text and "WAS FAILING 2" in text
+            assert not look.ascii_only or text.isascii()
