@@ -32,6 +32,7 @@ NETWORK_FILE_SYSTEMS = frozenset({
 
 # 13 rows with bodies of 500 bytes fill a page of 8 KiB by 97 %; one of 4 KiB by 90 %.
 _PAGE_SIZE = 8192
+_PORTIONS = (1_000, 100, *range(12, 0, -1))
 _WAL_PAGES = 500
 _WAL_KEPT = 4 << 20
 
@@ -145,12 +146,14 @@ class Database:
         """``values`` in portions of few sizes, for statements with ``width`` parameters a value.
 
         Few sizes make few statements, which are kept compiled: at any other size the compiled ones would take 100 MB.
+        The few changes of most batches are one portion.
         """
         start = 0
-        for size in (1_000, 100, 10, 1):
-            while len(values) - start >= size and (size == 1 or size * width <= self._most_parameters):
-                yield values[start : start + size]
-                start += size
+        while start < len(values):
+            left = len(values) - start
+            size = next((size for size in _PORTIONS if size <= left and size * width <= self._most_parameters), left)
+            yield values[start : start + size]
+            start += size
 
 
 def connect(setup: Setup) -> Database:

@@ -14,8 +14,8 @@ from statusboard.store._database import Database
 from statusboard.store._reads import meta, numbers, pieces, seq_at
 from statusboard.store.base import Backfilled, Mark, Moment, Remembered
 
-#: Bodies that an aggregate holds at most.
-_AT_ONCE: Final = 2_000
+#: Bodies that an aggregate holds at most: so few that other threads get their turn after a millisecond or two.
+_AT_ONCE: Final = 500
 _END: Final = (1 << 63) - 1
 
 _WORDS = msgspec.json.Decoder(list[tuple[int, str, Kind, str, str, int, Origin, int, int, int, int]])

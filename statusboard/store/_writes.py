@@ -11,16 +11,26 @@ from statusboard.clock import from_us, to_us
 from statusboard.model import Change, Status, Validator
 from statusboard.store._database import Database
 from statusboard.store._keeping import remember
-from statusboard.store._reads import live_seqs, meta, packed
+from statusboard.store._reads import live_seqs, packed
 from statusboard.store._rules import REQUESTS_KEPT, Standstill, changed_sources, lost, numbered, watched_row
 from statusboard.store.base import Backfilled, Batch, Coverage, Lease, Registration, Watched
 
 _HEADS = msgspec.json.Decoder(list[tuple[str, int, int | None]])
+_COVERAGE = msgspec.json.Decoder(list[tuple[int, str, str, int, int, int]])
+#: What an append must know.  In one query: each statement hands the interpreter's lock over, see `Database.many`.
+_STATE = (
+    "SELECT (SELECT value FROM meta WHERE name = 'next_seq'), (SELECT value FROM meta WHERE name = 'last_at'), "
+    "(SELECT coalesce(max(id), 0) FROM keys), (SELECT coalesce(max(seq), 0) FROM folds)"
+)
 
 
 def set_meta(connection: sqlite3.Connection, **values: int) -> None:
     """Set numbers of the table ``meta``."""
-    connection.executemany("UPDATE meta SET value = ? WHERE name = ?", [(v, name) for name, v in values.items()])
+    connection.execute(
+        f"INSERT INTO meta(name, value) VALUES {','.join(['(?, ?)'] * len(values))} "  # noqa: S608 - question marks only
+        "ON CONFLICT(name) DO UPDATE SET value = excluded.value",
+        [part for pair in values.items() for part in pair],
+    )
 
 
 # -- changes -------------------------------------------------------------------------------------------------------
@@ -40,9 +50,8 @@ def append_all(database: Database, batches: Sequence[Batch], lease: Lease | None
         if lease is not None:
             check_lease(connection, lease)
         changes = _append_drafts(database, batches) if any(batch.drafts for batch in batches) else []
+        _extend(database, [w for batch in batches for w in batch.watched], lease.token if lease is not None else 0)
         for batch in batches:
-            for watched in batch.watched:
-                _extend(connection, watched, lease.token if lease is not None else 0)
             connection.executemany("DELETE FROM validators WHERE source = ? AND part = ?", batch.void)
             _put_validators(database, batch.validators)
             _put_statuses(database, batch.statuses)
@@ -52,9 +61,8 @@ def append_all(database: Database, batches: Sequence[Batch], lease: Lease | None
 
 def _append_drafts(database: Database, batches: Sequence[Batch]) -> list[Change]:
     connection = database.connection
-    first = meta(connection, "next_seq")
-    at = meta(connection, "last_at")
-    ids, heads = _known(database, list({draft.key for batch in batches for draft in batch.drafts}))
+    first, at, last_key, last_fold = connection.execute(_STATE).fetchone()
+    ids, heads = _known(database, list({draft.key for batch in batches for draft in batch.drafts}), last_key)
     before = dict(heads)
     changes: list[Change] = []
     for batch in batches:
@@ -66,9 +74,9 @@ def _append_drafts(database: Database, batches: Sequence[Batch]) -> list[Change]
     database.many("INSERT INTO changes", [_row(change, ids[change.key]) for change in changes])
     newest = {change.key: change for change in changes if change.origin != "backfill"}
     replaced = [before[key] for key in newest if before[key] is not None]
-    connection.execute(
-        "DELETE FROM live WHERE seq IN (SELECT value FROM json_each(?))", (msgspec.json.encode(replaced).decode(),)
-    )
+    if replaced:
+        listed = msgspec.json.encode(replaced).decode()
+        connection.execute("DELETE FROM live WHERE seq IN (SELECT value FROM json_each(?))", (listed,))
     database.many("INSERT INTO live", [(change.seq,) for change in newest.values() if change.body is not None])
     database.many(
         "INSERT INTO keys(id, key, head)",
@@ -76,13 +84,15 @@ def _append_drafts(database: Database, batches: Sequence[Batch]) -> list[Change]
         "ON CONFLICT(id) DO UPDATE SET head = excluded.head",
     )
     remember(connection, changes, ids)
-    set_meta(connection, next_seq=first + len(changes), last_at=at)
-    _keep_fold(database, first + len(changes) - 1)
+    newest_seq = first + len(changes) - 1
+    set_meta(connection, next_seq=newest_seq + 1, last_at=at)
+    if newest_seq - last_fold >= database.fold_every:
+        connection.execute("INSERT INTO folds VALUES (?, ?)", (newest_seq, packed(live_seqs(connection))))
     return changes
 
 
-def _known(database: Database, keys: Sequence[str]) -> tuple[dict[str, int], dict[str, int | None]]:
-    """The number and the head of each key; a key that was never seen gets a new number."""
+def _known(database: Database, keys: Sequence[str], number: int) -> tuple[dict[str, int], dict[str, int | None]]:
+    """The number and the head of each key; a key that was never seen gets a new number, above ``number``."""
     connection = database.connection
     ids: dict[str, int] = {}
     heads: dict[str, int | None] = dict.fromkeys(keys)
@@ -91,10 +101,9 @@ def _known(database: Database, keys: Sequence[str]) -> tuple[dict[str, int], dic
             "SELECT json_group_array(json_array(key, id, head)) FROM keys "  # noqa: S608 - question marks only
             f"WHERE key IN ({','.join('?' * len(piece))})"
         )
-        for key, number, head in _HEADS.decode(connection.execute(query, piece).fetchone()[0]):
-            ids[key] = number
+        for key, known, head in _HEADS.decode(connection.execute(query, piece).fetchone()[0]):
+            ids[key] = known
             heads[key] = head
-    number = connection.execute("SELECT coalesce(max(id), 0) FROM keys").fetchone()[0]
     for key in keys:
         if key not in ids:
             number += 1
@@ -119,35 +128,50 @@ def _row(change: Change, key_id: int) -> tuple[object, ...]:
     )
 
 
-def _keep_fold(database: Database, seq: int) -> None:
-    connection = database.connection
-    newest = connection.execute("SELECT coalesce(max(seq), 0) FROM folds").fetchone()[0]
-    if seq - newest >= database.fold_every:
-        connection.execute("INSERT INTO folds VALUES (?, ?)", (seq, packed(live_seqs(connection))))
+def _extend(database: Database, successes: Sequence[Watched], epoch: int) -> None:
+    """Extend what was watched, or begin a new stretch."""
+    if not successes:
+        return
+    newest = _newest_coverage(database, list({(watched.source, watched.part) for watched in successes}))
+    rows: list[tuple[int | None, Coverage]] = []
+    places: dict[tuple[str, str], int] = {}
+    for watched in successes:
+        where = (watched.source, watched.part)
+        number, last = newest.get(where, (None, None))
+        now, prolongs = watched_row(last, watched, epoch)
+        if prolongs and where in places:
+            rows[places[where]] = (number, now)
+        else:
+            number = number if prolongs else None
+            places[where] = len(rows)
+            rows.append((number, now))
+        newest[where] = (number, now)
+    database.many(
+        "INSERT INTO coverage(id, source, part, since, last_success, epoch)",
+        [(number, c.source, c.part, to_us(c.since), to_us(c.last_success), c.epoch) for number, c in rows],
+        "ON CONFLICT(id) DO UPDATE SET last_success = excluded.last_success",
+    )
 
 
-def _extend(connection: sqlite3.Connection, watched: Watched, epoch: int) -> None:
-    row = connection.execute(
-        "SELECT id, since, last_success, epoch FROM coverage WHERE source = ? AND part = ? ORDER BY id DESC LIMIT 1",
-        (watched.source, watched.part),
-    ).fetchone()
-    last = None
-    if row is not None:
-        last = Coverage(
-            source=watched.source,
-            part=watched.part,
-            since=from_us(row[1]),
-            last_success=from_us(row[2]),
-            epoch=row[3],
+def _newest_coverage(
+    database: Database, parts: Sequence[tuple[str, str]]
+) -> dict[tuple[str, str], tuple[int | None, Coverage | None]]:
+    """The newest stretch of each of these parts (source, part) that has one, with its row's number."""
+    found: dict[tuple[str, str], tuple[int | None, Coverage | None]] = {}
+    for piece in database.portions(parts, 2):
+        query = (
+            "SELECT json_group_array(json_array("  # noqa: S608 - question marks only
+            "id, source, part, since, last_success, epoch)) FROM coverage "
+            "WHERE id IN (SELECT max(id) FROM coverage WHERE (source, part) IN "
+            f"(VALUES {','.join(['(?, ?)'] * len(piece))}) GROUP BY source, part)"
         )
-    now, prolongs = watched_row(last, watched, epoch)
-    if prolongs:
-        connection.execute("UPDATE coverage SET last_success = ? WHERE id = ?", (to_us(now.last_success), row[0]))
-    else:
-        connection.execute(
-            "INSERT INTO coverage(source, part, since, last_success, epoch) VALUES (?, ?, ?, ?, ?)",
-            (now.source, now.part, to_us(now.since), to_us(now.last_success), epoch),
-        )
+        rows = database.connection.execute(query, [text for where in piece for text in where]).fetchone()[0]
+        for number, source, part, since, last, epoch in _COVERAGE.decode(rows):
+            found[source, part] = (
+                number,
+                Coverage(source=source, part=part, since=from_us(since), last_success=from_us(last), epoch=epoch),
+            )
+    return found
 
 
 def _put_validators(database: Database, validators: Sequence[Validator]) -> None:

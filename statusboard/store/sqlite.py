@@ -14,6 +14,7 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import AsyncIterator, Callable, Collection, Sequence
+from contextlib import suppress
 from datetime import datetime, timedelta
 from functools import partial
 from pathlib import Path
@@ -102,9 +103,10 @@ class SQLiteStore:
         held = list(self._held.values())
         self._held.clear()
         reader, self._reader = self._reader, None
-        try:
-            if reader is not None:
+        if reader is not None:
+            with suppress(StoreError):  # it never began
                 await (await reader).stop()
+        try:
             if held:
                 await self._write(lambda database: _writes.release(database, held))
         except StoreError as error:

@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 from statusboard.clock import EPOCH
 from statusboard.errors import LeaseLost
 from statusboard.model import Change, Draft
+from statusboard.store._database import Setup
 from statusboard.store.base import Batch, Picture, Remembered, Watched
 from statusboard.store.sqlite import SQLiteStore
 from tests.store.kit import T0, at, draft, read_all
@@ -85,3 +86,19 @@ async def test_new_keys_beside_known_ones_are_told_apart(path: Path) -> None:
         }
     finally:
         await store.close()
+
+
+async def test_an_append_is_few_statements(path: Path) -> None:
+    statements: list[str] = []
+    setup = Setup(path=path, on_connect=lambda connection: connection.set_trace_callback(statements.append))
+    store = SQLiteStore.set_up(setup)
+    await store.open()
+    lease = await store.lease("poll", "me")
+    watched = tuple(Watched(source="s", part=f"p{n}", at=at(), gap=60.0) for n in range(9))
+    for text in (b"1", b"2"):
+        statements.clear()
+        drafts_ = tuple(draft(n, text, kind="incident", origin="poll") for n in range(9))
+        await store.append(Batch(observed_at=at(), drafts=drafts_, watched=watched), lease)
+    # Each may wait for 5 ms until a busy event loop gives the interpreter's lock away.
+    assert len(statements) <= 17, "\n".join(statements)
+    await store.close()
