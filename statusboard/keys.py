@@ -56,6 +56,8 @@ DEFAULTS: Mapping[str, Mapping[str, str]] = {
         "refresh": "r",
         "refresh_all": "R",
         "sources": "S",
+        "metrics": "m",
+        "stretch": "D",
         "wall": "f",
         "earlier": "left_square_bracket",
         "later": "right_square_bracket",

@@ -32,8 +32,9 @@ _BULK = 100
 """From so many moves on, sorting what is nearly sorted is cheaper than moving rows one by one."""
 
 
-Layout: TypeAlias = Literal["lanes", "services", "timeline", "sources"]
-"""What a view looks like: items in lanes, services by environments, a feed of what changed, the sources."""
+Layout: TypeAlias = Literal["lanes", "services", "timeline", "sources", "metrics"]
+"""What a view looks like: items in lanes, services by environments, a feed of what changed, the sources, delivery
+metrics."""
 
 
 class ViewSpec(Struct, frozen=True):

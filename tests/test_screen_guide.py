@@ -63,7 +63,7 @@ def test_the_columns_of_each_lane_are_all_there() -> None:
 def test_the_built_in_views_have_the_numbers_that_it_says() -> None:
     section = GUIDE.partition("## Views\n")[2].partition("\n## ")[0]
     told = {int(number): name for number, name in re.findall(r"`(\d)` ([A-Z]\w+)", section)}
-    assert told == dict(enumerate((view.name for view in BUILT_IN), 1))
+    assert told == dict(enumerate((view.name for view in BUILT_IN[:9]), 1))
 
 
 @pytest.mark.parametrize(

@@ -35,8 +35,8 @@ class ViewOptions(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True)
     name: Annotated[str, option("shown in the list of views")]
     filter: Annotated[str, option('a query, such as "team:payments -state:success"')] = ""
     layout: Annotated[
-        Literal["lanes", "services", "timeline", "sources"],
-        option("items in lanes, services by environments, what changed, or the sources"),
+        Literal["lanes", "services", "timeline", "sources", "metrics"],
+        option("items in lanes, services by environments, what changed, the sources, or delivery metrics"),
     ] = "lanes"
     lanes: Annotated[tuple[LaneName, ...], option("which lanes to show, from top to bottom")] = ()
     columns: Annotated[tuple[str, ...], option("which columns the lanes show, from left to right")] = ()

@@ -159,7 +159,8 @@ async def _pipelines(
     decoder = msgspec.json.Decoder(Build)
     found: list[Build] = []
     async with history_of(config, follow_only=follow_only) as store:
-        for row in await store.remembered("build", since=window.since):
+        before = window.since - (window.until - window.since)  # what durations are compared with
+        for row in await store.remembered("build", since=before):
             try:
                 build = decoder.decode(row.body)
             except msgspec.MsgspecError:

@@ -87,6 +87,8 @@ class BoardScreen(RewindKeys):
         Binding("r", "refresh_lane", "Read this lane's sources now", show=False, id="refresh"),
         Binding("R", "refresh_all", "Read all sources now", show=False, id="refresh_all"),
         Binding("S", "app.sources", "How well each source is read", show=False, id="sources"),
+        Binding("m", "metrics", "Delivery metrics against their goals", show=False, id="metrics"),
+        Binding("D", "stretch", "Metrics of 7, 30 or 90 days", show=False, id="stretch"),
         Binding("f", "app.wall", "Wall: large type, page by page", show=False, id="wall"),
     ]
 
@@ -355,6 +357,8 @@ class BoardScreen(RewindKeys):
         self._step_lane(-1)
 
     def _step_lane(self, step: int) -> None:
+        if self.face.place is not None and self.face.step(step):
+            return
         places = [*self.face.places, *([self._details] if self._details.display else [])]
         if not places:
             return
@@ -370,8 +374,7 @@ class BoardScreen(RewindKeys):
         if not wanted:
             self.app.say("nothing matches" if typed else "no fault here")
             return
-        place = self.face.place
-        here = (place, place.cursor_key) if isinstance(place, BoardTable) and place.held else None
+        here = self.face.here
         if here is not None and here in wanted:
             target = wanted[(wanted.index(here) + step) % len(wanted)]
         else:
@@ -488,6 +491,14 @@ class BoardScreen(RewindKeys):
             f"sorted by {sort.by}{', the other way round' if sort.descending else ''}" if sort.by else "by urgency"
         )
 
+    def action_metrics(self) -> None:
+        """Show delivery metrics, or the view before."""
+        self.show_layout("metrics")
+
+    def action_stretch(self) -> None:
+        """Another stretch of time."""
+        self.app.say(self.face.stretch() or "this view has no stretch of time to choose")
+
     def action_group(self) -> None:
         """By the next of team, service, environment, source; then not at all."""
         if self.view.layout != "lanes":
@@ -512,7 +523,7 @@ class BoardScreen(RewindKeys):
 
     def action_wide(self) -> None:
         """All columns there is room for, or the usual ones."""
-        if self.view.layout in ("services", "sources"):
+        if self.view.layout in ("services", "sources", "metrics"):
             self.app.say("this view shows every column that there is room for")
             return
         self.alter(wide=not self.view.wide)
@@ -656,10 +667,12 @@ class BoardScreen(RewindKeys):
         """One step back: out of the details, then out of the filter, then out of the sources."""
         if self._details.display:
             self.action_details()
+        elif self.face.back():
+            return
         elif (place := self.viewing.back()) is not None:
             self._rest()
             self.choose_view(place)
         elif self.filtered:
             self.clear_filter()
-        elif self.view.layout == "sources":
-            self.show_layout("sources")
+        elif self.view.layout in ("sources", "metrics"):
+            self.show_layout(self.view.layout)

@@ -107,6 +107,10 @@ class Face(Placed):
         """The columns that the rows in focus can be sorted by."""
         return ()
 
+    def stretch(self) -> str | None:
+        """Show another stretch of time, and say which; None where there is none to choose."""
+        return None
+
     def fold(self) -> bool:
         """Fold the group under the cursor, or open it; False where there is none."""
         return False
@@ -116,6 +120,22 @@ class Face(Placed):
         return False
 
     # -- places and the cursor
+
+    def step(self, step: int) -> bool:
+        """Go to the next thing within the place in focus, or the one before; False where there is none."""
+        return False
+
+    def back(self) -> bool:
+        """Go one step back within this face; False where there is none."""
+        return False
+
+    @property
+    def here(self) -> tuple[BoardTable, str] | None:
+        """Which of the `matches` a person has put the cursor on."""
+        place = self.place
+        if isinstance(place, BoardTable) and place.held and place.cursor_key is not None:
+            return place, place.cursor_key
+        return None
 
     @property
     def places(self) -> Sequence[Widget]:

@@ -22,5 +22,9 @@ def make_face(layout: Layout, live: Live) -> Face:
         from statusboard.screens.sources import SourcesFace
 
         return SourcesFace(live)
+    if layout == "metrics":
+        from statusboard.screens.metrics import MetricsFace
+
+        return MetricsFace(live)
     assert layout == "lanes", layout
     return LanesFace(live)

@@ -19,7 +19,11 @@ from statusboard.view import ViewSpec
 from statusboard.wall.spec import Night, WallSpec
 
 if TYPE_CHECKING:
+    from datetime import tzinfo
+
     from statusboard.config import Config, WallOptions
+    from statusboard.measuring import Measure
+    from statusboard.store.base import Store
 
 
 class Settings(Struct, frozen=True, kw_only=True):
@@ -27,7 +31,7 @@ class Settings(Struct, frozen=True, kw_only=True):
     (by its name).  ``services`` are the configured ones with their teams, ``environments`` the configured ones, those
     where people are served first.  ``views`` are those ``given`` (built in, or in the config) and those ``saved`` in
     ``views_file``; ``told`` is what a person must know of what was read.  ``visits_file`` remembers when a person was
-    here last.
+    here last.  ``config`` is what all of it comes from, None without one.
     """
 
     title: str = "statusboard"
@@ -49,6 +53,18 @@ class Settings(Struct, frozen=True, kw_only=True):
     wall: WallSpec = WallSpec()
     notices: NoticesOptions = NoticesOptions()
     secret_variables: tuple[str, ...] = ()
+    config: Config | None = None
+
+    def measure(self, store: Store, zone: tzinfo) -> Measure:
+        """What makes delivery metrics out of a store, as configured; without a config everything counts."""
+        if self.config is not None:
+            from statusboard.wiring import make_measure
+
+            return make_measure(self.config, store, zone)
+        from statusboard.catalog import Catalog
+        from statusboard.measuring import Measure
+
+        return Measure(store, Catalog(), zone=zone)
 
 
 def with_saved(settings: Settings, saved: Sequence[ViewSpec]) -> Settings:
@@ -88,6 +104,7 @@ def settings_of(config: Config, *, demo: bool = False) -> Settings:
         wall=wall_of(config.wall, given, [view.name for view in config.views]),
         notices=config.notices,
         secret_variables=config.secret_variables,
+        config=config,
     )
 
 

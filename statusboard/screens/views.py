@@ -29,6 +29,7 @@ BUILT_IN: Final = (
     ViewSpec("Timeline", layout="timeline"),
     ViewSpec("Sources", layout="sources"),
     ViewSpec("Unowned", "-has:team"),
+    ViewSpec("Metrics", layout="metrics"),
 )
 """Views that every board has, before those of its config."""
 

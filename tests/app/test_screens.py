@@ -29,7 +29,7 @@ TOKEN = "ghp_0123456789abcdef0123456789abcdef0123"
 
 
 async def test_help_tells_the_keys_of_this_screen():
-    async with board(Told("ci", "build", [build(1)]), keys={"details": "d"}, size=(120, 70)) as (app, pilot):
+    async with board(Told("ci", "build", [build(1)]), keys={"details": "d"}, size=(120, 90)) as (app, pilot):
         await pilot.press("question_mark")
         await until(pilot, lambda: isinstance(app.screen, HelpScreen))
         await pilot.pause()
@@ -48,7 +48,7 @@ async def test_help_tells_the_keys_of_this_screen():
 
 
 async def test_in_a_narrow_terminal_help_breaks_its_lines():
-    async with board(Told("ci", "build", [build(1)]), size=(50, 120)) as (app, pilot):
+    async with board(Told("ci", "build", [build(1)]), size=(50, 140)) as (app, pilot):
         await pilot.press("question_mark")
         await until(pilot, lambda: "Next row that changed" in text_of(app))
         shown = text_of(app)
