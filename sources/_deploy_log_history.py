@@ -39,7 +39,7 @@ class History:
         found = [pair for pair in self._told[path][scope.kind] if until.at is None or pair[0] <= until.at]
         some = found[: PAGE * until.page]
         older, reached = until.older([at for at, _ in some], more=len(found) > len(some))
-        items = tuple(item for at, item in some if at >= since)
+        items = tuple(item for _, item in some)
         notes = () if cursor else self._notes[path]
         return Past(items=items, older=older, reached=reached if older else since, notes=notes)
 

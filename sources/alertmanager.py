@@ -51,6 +51,7 @@ class Alertmanager(Source[AlertmanagerOptions]):
         - `filter` narrows to a team's alerts, as in amtool; two boards may read the same Alertmanager.
     """
     verified = "real"
+    no_history = "Alertmanager knows only the alerts of now"
 
     def __init__(self, options: AlertmanagerOptions, context: Context) -> None:
         super().__init__(options, context)

@@ -170,6 +170,7 @@ class Aws(Source[AwsOptions]):
         - `url` is for other partitions (`https://amazonaws.com.cn`) and for stand-ins such as LocalStack.
     """
     verified = "documented"
+    no_history = "of AWS only the newest executions, deployments and alarms are read"
 
     def __init__(self, options: AwsOptions, context: Context) -> None:
         super().__init__(options, context)

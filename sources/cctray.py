@@ -117,6 +117,7 @@ class CCTray(Source[CCTrayOptions]):
         - Jobs of a GoCD stage are told as the stage's reason; to see them as rows, name them alone under `projects`.
     """
     verified = "documented"
+    no_history = "the feed tells of the last build of each project"
 
     async def scopes(self, http: Http) -> Sequence[Scope]:
         return [Scope(name="projects", kind="build", reach="complete")]

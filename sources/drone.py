@@ -65,6 +65,7 @@ token: "keyring:drone"
 - Promotions and rollbacks are releases; their target is the environment.
 """
     verified = "documented"
+    no_history = "reading its past is not built yet"
 
     noun = "build"
     shape = DroneBuild

@@ -117,6 +117,7 @@ class Exec(Source[ExecOptions]):
           source. Only the main configuration may hold `exec`, no included file.
     """
     verified = "real"
+    no_history = "a command says what is now"
 
     def __init__(self, options: ExecOptions, context: Context) -> None:
         super().__init__(options, context)

@@ -137,6 +137,7 @@ class Grafana(Source[GrafanaOptions]):
         - Rules of Mimir, Loki or Prometheus that Grafana only shows: read them with `type: prometheus`.
     """
     verified = "documented"
+    no_history = "of Grafana's alerts only how they stand now is read"
 
     def __init__(self, options: GrafanaOptions, context: Context) -> None:
         super().__init__(options, context)

@@ -140,6 +140,7 @@ class HttpJson(Source[HttpJsonOptions]):
         - Say `complete: true` when the answer holds all that is open: what is absent is then over.
     """
     verified = "documented"
+    no_history = "a mapped answer says what is now"
 
     def __init__(self, options: HttpJsonOptions, context: Context) -> None:
         super().__init__(options, context)

@@ -185,6 +185,7 @@ web_url: https://icinga.example.com/icingaweb2
 - Without Comment and Downtime the board cannot say who acknowledged, nor until when a downtime lasts.
 """
     verified = "real"
+    no_history = "Icinga 2 tells how hosts and services stand now"
 
     def __init__(self, options: Icinga2Options, context: Context) -> None:
         super().__init__(options, context)

@@ -149,6 +149,7 @@ statefulsets.apps,daemonsets.apps,replicasets.apps
         - StatefulSets and DaemonSets give no times and never say that a rollout failed; that they lack pods is seen.
     """
     verified = "real"
+    no_history = "a cluster keeps no history of its workloads that could be paged through"
 
     def __init__(self, options: KubernetesOptions, context: Context) -> None:
         super().__init__(options, context)

@@ -148,6 +148,7 @@ password: "keyring:nagios"
 - If Nagios writes `status.dat` less often than every two minutes (`status_update_interval`), raise `stale`.
 """
     verified = "real"
+    no_history = "Nagios tells how hosts and services stand now"
 
     def __init__(self, options: NagiosOptions, context: Context) -> None:
         super().__init__(options, context)

@@ -116,6 +116,7 @@ spaces: [Default]
 - `spaces` by name or id. Projects that the account may not see are missing without a word: give it all of a space.
 """
     verified = "documented"
+    no_history = "reading its past is not built yet"
 
     def __init__(self, options: OctopusOptions, context: Context) -> None:
         super().__init__(options, context)

@@ -127,6 +127,7 @@ class Prometheus(Source[PrometheusOptions]):
           nothing. Alerts with the label `severity: none` are left out.
     """
     verified = "real"
+    no_history = "Prometheus tells which rules fire now; what fired before is a metric, not a list"
 
     def __init__(self, options: PrometheusOptions, context: Context) -> None:
         super().__init__(options, context)

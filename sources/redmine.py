@@ -159,6 +159,7 @@ projects: [shop, billing]
 - A private certificate authority: `tls: {ca: /path/ca.pem}`.
 """
     verified = "real"
+    no_history = "reading its past is not built yet"
 
     def __init__(self, options: RedmineOptions, context: Context) -> None:
         super().__init__(options, context)

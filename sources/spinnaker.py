@@ -95,6 +95,7 @@ ui_url: https://spinnaker.example
 - A pipeline's account is its environment, and the label `regions` says where to, as far as its configuration tells.
 """
     verified = "documented"
+    no_history = "reading its past is not built yet"
 
     def __init__(self, options: SpinnakerOptions, context: Context) -> None:
         super().__init__(options, context)

@@ -83,6 +83,7 @@ token: "keyring:woodpecker"
   there, *Allow deployments* must be on in the repository's settings.
 """
     verified = "documented"
+    no_history = "reading its past is not built yet"
 
     noun = "pipeline"
     shape = Pipeline

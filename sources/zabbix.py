@@ -116,6 +116,7 @@ heartbeat: "Zabbix server/zabbix[uptime]"
   source counts as partly read; raise `severity`.
 """
     verified = "documented"
+    no_history = "of Zabbix only the problems of now are read"
 
     def __init__(self, options: ZabbixOptions, context: Context) -> None:
         super().__init__(options, context)

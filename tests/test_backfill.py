@@ -189,7 +189,7 @@ async def test_all_that_is_there_is_less_than_was_asked_for(memory: MemoryStore,
     assert stretch.done and stretch.since == NOW - DAY * 200 + timedelta(hours=6)  # and not 365 days ago
     deeper = Configured()
     assert (await run(memory, clock, deeper, days=400))["ci"].changes == 0
-    assert len(deeper.source.asked) == 80  # what is not there then may be there now
+    assert len(deeper.source.asked) == 80  # the list that ended was that of 365 days
 
 
 async def test_twice_stores_nothing_twice(store: Store, clock: FakeClock):
@@ -204,11 +204,17 @@ async def test_twice_stores_nothing_twice(store: Store, clock: FakeClock):
     assert len(await stored(store)) == before
 
 
-async def test_further_back_goes_on_from_where_it_was(store: Store, clock: FakeClock):
+async def test_further_back_is_another_list_and_stores_nothing_twice(store: Store, clock: FakeClock):
+    """Where a page begins in the list of ten days, none need begin in that of thirty."""
     await run(store, clock, days=10)
     further = Configured()
     await run(store, clock, further, days=30)
-    assert further.source.asked[0][1] != "" and len(await stored(store)) >= 119
+    assert further.source.asked[0][1] == ""
+    keys = [change.key for change in await stored(store)]
+    assert len(keys) == len(set(keys)) >= 119
+    less = Configured()
+    await run(store, clock, less, days=20)
+    assert less.source.asked == []
 
 
 async def test_what_is_newer_than_the_last_run_is_read_and_not_all_the_rest(store: Store, clock: FakeClock):

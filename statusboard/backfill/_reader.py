@@ -60,7 +60,10 @@ class Reader:
             await self._wait(self.client.wait_for_room(RESERVE), "so that half of its quota is left to others")
             began = self._clock.monotonic()
             try:
-                answer = await ask(self.client.factory(scope))
+                try:
+                    answer = await ask(self.client.factory(scope))
+                finally:
+                    self.progress.requests = self.client.requests
             except RateLimited as error:
                 waits += 1
                 if waits > MOST_WAITS:

@@ -6,7 +6,6 @@ import asyncio
 import logging
 from collections.abc import Callable, Iterable, Mapping
 from datetime import datetime, timedelta
-from functools import partial
 from typing import Any, Protocol
 
 from msgspec import structs
@@ -151,7 +150,6 @@ class Backfill:
                 part.state = "done"
             part.fraction = 1.0
             self._tell(progress)
-        progress.requests = client.requests
         self._ended(progress, *verdict_of(progress))
 
     def _ended(self, progress: SourceProgress, state: State, why: str = "") -> None:
@@ -182,49 +180,47 @@ class Backfill:
         way: Way | None,
     ) -> None:
         """Read a part back to the horizon: on from where the last run came to, then what is newer than that run."""
-        if way is None or not (way.cursor or way.covers(self.since)):
-            way = Way(begun=self.begun, reached=self.begun)
+        if way is None or not way.leads_to(self.since):
+            way = Way.new(self.begun, self.since)
         else:
             part.resumed = True
         self._note(part, way)
         stalls = Stalls()
         while not way.covers(self.since):
             at = way
-            come_to = partial(at.after, since=self.since)
             try:
-                past = await self._page(setup, source, reader, scope, part, at.cursor, come_to)
+                past = await self._page(setup, source, reader, scope, part, at.cursor, at.after)
             except (BadAnswer, NotFound) as error:
                 if not part.resumed or part.pages:
                     raise
                 # Some vendors' cursors are good for some days only.
                 log.info("source %s: %s begins anew: %s", setup.name, part.part, describe(error))
-                part.resumed, way = False, Way(begun=self.begun, reached=self.begun)
+                part.resumed, way = False, Way.new(self.begun, self.since)
                 continue
-            way = at.after(past, self.since)
+            way = at.after(past)
             self._note(part, way, past.share)
             self._tell(reader.progress)
             stalls.look(past)
         if self.begun - way.begun < YOUNG:
             return
-        top, stalls = Way(begun=self.begun, reached=self.begun), Stalls()
+        top, stalls = Way.new(self.begun, way.begun - OVERLAP), Stalls()
         joined = structs.replace(way, begun=self.begun)
-        known_from = way.begun - OVERLAP
         while True:
             at = top
 
             def meets(past: Past, at: Way = at) -> Way | None:
-                return joined if at.after(past, self.since).covers(known_from) else None
+                return joined if at.after(past).covers(at.asked) else None
 
             past = await self._page(setup, source, reader, scope, part, at.cursor, meets)
             self._tell(reader.progress)
-            top = at.after(past, self.since)
-            if top.covers(known_from):
+            top = at.after(past)
+            if top.covers(top.asked):
                 return
             stalls.look(past)
 
     def _note(self, part: PartProgress, way: Way, share: float = 0.0) -> None:
         part.reached = way.reached if way.reached < way.begun else None
-        part.ended = way.ended is not None and way.reached > self.since
+        part.ended = way.ended and way.reached > self.since
         behind = (self.begun - way.deepest) / max(self.begun - self.since, timedelta(seconds=1))
         part.fraction = min(max(behind, share, 0.0), 1.0)
 
@@ -253,13 +249,12 @@ class Backfill:
         taken = await self._ingest.bygone(
             setup.name,
             Part(scope=scope.name, kind=scope.kind, reach="delta", started_at=self._clock.now(), items=items),
-            stretch=way.stretch(setup.name, setup.identity, scope.name, self.since) if way is not None else None,
+            stretch=way.stretch(setup.name, setup.identity, scope.name) if way is not None else None,
             lease=self._lease,
         )
         part.pages += 1
         part.items += len(items)
         part.changes += len(taken.changes)
-        reader.progress.requests = reader.client.requests
         faults = [*([describe(past.error)] if past.error is not None else []), *taken.faults]
         part.left_out += len(faults)
         for note in (*past.notes, *faults[:1]):

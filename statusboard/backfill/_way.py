@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import datetime
+from datetime import datetime, timedelta
 from hashlib import blake2b
 
 from msgspec import Struct, structs
@@ -15,44 +15,53 @@ from statusboard.store.base import Backfilled
 #: Pages of one part in one run, and how many of them in a row may lead no further back.
 MOST_PAGES = 20_000
 MOST_STALLS = 10
+#: Horizons that differ by less are the same one: "90 days" is not the same moment a minute later.
+SAME_HORIZON = timedelta(hours=1)
 
 
 class Way(Struct, frozen=True, kw_only=True):
-    """How far one part has been read back: all between ``reached`` and ``begun``.
+    """How far one part has been read back: all between ``reached`` and ``begun``, of what was asked for.
 
-    ``cursor`` is where its next page begins; ``ended``: back to then the vendor has nothing older.
+    ``asked`` is the horizon that it was asked for with: a vendor's list of 90 days is another one than that of 180, and
+    a place in the one is none in the other.  ``cursor`` is where the next page begins; ``ended``: there is none.
     """
 
     begun: datetime
+    asked: datetime
     reached: datetime
     cursor: str = ""
-    ended: datetime | None = None
+    ended: bool = False
+
+    @classmethod
+    def new(cls, begun: datetime, since: datetime) -> Way:
+        """One that has not led anywhere yet."""
+        return cls(begun=begun, asked=since, reached=begun)
 
     @classmethod
     def told(cls, stretch: Backfilled, identity: str) -> Way | None:
         """What the store has of it; None where other options led there: their cursors lead elsewhere."""
         mark, _, rest = stretch.cursor.partition(" ")
-        ended, _, cursor = rest.partition(" ")
-        if mark != mark_of(identity):
+        word, _, cursor = rest.partition(" ")
+        asked = parse_time(word)
+        if mark != mark_of(identity) or asked is None:
             return None
-        return cls(begun=stretch.until, reached=stretch.since, cursor=cursor, ended=parse_time(ended))
+        return cls(begun=stretch.until, asked=asked, reached=stretch.since, cursor=cursor, ended=not cursor)
 
-    def stretch(self, source: str, identity: str, part: str, since: datetime) -> Backfilled:
+    def stretch(self, source: str, identity: str, part: str) -> Backfilled:
         """The same for the store."""
-        ended = self.ended.isoformat() if self.ended is not None else "-"
         return Backfilled(
             source=source,
             part=part,
             until=self.begun,
             since=self.reached,
-            cursor=f"{mark_of(identity)} {ended} {self.cursor}",
-            done=self.covers(since),
+            cursor=f"{mark_of(identity)} {self.asked.isoformat()} {self.cursor}",
+            done=self.covers(self.asked),
         )
 
-    def after(self, past: Past, since: datetime) -> Way:
-        """How far one more page leads, of those that are asked for back to ``since``."""
+    def after(self, past: Past) -> Way:
+        """How far one more page leads."""
         reached = self.reached if past.reached is None else min(self.reached, past.reached)
-        return structs.replace(self, reached=reached, cursor=past.older, ended=None if past.older else since)
+        return structs.replace(self, reached=reached, cursor=past.older, ended=not past.older)
 
     def goes_before(self, other: Way) -> bool:
         """Whether this way is the one to go on with: the deeper one, else the one that began last."""
@@ -62,11 +71,15 @@ class Way(Struct, frozen=True, kw_only=True):
     @property
     def deepest(self) -> datetime:
         """Back to when it is known what there is."""
-        return self.reached if self.ended is None else min(self.reached, self.ended)
+        return self.asked if self.ended else max(self.reached, self.asked)
+
+    def leads_to(self, since: datetime) -> bool:
+        """Whether it was asked for all that is wanted back to then."""
+        return self.asked <= since + SAME_HORIZON
 
     def covers(self, since: datetime) -> bool:
         """Whether nothing is left to be read back to then."""
-        return self.deepest <= since
+        return self.leads_to(since) and (self.ended or self.reached <= since)
 
 
 def mark_of(identity: str) -> str:

@@ -10,7 +10,7 @@ if TYPE_CHECKING:
     from statusboard.backfill import Backfill, PartProgress, SourceProgress
 
 #: Cells of the bar itself.
-WIDTH = 24
+WIDTH = 20
 #: Parts of a source that are named in the last lines; of more their number is told.
 MOST_PARTS = 8
 
@@ -19,11 +19,12 @@ def bar(run: Backfill, columns: int) -> str:
     """One line of at most so many columns: how much is done, how long it may take, and what is being read."""
     filled = round(run.fraction * WIDTH)
     changes = sum(progress.changes for progress in run.progress.values())
-    line = f"[{'#' * filled}{'-' * (WIDTH - filled)}] {run.fraction:4.0%}  {changes:,} new  {_left(run.seconds_left())}"
+    line = f"[{'#' * filled}{'-' * (WIDTH - filled)}] {run.fraction:4.0%}  {changes:,} new, {_left(run.seconds_left())}"
     at_work = [progress for progress in run.progress.values() if progress.state == "reading"]
     if at_work:
         slowest = min(at_work, key=lambda progress: progress.fraction)
-        line += f"  {_doing(slowest)}"
+        words = (_doing(slowest), f"{slowest.name}{_back(slowest)}", slowest.name)
+        line += "  " + next((some for some in words if len(line) + 2 + len(some) <= columns), words[0])
     return line if len(line) <= columns else line[: max(columns - 1, 0)] + "~"
 
 
@@ -93,11 +94,14 @@ def _part(part: PartProgress) -> dict[str, Any]:
 def _doing(progress: SourceProgress) -> str:
     if progress.until is not None:
         return f"{progress.name}: waits until {progress.until:%H:%M:%S} UTC, {progress.waits}"
-    part = progress.parts.get(progress.now)
-    if part is None:
+    if progress.now not in progress.parts:
         return f"{progress.name}: looks what there is"
-    back = f", back to {part.reached:%Y-%m-%d}" if part.reached is not None else ""
-    return f"{progress.name}: {part.part}{back}"
+    return f"{progress.name}: {progress.now}{_back(progress)}"
+
+
+def _back(progress: SourceProgress) -> str:
+    part = progress.parts.get(progress.now)
+    return f", back to {part.reached:%Y-%m-%d}" if part is not None and part.reached is not None else ""
 
 
 def _outcome(progress: SourceProgress, since: datetime) -> str:
@@ -120,6 +124,6 @@ def _left(seconds: float | None) -> str:
     if seconds is None:
         return "no estimate yet"
     if seconds < 60:
-        return "less than a minute left"
+        return "under a minute left"
     minutes = round(seconds / 60)
-    return f"about {minutes} min left" if minutes < 100 else f"about {round(minutes / 60)} h left"
+    return f"{minutes} min left" if minutes < 100 else f"{round(minutes / 60)} h left"

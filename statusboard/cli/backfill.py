@@ -144,7 +144,7 @@ async def _refuse_other_options(store: Store, setups: Iterable[SourceSetup]) -> 
         )
 
 
-async def _take_lease(store: Store) -> tuple[Lease, str]:
+async def _take_lease(store: Store, patience: float = LEASE_PATIENCE) -> tuple[Lease, str]:
     """The right to backfill this store.  `StoreError` while another run has it."""
     import asyncio
 
@@ -152,7 +152,7 @@ async def _take_lease(store: Store) -> tuple[Lease, str]:
     from statusboard.errors import StoreError
 
     holder = f"{socket.gethostname()}:{os.getpid()}:{os.urandom(4).hex()}"
-    until = time.monotonic() + LEASE_PATIENCE
+    until = time.monotonic() + patience
     while (lease := await store.lease(LEASE, holder)) is None:
         if time.monotonic() > until:
             raise StoreError("another backfill of this board's store is under way")
