@@ -23,6 +23,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "backfill": ("backfill", "Read what the vendors still have of the past, so that there are metrics at once."),
     "show": ("show", "Print the board once, as a table or JSON; the exit code tells how things are."),
     "history": ("history", "Print what changed between two moments, one line a change."),
+    "digest": ("digest", "Print what whoever takes over must know, also to be pasted into a chat."),
     "timeline": ("timeline", "Write the timeline of an incident, for its post-mortem."),
     "metrics": ("metrics", "Print how delivery is going: DORA's five numbers, with goals and evidence."),
     "check": ("check", "Try every source and say what it gives: reachable, credentials, items, budget."),

@@ -16,6 +16,13 @@ KEEP = "8h"
 """As long as the past of the world, so that a demo of many hours stays as large as it began."""
 
 
+GOALS: Mapping[str, Mapping[str, str]] = {
+    "payments": {"deployment_frequency": ">= 1/day"},
+    "logistics": {"deployment_frequency": ">= 2/week"},
+}
+"""What some teams want beside what all want."""
+
+
 def config_yaml(state: State, *, urls: Mapping[str, str], files: Mapping[str, Path]) -> str:
     """A complete configuration (YAML) for servers at ``urls``.
 
@@ -39,6 +46,10 @@ def config_yaml(state: State, *, urls: Mapping[str, str], files: Mapping[str, Pa
         needed = f", depends_on: [{', '.join(needs)}]" if needs else ""
         lines.append(f"  {service.name}: {{team: {service.team}, match: {{{rules}}}{needed}}}")
     busy = state.size >= BUSY
+    lines += ["", "goals:"]
+    for team in dict.fromkeys(service.team for service in state.services):
+        goals = {"change_fail_rate": "<= 15%", "recovery_time": "<= 1h"} | GOALS.get(team, {})
+        lines.append(f"  {team}: {{{', '.join(f'{name}: {_value(goal)}' for name, goal in goals.items())}}}")
     lines += [
         "",
         "sources:",
