@@ -192,6 +192,7 @@ def commands(app: BoardApp) -> Iterator[Command]:
     yield Command("Filter", "show only what matches", board.action_filter)
     yield Command("Faults only", "on or off", board.action_faults_only)
     yield Command("Clear the filter", "show everything in this view", board.clear_filter)
+    yield Command("Hand-over", "what whoever takes over must know, to be copied into a chat", board.action_handover)
     yield Command("Save what is shown to a file", "export: picture, text, CSV or JSON", board.action_export)
     yield Command("Details", "on or off", board.action_details)
     yield Command("I am on it", "or no longer: acknowledge the row under the cursor", board.action_acknowledge)

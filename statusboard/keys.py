@@ -58,6 +58,7 @@ DEFAULTS: Mapping[str, Mapping[str, str]] = {
         "sources": "S",
         "metrics": "m",
         "stretch": "D",
+        "handover": "H",
         "wall": "f",
         "earlier": "left_square_bracket",
         "later": "right_square_bracket",

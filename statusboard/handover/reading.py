@@ -31,6 +31,16 @@ _SHORTEST: Final = timedelta(seconds=5)
 _LONGEST: Final = timedelta(days=14)
 """Builds that began so long before are still told of: what is red may have become so then."""
 
+_KEPT: Final = timedelta(days=401)
+"""Nothing is remembered for longer."""
+_DAYS_AT_ONCE: Final[Mapping[Kind, timedelta]] = {
+    "incident": timedelta(days=60),
+    "release": timedelta(days=20),
+    "build": timedelta(days=2),
+    "annotation": timedelta(days=60),
+}
+"""What is read of the store at a time."""
+
 F = TypeVar("F", Incident, Release, Build, Annotation)
 
 
@@ -52,7 +62,7 @@ async def gather(
     live = [row.fact for row in board.items() if isinstance(row.fact, Incident)]
     past = [
         (incident, at)
-        for incident, at in await _remembered(store, "incident", Incident, EPOCH, until)
+        for incident, at in await _remembered(store, "incident", Incident, until - _KEPT, until)
         if at >= since or (incident.state == "resolved" and (incident.ended_at or incident.updated_at or at) >= since)
     ]
     first = first_release(since, [at for _, at in past] + [incident.started_at for incident in live], weights)
@@ -87,17 +97,24 @@ async def gather(
 async def _remembered(
     store: Store, kind: Kind, type: type[F], since: datetime, until: datetime
 ) -> list[tuple[F, datetime]]:
-    """The last words of a kind, each with when it began; what cannot be read is left out."""
+    """The last words of a kind, each with when it began; what cannot be read is left out.
+
+    Some days at a time: a screen beside it stays alive.
+    """
     found: list[tuple[F, datetime]] = []
-    for start, row in enumerate(await store.remembered(kind, since=since, until=until), 1):
-        try:
-            fact = decode(row.body)
-        except msgspec.MsgspecError:
-            continue
-        if isinstance(fact, type):
-            found.append((fact, row.at))
-        if start % _AT_ONCE == 0:
-            await asyncio.sleep(0)
+    start = since
+    while start < until:
+        end = min(start + _DAYS_AT_ONCE[kind], until)
+        for count, row in enumerate(await store.remembered(kind, since=start, until=end), 1):
+            try:
+                fact = decode(row.body)
+            except msgspec.MsgspecError:
+                continue
+            if isinstance(fact, type):
+                found.append((fact, row.at))
+            if count % _AT_ONCE == 0:
+                await asyncio.sleep(0)
+        start = end
     return found
 
 

@@ -89,6 +89,7 @@ class BoardScreen(RewindKeys):
         Binding("S", "app.sources", "How well each source is read", show=False, id="sources"),
         Binding("m", "metrics", "Delivery metrics against their goals", show=False, id="metrics"),
         Binding("D", "stretch", "Metrics of 7, 30 or 90 days", show=False, id="stretch"),
+        Binding("H", "handover", "Hand-over: what whoever takes over must know", show=False, id="handover"),
         Binding("f", "app.wall", "Wall: large type, page by page", show=False, id="wall"),
     ]
 
@@ -555,6 +556,13 @@ class BoardScreen(RewindKeys):
 
         viewing = self.viewing
         self.app.push_screen(ExportScreen.of(self, viewing.view, viewing.query, faults_only=viewing.faults_only))
+
+    def action_handover(self) -> None:
+        """What whoever takes over must know."""
+        from statusboard.screens.handover import HandoverScreen
+
+        if not self.refuses("handed over"):
+            self.app.push_screen(HandoverScreen(self.live))
 
     def action_faults_only(self) -> None:
         """Show what is failing or unknown, or everything again."""

@@ -30,7 +30,7 @@ HEADINGS: Final[Mapping[str, tuple[str, ...]]] = {
     ),
     "Moving about": (
         *("table.down", "table.up", "details.down", "details.up", "next_lane", "previous_lane"),
-        *("view_1", "next_view", "previous_view", "sources", "metrics", "wall", "leave_wall", "back"),
+        *("view_1", "next_view", "previous_view", "sources", "metrics", "handover", "wall", "leave_wall", "back"),
         *("next_unseen", "all_seen"),
         *("table.first", "table.last", "table.page_down", "table.page_up"),
         *("table.half_page_down", "table.half_page_up"),
