@@ -2,16 +2,23 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
+import shutil
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
+import pytest
 from textual.pilot import Pilot
 
 from statusboard.app import BoardApp
 from statusboard.commands import BoardPalette
+from statusboard.engine import Engine
+from statusboard.model import Item
 from statusboard.screens.export import ExportScreen
 from statusboard.screens.wall import WallScreen
 from statusboard.themes import Look
@@ -29,6 +36,8 @@ def at(minutes: float) -> datetime:
 class Morning:
     """A board, and what happens on it: `then` lets minutes pass and has everything read."""
 
+    history: Path
+
     def __init__(self, app: BoardApp, pilot: Pilot[None], clock: StillClock, am: Told, ci: Told) -> None:
         self.app, self.pilot, self.clock, self.am, self.ci = app, pilot, clock, am, ci
 
@@ -42,27 +51,56 @@ class Morning:
         await self.pilot.press(*keys)
         await self.moved()
 
+    async def to(self, text: str) -> None:
+        await screen_of(self.app).go_to(text)
+        await self.moved()
+
     async def moved(self) -> None:
         await until(self.pilot, lambda: not screen_of(self.app).rewinding.busy)
         await settled(self.app, self.pilot)
 
 
+def sources() -> tuple[Told, Told]:
+    return Told("am", "incident", []), Told("ci", "build", [build(1, branch="main", started_at=at(-5))])
+
+
+def alerts_at(minutes: float) -> list[Item]:
+    """Three open one after the other, and the first is resolved."""
+    opened = [alert(n, severity="high", started_at=at(10 * n), services=("shop",)) for n in (1, 2, 3)]
+    return [each for n, each in enumerate(opened, 1) if 10 * n <= minutes and (n > 1 or minutes < 40)]
+
+
+async def remember(path: Path) -> None:
+    """The morning until 09:50, read every minute."""
+    clock = StillClock(START)
+    am, ci = sources()
+    engine = Engine((am, ci), store_path=path, clock=clock)
+    engine.keep_polling = False
+    await engine.start()
+    for minute in range(51):
+        clock.moment = at(minute)
+        am.items = alerts_at(minute)
+        assert await engine.poll_once()
+    await engine.stop()
+
+
+@pytest.fixture(scope="module", autouse=True)
+def _remembered(tmp_path_factory: pytest.TempPathFactory) -> None:
+    path = tmp_path_factory.mktemp("morning") / "history.db"
+    asyncio.run(remember(path))
+    Morning.history = path
+
+
 @asynccontextmanager
 async def morning(**more: Any) -> AsyncIterator[Morning]:
-    """Three alerts open one after the other, and the first is resolved; at 09:50 it is 09:50."""
-    clock = StillClock(START)
-    am, ci = Told("am", "incident", []), Told("ci", "build", [build(1, branch="main", started_at=at(-5))])
-    async with board(am, ci, clock=clock, **more) as (app, pilot):
-        day = Morning(app, pilot, clock, am, ci)
-        one, two, three = (alert(n, severity="high", started_at=at(10 * n), services=("shop",)) for n in (1, 2, 3))
-        await day.then(10, alerts=[one])
-        await day.then(20, alerts=[one, two])
-        await day.then(30, alerts=[one, two, three])
-        await day.then(40, alerts=[two, three])
-        await day.then(50)
-        app.clear_notifications()
-        await pilot.pause()
-        yield day
+    """The board at 09:50."""
+    clock = StillClock(at(50))
+    am, ci = sources()
+    am.items = alerts_at(50)
+    with TemporaryDirectory() as folder:
+        path = Path(shutil.copy(Morning.history, folder))
+        async with board(am, ci, clock=clock, store_path=path, **more) as (app, pilot):
+            yield Morning(app, pilot, clock, am, ci)
 
 
 async def test_back_step_by_step_and_live_again():
@@ -101,11 +139,11 @@ async def test_a_moment_typed_into_the_palette():
 
 async def test_a_moment_that_cannot_be_shown_leaves_one_where_one_was():
     async with morning() as day:
-        for text, told in (("at 08:00", "the earliest is"), ("at 2027-01-01", "lies ahead"), ("at lunch", "no moment")):
-            await typed(day, text)
+        for text, told in (("08:00", "the earliest is"), ("2027-01-01", "lies ahead"), ("lunch", "no moment")):
+            await day.to(text)
             assert told in text_of(day.app) and "REWOUND" not in text_of(day.app)
-        await typed(day, "at 09:25")
-        await typed(day, "at 08:00")
+        await day.to("09:25")
+        await day.to("08:00")
         assert "REWOUND to Thu 09:25:00" in text_of(day.app)
 
 
@@ -135,9 +173,9 @@ async def test_incidents_forth_and_back():
 
 async def test_a_held_key_runs_and_ends_where_it_ends():
     async with morning() as day:
-        await day.press(*["left_square_bracket"] * 30)
+        await day.press(*["left_square_bracket"] * 9)
         assert "REWOUND to Thu 09:00:00" in text_of(day.app) and "no earlier change is stored" in text_of(day.app)
-        await day.press(*["right_square_bracket"] * 30)
+        await day.press(*["right_square_bracket"] * 9)
         assert "REWOUND to Thu 09:40:00" in text_of(day.app)
 
 
@@ -165,7 +203,7 @@ async def test_nothing_can_be_done_to_the_past():
 
 async def test_every_view_shows_that_moment():
     async with morning() as day:
-        await typed(day, "at 09:25")
+        await day.to("09:25")
         for view in [view.name for view in screen_of(day.app).live.settings.views]:
             await show(day.app, day.pilot, view)
             text = text_of(day.app)
@@ -183,7 +221,7 @@ async def test_every_view_shows_that_moment():
 
 async def test_details_tell_what_was_known_then():
     async with morning() as day:
-        await typed(day, "at 09:25")
+        await day.to("09:25")
         await day.press("j", "j", "p")
         await until(day.pilot, lambda: "09:10 ◉ open" in text_of(day.app))
         assert "resolved" not in text_of(day.app)
@@ -193,7 +231,7 @@ async def test_details_tell_what_was_known_then():
 
 async def test_the_present_goes_on_underneath():
     async with morning() as day:
-        await typed(day, "at 09:25")
+        await day.to("09:25")
         await day.then(60, alerts=[alert(9, severity="critical", started_at=at(60))])
         await until(day.pilot, lambda: "5 changes since" in text_of(day.app))
         assert "WAS FAILING 2" in text_of(day.app) and "alert 9" not in line_with(day.app, "Incidents  2")
@@ -206,7 +244,7 @@ async def test_the_present_goes_on_underneath():
 async def test_what_nobody_watched_is_not_shown_as_fine():
     async with morning() as day:
         await day.then(300, alerts=[])
-        await typed(day, "at 12:00")
+        await day.to("12:00")
         text = text_of(day.app)
         assert "not watched" in text and "ALL OK" not in text
         assert "WAS FAILING 2" in text, "what was wrong last is still told"
@@ -243,7 +281,7 @@ async def test_a_click_on_the_line_of_time_goes_there():
 
 async def test_the_wall_stays_live():
     async with morning() as day:
-        await typed(day, "at 09:15")
+        await day.to("09:15")
         await day.pilot.press("f")
         await until(day.pilot, lambda: isinstance(day.app.screen, WallScreen))
         assert "REWOUND" not in text_of(day.app) and "09:50" in text_of(day.app)
@@ -272,15 +310,15 @@ async def test_who_goes_back_to_live_while_a_moment_is_being_read_is_there():
         assert "WAS" not in text_of(day.app)
         await day.press("left_square_bracket", "left_square_bracket", "0", "left_square_bracket", "0")
         assert "WAS" not in text_of(day.app) and "FAILING 2" in text_of(day.app)
-        await typed(day, "at 09:25")
-        await typed(day, "at now")
+        await day.to("09:25")
+        await day.to("now")
         assert "WAS" not in text_of(day.app)
 
 
 async def test_what_is_saved_is_what_was_shown(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     async with morning() as day:
-        await typed(day, "at 09:25")
+        await day.to("09:25")
         await day.pilot.press("ctrl+s", "j")
         await until(day.pilot, lambda: isinstance(day.app.screen, ExportScreen))
         day.app.screen.action_form("json")  # type: ignore[attr-defined]
@@ -293,7 +331,7 @@ async def test_what_is_saved_is_what_was_shown(tmp_path, monkeypatch):
 async def test_the_colours_of_then_are_those_that_can_be_read():
     for look in (Look("ansi", ascii_only=True, no_color=True), Look("ansi-light", ascii_only=False, no_color=False)):
         async with morning(look=look) as day:
-            await typed(day, "at 09:25")
+            await day.to("09:25")
             text = text_of(day.app)
             assert "REWOUND to Thu 09:25:00" in text and "WAS FAILING 2" in text
             assert not look.ascii_only or text.isascii()
