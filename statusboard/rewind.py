@@ -193,9 +193,12 @@ class Past:
         store = self._store
         if step > 0 or (self._here is not None and self._here.observed_at == self.at):
             return await store.neighbour(self.seq, step, incidents=incidents)
-        # We stand after the last change: that one comes first.
+        # Where we stand after the last change, that one comes first.
         later = await store.neighbour(self.seq, 1)
-        return await store.neighbour(_AFTER_ALL if later is None else later.seq, -1, incidents=incidents)
+        last = await store.neighbour(_AFTER_ALL if later is None else later.seq, -1, incidents=incidents)
+        if last is None or last.observed_at < self.at:
+            return last
+        return await store.neighbour(self.seq, -1, incidents=incidents)
 
     async def _move(self, at: datetime, here: Moment | None) -> Delta:
         """Show this moment; ``here`` is given where it is one at which something came in.  Nothing changes if it fails.
@@ -223,6 +226,8 @@ class Past:
 
     async def _back(self, at: datetime) -> Delta | None:
         """Take back what came later than ``at``; None where that is too much, or what it replaced is gone."""
+        if any(change.observed_at > at for change in await self._store.recorded([self.seq - self._near])):
+            return None
         changes = await self._store.past(before=self.seq + 1, since=at + _INSTANT, limit=self._near + 1)
         if len(changes) > self._near:
             return None
@@ -236,9 +241,10 @@ class Past:
         """Fold in what came up to ``at``; None where that is too much."""
         if self.at == EPOCH:
             return None
-        last = await seq_at(self._store, at, after=self.seq)
-        if last - self.seq > self._near:
+        beyond = self.seq + self._near + 1
+        if any(change.observed_at <= at for change in await self._store.recorded([beyond])):
             return None
+        last = await seq_at(self._store, at, after=self.seq, before=beyond)
         changes = await self._store.recorded(range(self.seq + 1, last + 1))
         return self.board.fold(reversed(changes))
 
@@ -302,12 +308,14 @@ async def earliest(store: Store) -> datetime | None:
     return first.observed_at if first is not None else None
 
 
-async def seq_at(store: Store, at: datetime, *, after: int = 0) -> int:
-    """The number of the last change observed at a moment or before it, at least ``after``.
+async def seq_at(store: Store, at: datetime, *, after: int = 0, before: int | None = None) -> int:
+    """The number of the last change observed at a moment or before it, at least ``after`` and below ``before``.
 
     ``observed_at`` never decreases with ``seq``, so it is searched by halves.
     """
     low, high = after, (await store.health()).seq
+    if before is not None:
+        high = min(high, before - 1)
     while low < high:
         middle = (low + high + 1) // 2
         found = await store.past(before=middle + 1, limit=1)

@@ -218,6 +218,15 @@ async def test_a_step_is_what_came_in_at_one_moment(store: Store, clock: FakeClo
     assert await past.step(1) is None and past.at == ago(10)
 
 
+async def test_a_step_from_a_moment_that_was_asked_for_and_is_one_of_a_change(store: Store, clock: FakeClock) -> None:
+    await put(store, ago(30), incident(1))
+    await put(store, ago(20), incident(2))
+    past = await Past.open(store, ago(20), clock=clock)
+    assert await past.step(-1) is not None and past.at == ago(30)
+    await past.go(ago(20))
+    assert await past.to_incident(-1) is not None and past.at == ago(30)
+
+
 async def test_from_one_incident_to_the_next(store: Store, clock: FakeClock) -> None:
     await put(store, ago(50), incident(1))
     await put(store, ago(40), build(1))
