@@ -22,6 +22,9 @@ from statusboard.model import Release
 
 GAP: Final = 2 * 3_600.0
 """Seconds: a target that follows later than this after the one before is no longer of the same rollout."""
+STUCK: Final = 3_600.0
+"""Seconds: what is said to run for longer is not believed to be rolling out all that time."""
+
 #: Versions of one place that are remembered to tell a rollback by: nobody goes further back.
 _REMEMBERED: Final = 50
 
@@ -55,6 +58,8 @@ class Rollout:
         self.commits = max(0, *(release.commits or 0 for release in releases))
         longest = max((end or start) - start for start, end in zip(self.starts, self.ends, strict=True))
         self.lasted = longest + self.starts[-1] - self.began
+        if any(release.state == "running" for release in releases):
+            self.lasted += STUCK
         self.undoes = False
         self.undone = False
         self.undone_at: float | None = None

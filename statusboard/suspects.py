@@ -20,7 +20,7 @@ from msgspec import Struct
 
 from statusboard.model import Annotation, Incident, Release
 from statusboard.notes import standing
-from statusboard.rollouts import Rollout, rollouts_of
+from statusboard.rollouts import STUCK, Rollout, rollouts_of
 from statusboard.weights import Weights
 
 __all__ = ["MOST", "Candidates", "Reason", "Suspect", "Weights"]
@@ -172,6 +172,7 @@ class Candidates:
         self._teams: dict[str, _Line] = {}
         self._all = _Line()
         self._repositories_of: dict[str, dict[str, None]] = {}
+        self._services_of: dict[str, dict[str, None]] = {}
         self._by_key: dict[str, Rollout] = {}
         self._relations: dict[tuple[tuple[str, ...], str, str], list[_Relation]] = {}
         for rollout in rollouts_of(releases, production):
@@ -204,7 +205,12 @@ class Candidates:
         if repository:
             lines.append(self._line(self._repositories, repository))
         if first.team:
-            lines.append(self._line(self._teams, first.team.casefold()))
+            team = first.team.casefold()
+            lines.append(self._line(self._teams, team))
+            for name in first.services:
+                if name not in (owned := self._services_of.setdefault(team, {})):
+                    owned[name] = None
+                    self._relations.clear()
         return lines
 
     def _line(self, lines: dict[str, _Line], name: str) -> _Line:
@@ -320,7 +326,13 @@ class Candidates:
                     yield self._services.get(deeper.casefold()), weights.farther, words
         for repository in repositories:
             yield self._repositories.get(repository), weights.repository, "same repository"
-        yield self._teams.get(incident.team.casefold()), weights.team, "same team"
+        team = incident.team.casefold()
+        yield self._teams.get(team), weights.team, "same team"
+        if not incident.services:  # it is one of the team's, who knows which
+            for service in self._services_of.get(team, ()):
+                for below in self._depends_on.get(service.casefold(), ()):
+                    words = f"{service} of the team depends on {below}"
+                    yield self._services.get(below.casefold()), weights.farther, words
 
     # -- one candidate -------------------------------------------------------------------------------------------
 
@@ -356,9 +368,9 @@ class Candidates:
             start, end, release = starts[place], rollout.ends[place], rollout.releases[place]
             if start > began:
                 near = _Near(began - start, "after", release)
-            elif end is None:
+            elif end is None and (release.state != "running" or began - start > STUCK):
                 near = _Near(began - start, "began", release)
-            elif end > began:
+            elif end is None or end > began:
                 near = _Near(0.0, "during", release)
             else:
                 near = _Near(began - end, "finished", release)

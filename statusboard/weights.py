@@ -19,22 +19,22 @@ class Weights(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """
 
     same_service: Annotated[Gain, Meta(description="it is a release of the incident's service")] = 40
-    dependency: Annotated[Gain, Meta(description="the incident's service depends on it (`depends_on:`)")] = 25
+    dependency: Annotated[Gain, Meta(description="the incident's service depends on it (`depends_on:`)")] = 30
     farther: Annotated[Gain, Meta(description="a service that it depends on depends on it")] = 10
-    repository: Annotated[Gain, Meta(description="it comes from a repository of the incident's service")] = 20
+    repository: Annotated[Gain, Meta(description="it comes from a repository of the incident's service")] = 15
     team: Annotated[Gain, Meta(description="it is a release of the same team")] = 10
-    time: Annotated[Gain, Meta(description="it had just finished; half of it after `half_life`")] = 30
-    failed: Annotated[Gain, Meta(description="it failed")] = 10
-    rolled_back_later: Annotated[Gain, Meta(description="somebody went back behind it after the incident began")] = 20
+    time: Annotated[Gain, Meta(description="it had just finished; half of it after `half_life`")] = 25
+    failed: Annotated[Gain, Meta(description="it failed")] = 8
+    rolled_back_later: Annotated[Gain, Meta(description="somebody went back behind it after the incident began")] = 25
     rolled_back_before: Annotated[Loss, Meta(description="it was rolled back when the incident began")] = -20
-    rollback: Annotated[Loss, Meta(description="it is a rollback itself")] = -20
-    size: Annotated[Gain, Meta(description="it has 64 commits or more; less for fewer")] = 6
-    floor: Annotated[int, Meta(ge=1, le=200, description="points from which on a release is a suspect")] = 35
+    rollback: Annotated[Loss, Meta(description="it is a rollback itself")] = -10
+    size: Annotated[Gain, Meta(description="it has 64 commits or more; less for fewer")] = 3
+    floor: Annotated[int, Meta(ge=1, le=200, description="points from which on a release is a suspect")] = 12
     half_life: Annotated[Duration, Meta(description="after how long its time is worth half")] = Duration(30 * 60)
     window: Annotated[Duration, Meta(description="how long before the incident it may have begun")] = Duration(
         24 * 3600
     )
-    tolerance: Annotated[Duration, Meta(description="how long after it, since clocks differ")] = Duration(90)
+    tolerance: Annotated[Duration, Meta(description="how long after it, since clocks differ")] = Duration(120)
 
     def __post_init__(self) -> None:
         if not 1 <= self.half_life <= 7 * 86_400:

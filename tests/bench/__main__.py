@@ -1,4 +1,4 @@
-"""Prints the bench's table: ``python -m tests.bench [comparing|decoding|polling|screen|services|vendors|wall ...]``.
+"""Prints the bench's table: ``python -m tests.bench [comparing|decoding|polling|screen|services|suspects|... ...]``.
 
 All of it takes about a quarter of an hour.
 """
@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import sys
 
-from tests.bench import comparing, decoding, polling, screen, services, vendors, wall
+from tests.bench import comparing, decoding, polling, screen, services, suspects, vendors, wall
 from tests.bench.table import printed
 
 PARTS = {
@@ -15,6 +15,7 @@ PARTS = {
     "decoding": decoding.rows,
     "screen": screen.rows,
     "services": services.rows,
+    "suspects": suspects.rows,
     "polling": polling.rows,
     "vendors": vendors.rows,
     "wall": wall.rows,

@@ -8,17 +8,18 @@ from typing import NamedTuple
 
 
 class Row(NamedTuple):
-    """One line: ``value`` is to be at most ``reach``; ``note`` tells the parts of a ratio."""
+    """One line: ``value`` is to be at most ``reach`` (at ``least``, where so); ``note`` tells the parts of a ratio."""
 
     name: str
     value: float
     reach: float
     unit: str
     note: str = ""
+    least: bool = False
 
     @property
     def met(self) -> bool:
-        return self.value <= self.reach
+        return self.value >= self.reach if self.least else self.value <= self.reach
 
 
 def interleaved(rounds: int, *measures: Callable[[], float]) -> list[float]:
