@@ -47,6 +47,12 @@ def hourly(cls: type[Source[Any]]) -> str:
     return f"{round(count * 3600 / cls.default_interval)} an hour for each {each}"
 
 
+def past_of(cls: type[Source[Any]]) -> str:
+    """What ``statusboard backfill`` can read of a type's past, and what not: ``builds, releases; of a run …``."""
+    told = ", ".join(f"{kind}s" for kind in sorted(cls.history_kinds))
+    return "; ".join(filter(None, (told or "none", cls.no_history)))
+
+
 def example(cls: type[Source[Any]], options: Iterable[OptionInfo]) -> list[str]:
     """A short working configuration of this type, as lines of YAML."""
     lines = ["sources:", f"  - type: {cls.type}", f"    name: {cls.type}"]
@@ -87,6 +93,7 @@ def _section(name: str, cls: type[Source[Any]], options: list[OptionInfo]) -> li
     lines += ["", f"- Reads: {kinds_of(cls)}; every {Duration(cls.default_interval)} by default"]
     lines += [f"- Requests: {hourly(cls)}"] if cls.needs_url else []
     lines += [f"- Credentials: {cls.scopes_needed}"] if cls.scopes_needed else []
+    lines += [f"- Past (`statusboard backfill`): {past_of(cls)}"]
     lines += [f"- Verified: {cls.verified}"] if cls.verified else []
     if cls.setup:
         lines += ["", dedent(cls.setup).strip()]

@@ -124,6 +124,6 @@ def _left(seconds: float | None) -> str:
     if seconds is None:
         return "no estimate yet"
     if seconds < 60:
-        return "under a minute left"
+        return "<1 min left"
     minutes = round(seconds / 60)
     return f"{minutes} min left" if minutes < 100 else f"{round(minutes / 60)} h left"

@@ -72,7 +72,7 @@ def listing(known: Registry, width: int) -> str:
 
 def one(known: Registry, type: str, width: int) -> str:
     """What one type reads, what it asks for, how to set it up, an example, and its options (its own first)."""
-    from statusboard.guide import VERIFIED, example, hourly, kinds_of
+    from statusboard.guide import VERIFIED, example, hourly, kinds_of, past_of
 
     cls = known.load(type)
     options = known.describe(type)
@@ -85,6 +85,7 @@ def one(known: Registry, type: str, width: int) -> str:
     lines += _row("interval", str(Duration(cls.default_interval)), width)
     lines += _row("requests", hourly(cls), width)
     lines += _row("credentials", cls.scopes_needed or "not said", width)
+    lines += _row("past", past_of(cls), width)
     lines += _row("verified", VERIFIED[cls.verified], width)
     if cls.setup:
         lines += ["", "Setting it up:", *_prose(cls.setup, width)]
