@@ -148,6 +148,9 @@ class MachineZone(tzinfo):
         return local.replace(tzinfo=self, fold=int(again))
 
 
+_MACHINE = MachineZone()
+
+
 def _here(dt: datetime) -> datetime:
     return dt.replace(tzinfo=None).astimezone()
 
@@ -155,7 +158,7 @@ def _here(dt: datetime) -> datetime:
 def zone_of(name: str) -> tzinfo:
     """The zone of that name, UTC where there is none; that of this machine for ``""``."""
     if not name:
-        return MachineZone()
+        return _MACHINE
     from zoneinfo import ZoneInfo  # which not everything that needs the time needs
 
     try:

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Mapping
-from datetime import UTC, datetime, tzinfo
+from datetime import UTC, datetime
 from typing import Protocol
 
 from statusboard import presenting
 from statusboard.chatter import Chatter
-from statusboard.clock import Clock
+from statusboard.clock import Clock, zone_of
 from statusboard.engine import Engine
 from statusboard.keys import DEFAULTS
 from statusboard.model import Change, Status
@@ -111,15 +111,3 @@ class Live:
                 values[key].add(getattr(fact, key))
             values["service"].update(getattr(fact, "services", ()))
         return {key: sorted(found - {""}) for key, found in values.items()}
-
-
-def zone_of(name: str) -> tzinfo:
-    """The board's time zone; that of this machine where the config names none."""
-    if name:
-        from zoneinfo import ZoneInfo
-
-        try:
-            return ZoneInfo(name)
-        except (KeyError, ValueError, OSError):
-            return UTC
-    return datetime.now().astimezone().tzinfo or UTC
