@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 from typing import Any
 
 from hypothesis import given
@@ -15,6 +16,8 @@ from statusboard.board import Board
 from statusboard.catalog import Catalog, Service
 from statusboard.clock import FakeClock
 from statusboard.handover import Facts, Goals, Handover, Unread, as_json, as_markdown, as_text, compose, gather
+from statusboard.handover.compose import DAYS
+from statusboard.handover.reading import GOAL_DAYS
 from statusboard.measuring import Measure
 from statusboard.metrics import goals_of
 from statusboard.model import Annotation, Build, Fact, Incident, Release, SourceHealth, health_key
@@ -395,3 +398,31 @@ def test_goals_are_left_out_where_nobody_has_any() -> None:
     assert "Goals" not in as_text(told())
     assert "goals" not in as_json(told())
     assert "Goals, over 30 days: 0 of 0 missed" in as_text(told(goals=Goals(days=30, judged=())))
+
+
+# -------------------------------------------------------------------------------------------------------- the document
+
+DOCUMENT = (Path(__file__).parents[1] / "docs" / "handover.md").read_text(encoding="utf-8")
+
+
+def test_the_example_in_the_documents_is_what_is_printed() -> None:
+    errors = incident(1, 1.5, title="HighErrorRate: 7 % fail", started_at=at(1.5), assignee="aiko")
+    slow = incident(2, 6, 5.5, title="LatencyP99High", severity="low", services=("search",))
+    made = told(
+        live=[errors],
+        past=[(errors, at(1.5)), (slow, at(6))],
+        releases=[
+            release(1, 20),
+            release(2, 1.7, previous_version="v1.0.1", actor="mira"),
+            release(3, 4, environment="qa"),
+        ],
+        builds=[build(1, 30, "failed", "a" * 40), build(2, 29, "success", "a" * 40)],
+        unread=[Unread(source="github", since=at(4), until=at(3.5), why="503 Service Unavailable")],
+    )
+    assert f"```\n{as_text(made)}```\n" in DOCUMENT
+
+
+def test_the_numbers_in_the_documents() -> None:
+    assert f"the last {DAYS} days" in DOCUMENT
+    assert f"the last {GOAL_DAYS} days" in DOCUMENT
+    assert all(f"`{key}`" in DOCUMENT for key in as_json(told(goals=Goals(days=30, judged=()))))

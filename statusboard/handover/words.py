@@ -66,7 +66,6 @@ def head(told: Handover, *, zone: tzinfo = UTC) -> list[Row]:
     ]
     if quiet := len(told.still_open) - len(loud):
         counted.append((f", {quiet} suppressed", "muted"))
-    counted.append((f"; {_count(len(told.releases), 'release')} to production", ""))
     rows.append((0, (("Incidents: ", "strong"), *counted), ""))
     if told.unread:
         names = dict.fromkeys(clean(each.source, 60) or "all sources" for each in told.unread)

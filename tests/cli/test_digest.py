@@ -40,7 +40,8 @@ def test_text_tells_what_is_open_since_when_and_after_what(home: Home) -> None:
     night(home)
     result = home.run("digest")
     assert result.code == 0
-    assert "Incidents: 2 opened, 1 resolved, 1 still open; 1 release to production" in result.out
+    assert "Incidents: 2 opened, 1 resolved, 1 still open\n" in result.out
+    assert "Releases: 1 release to production" in result.out
     assert " open critical  checkout  Errors [b]rise[/b]" in result.out
     assert "suspect checkout v1.4.2" in result.out
     assert "Resolved: 1" in result.out and "low  search  Slow" in result.out
@@ -50,7 +51,8 @@ def test_text_tells_what_is_open_since_when_and_after_what(home: Home) -> None:
 def test_a_shorter_time_tells_less(home: Home) -> None:
     night(home)
     result = home.run("digest", "--since", "1h")
-    assert "0 opened, 1 resolved, 1 still open; 0 releases" in result.out
+    assert "0 opened, 1 resolved, 1 still open" in result.out
+    assert "Releases: 0 releases to production" in result.out
 
 
 def test_markdown_is_for_a_chat(home: Home) -> None:
