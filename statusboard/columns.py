@@ -47,6 +47,7 @@ _COLUMNS: Final[Mapping[ItemKind, tuple[ColumnSpec, ...]]] = {
         ColumnSpec("severity", "Severity", 8, 8, 90),
         ColumnSpec("service", "Service", 18, 10, 80),
         ColumnSpec("title", "Incident", None, 20, 100),
+        ColumnSpec("suspect", "After", 22, 16, 35),
         ColumnSpec("environment", "Env", 11, 10, 30),
         ColumnSpec("team", "Team", 12, 10, 20),
         ColumnSpec("assignee", "Assignee", 12, 10, 10),

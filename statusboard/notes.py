@@ -92,6 +92,31 @@ def write(item: Item, author: str, text: str, now: datetime) -> Annotation:
     )
 
 
+def judge(incident: Item, release: Item, author: str, now: datetime, *, guilty: bool) -> Annotation:
+    """``author`` says that this release was what caused the incident, or that it was not.
+
+    Of one release and one incident there is one word, that of whoever spoke last.
+    """
+    return Annotation(
+        key=_key("suspect", incident.key, release.key),
+        source=PEOPLE,
+        state="set",
+        target=incident.key,
+        episode=episode_of(incident),
+        what="suspect_confirmed" if guilty else "suspect_dismissed",
+        author=author,
+        text=release.key,
+        started_at=now,
+        updated_at=now,
+    )
+
+
+def last_verdict(said: Iterable[Annotation], incident: Item) -> Annotation | None:
+    """What was said last of the suspects of an incident's present episode."""
+    words = [note for note in standing(said, incident) if note.what in ("suspect_confirmed", "suspect_dismissed")]
+    return max(words, key=lambda note: (str(note.updated_at), note.key), default=None)
+
+
 def withdraw(said: Annotation, author: str, now: datetime) -> Annotation:
     """The same, no longer said: ``author`` took it back."""
     return structs.replace(said, state="withdrawn", author=author, updated_at=now)

@@ -9,13 +9,16 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Collection, Mapping
 from datetime import datetime
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import msgspec
 
 from statusboard.board import Board, Row
 from statusboard.clock import rfc3339
-from statusboard.model import Change, SourceHealth, Status, decode, health_key
+from statusboard.model import Change, Incident, SourceHealth, Status, decode, health_key
+
+if TYPE_CHECKING:
+    from statusboard.suspicion import Suspicion
 
 SCHEMA = 1
 EXIT_OK = 0
@@ -32,15 +35,36 @@ def picture(
     required: Collection[str] | None = None,
     only: Collection[str] | None = None,
     asked: Mapping[str, Any] | None = None,
+    suspicion: Suspicion | None = None,
 ) -> dict[str, Any]:
     """The board in the shape of the JSON contract.  ``counts`` and ``required`` narrow what `summary` counts.
 
     A required source that the board has never heard of is listed as well, as ``starting``.  With ``only`` these items
     alone are listed and counted; ``filter`` says then what was ``asked`` for and how much of the board that leaves out.
+    With ``suspicion`` (settled) failing incidents have ``suspects``.
     """
     told = head(board, statuses, now, counts=counts, required=required, only=only, asked=asked)
     rows = (row for row in board.items() if only is None or row.key in only)
-    return told | {"items": [item_row(row) for row in sorted(rows, key=lambda row: row.key)]}
+    items = [item_row(row) | _suspects(row, suspicion) for row in sorted(rows, key=lambda row: row.key)]
+    return told | {"items": items}
+
+
+def _suspects(row: Row, suspicion: Suspicion | None) -> dict[str, Any]:
+    if suspicion is None or not row.failing or not isinstance(row.fact, Incident):
+        return {}
+    return {
+        "suspects": [
+            {
+                "key": suspect.release.key,
+                "service": suspect.release.service,
+                "version": suspect.release.version,
+                "points": suspect.points,
+                "reasons": [{"words": reason.words, "points": reason.points} for reason in suspect.reasons],
+                "confirmed_by": suspect.confirmed_by or None,
+            }
+            for suspect in suspicion.of(row)
+        ]
+    }
 
 
 def head(

@@ -26,6 +26,7 @@ from statusboard.store.base import Store
 if TYPE_CHECKING:
     from statusboard.client import ClientPool, SourceClient
     from statusboard.measuring import Measure
+    from statusboard.suspicion import Suspicion
 
 log = logging.getLogger("statusboard.source")
 
@@ -227,3 +228,14 @@ def _keep(config: Config) -> timedelta:
 def make_engine(config: Config, *, read_only: bool = False) -> Engine:
     """An engine for this config; closing it closes the connections as well."""
     return Wiring(config, read_only=read_only).engine
+
+
+def suspicion_of(config: Config | None) -> Suspicion:
+    """What finds the suspects of incidents, as configured."""
+    from statusboard.catalog import Catalog
+    from statusboard.suspicion import Suspicion
+    from statusboard.weights import Weights
+
+    catalog = config.catalog() if config is not None else Catalog()
+    weights = config.suspects if config is not None else Weights()
+    return Suspicion(weights, catalog.depends_on, lambda environment: catalog.tier_of(environment) == "production")

@@ -31,6 +31,7 @@ if TYPE_CHECKING:
     from statusboard.config import Config
     from statusboard.engine import Engine
     from statusboard.query import Query
+    from statusboard.suspicion import Suspicion
     from statusboard.view import ViewSpec
 
 
@@ -209,7 +210,14 @@ async def _show(
         if as_json:
             asked = exporting.asked_for(*narrow) if narrow is not None else None
             picture = report.picture(
-                engine.board, engine.statuses, now, counts=counts, required=sources, only=only, asked=asked
+                engine.board,
+                engine.statuses,
+                now,
+                counts=counts,
+                required=sources,
+                only=only,
+                asked=asked,
+                suspicion=_suspicion(config, engine.board),
             )
             reader = emit(msgspec.json.encode(picture).decode())
         elif not watch:
@@ -252,7 +260,16 @@ async def _show_past(config: Config, text: str, wanted: _Wanted, *, follow_only:
     sources = wanted.required or _heard_of(board) or None
     if wanted.as_json:
         asked = exporting.asked_for(*narrow) if narrow is not None else None
-        picture = report.picture(board, past.statuses, at, counts=counts, required=sources, only=only, asked=asked)
+        picture = report.picture(
+            board,
+            past.statuses,
+            at,
+            counts=counts,
+            required=sources,
+            only=only,
+            asked=asked,
+            suspicion=_suspicion(config, board),
+        )
         emit(msgspec.json.encode(picture | {"at": rfc3339(at)}).decode())
     else:
         width = shutil.get_terminal_size((120, 40)).columns
@@ -260,6 +277,14 @@ async def _show_past(config: Config, text: str, wanted: _Wanted, *, follow_only:
         table = exporting.table(made, board, past.statuses, at, width, required=_heard_of(board) or None)
         emit(f"AS IT WAS on {told(at, zone)} ({age(now, at)} ago)\n{table}", nl=False)
     return report.exit_code(board, counts=counts, required=sources)
+
+
+def _suspicion(config: Config, board: Board) -> Suspicion:
+    from statusboard.wiring import suspicion_of
+
+    suspicion = suspicion_of(config)
+    suspicion.settle(board)
+    return suspicion
 
 
 def _configured(engine: Engine) -> set[str]:

@@ -24,6 +24,8 @@ HEAD: Final = 160
 """Cells of a title or a reason that stand above all else; a longer one is told in full further down."""
 TWINS: Final = 10
 """How many reports of one alert are listed."""
+JUDGED: Final = frozenset({"suspect_confirmed", "suspect_dismissed"})
+"""What people say of suspects, which stands with those."""
 _READING: Final[Line] = ("", "being read", "muted")
 
 
@@ -56,7 +58,11 @@ def details(
     if unreadable:
         turned = [("", unreadable, "warning")]
     sections: list[Section] = [
-        ("", _head(row, fact, health, now, glyphs, zone) + [_said(note, fact, now) for note in said]),
+        (
+            "",
+            _head(row, fact, health, now, glyphs, zone)
+            + [_said(note, fact, now) for note in said if note.what not in JUDGED],
+        ),
     ]
     if isinstance(fact, Build | Release):
         runs = run_lines(row, board, now, glyphs=glyphs, zone=zone, older=older)
@@ -187,13 +193,8 @@ def _standing(row: Row, fact: Item) -> str:
 
 
 def _said(note: Annotation, fact: Item, now: datetime) -> Line:
-    words = {
-        "ack": "on it",
-        "suspect_confirmed": "confirmed a suspect",
-        "suspect_dismissed": "dismissed a suspect",
-    }
     holds = bool(standing((note,), fact))
-    text = ": ".join(filter(None, (words.get(note.what, ""), note.text))) or note.what
+    text = ": ".join(filter(None, ("on it" if note.what == "ack" else "", note.text))) or note.what
     at = note.updated_at or note.started_at
     told: list[Cell] = [(f"{note.author or 'somebody'}:", "marker" if holds else "muted")]
     told.append((f" {text}", "" if holds else "muted"))

@@ -33,11 +33,13 @@ def cells(
     absolute: bool = False,
     said: Sequence[Annotation] = (),
     flips: int = 0,
+    suspect: Cell = ("", ""),
 ) -> RowText:
     """The cells of a row of any lane.  Times of day are told in ``zone``; ages are coarse and change rarely.
 
     With ``absolute`` the time itself stands where the age does.  ``said`` is what people said of the item, ``flips``
-    how often it began and ceased to fail in the last half hour, where that is too often.
+    how often it began and ceased to fail in the last half hour, where that is too often, ``suspect`` what stood before
+    it.
     """
     fact = row.fact
     assert isinstance(fact, Build | Incident | Release | Ticket)
@@ -60,6 +62,7 @@ def cells(
         case Incident():
             found["severity"] = (fact.severity, fact.severity if row.failing and not unread else "")
             found["assignee"] = (fact.assignee or fact.acknowledged_by, "")
+            found["suspect"] = suspect
         case Build():
             found["pipeline"] = (fact.pipeline, "")
             found["branch"] = (line_of(fact), "")

@@ -81,6 +81,27 @@ class RowActions(Screen[None]):
         if not self.refuses("noted") and (item := self._item()) is not None:
             note(self.app, item)
 
+    async def action_confirm_suspect(self) -> None:
+        """Say that an incident's first suspect was it."""
+        await self._judge(guilty=True)
+
+    async def action_dismiss_suspect(self) -> None:
+        """Say that an incident's first suspect was not it."""
+        await self._judge(guilty=False)
+
+    async def _judge(self, *, guilty: bool) -> None:
+        from statusboard.screens.suspecting import judge
+
+        if not self.refuses("judged") and (item := self._item()) is not None:
+            await judge(self.app, item, guilty=guilty)
+
+    async def action_last_word(self) -> None:
+        """Take back what was said last of an incident's suspects."""
+        from statusboard.screens.suspecting import unsay
+
+        if not self.refuses("judged") and (item := self._item()) is not None:
+            await unsay(self.app, item)
+
     async def action_refresh_lane(self) -> None:
         """Read the sources of the lane in focus now."""
         if not self.refuses("read"):

@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 HEADINGS: Final[Mapping[str, tuple[str, ...]]] = {
     "To what is wrong, and what can be done with it": (
         *("next_match", "previous_match", "table.select", "details", "open", "copy_url", "copy_key"),
-        *("acknowledge", "note", "pause"),
+        *("acknowledge", "note", "confirm", "dismiss", "last_word", "pause"),
     ),
     "Moving about": (
         *("table.down", "table.up", "details.down", "details.up", "next_lane", "previous_lane"),

@@ -4,18 +4,21 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import UTC, tzinfo
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 from statusboard import presenting
 from statusboard.board import BLIND, Board, Row
 from statusboard.chatter import FLOOD_WITHIN, Chatter, Flood
 from statusboard.clock import Clock
 from statusboard.columns import Times, columns
-from statusboard.model import ItemKind
-from statusboard.presenting import Glyphs
+from statusboard.model import Incident, ItemKind
+from statusboard.presenting import Cell, Glyphs
 from statusboard.view import Lane
 from widgets.table import Column, RowCells
 from widgets.words import Word
+
+if TYPE_CHECKING:
+    from statusboard.suspicion import Suspicion
 
 NAMES: Final[Mapping[ItemKind, str]] = {
     "incident": "Incidents",
@@ -49,6 +52,8 @@ class Cells:
         self.times: Times = "ago"
         #: The keys of rows that changed while nobody looked, and the first change of each.
         self.marked: Mapping[str, int] = {}
+        #: What finds the suspects of incidents, once somebody has begun it.
+        self.suspicion: Suspicion | None = None
         self._made: dict[str, RowCells] = {}
 
     def row(self, key: str) -> Row | None:
@@ -71,12 +76,25 @@ class Cells:
             absolute=self.times != "ago",
             said=self.board.annotations(key),
             flips=self.chatter.flips(row.slot),
+            suspect=self._suspect(row),
         )
         made = RowCells(text.cells, text.style, marked=key in self.marked)
         if len(self._made) >= _KEPT_CELLS:
             self._made.clear()
         self._made[key] = made
         return made
+
+    def _suspect(self, row: Row) -> Cell:
+        if self.suspicion is None or not isinstance(row.fact, Incident):
+            return ("", "")
+        from statusboard.presenting.suspects import suspect_cell
+
+        return suspect_cell(self.suspicion.of(row), row.fact)
+
+    def suspected(self, keys: Iterable[str]) -> bool:
+        """Whether any of these incidents has a suspect."""
+        found = (row for key in keys if (row := self.board.rows.get(key)) is not None)
+        return any(self._suspect(row)[0] for row in found)
 
 
 def sources_of(kind: ItemKind, board: Board, reads: Mapping[str, Sequence[ItemKind]]) -> list[str]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from functools import partial
 from typing import Final
@@ -25,6 +26,11 @@ from widgets.table import BoardTable, RowCells
 
 LOOKED_AT: Final = 300
 """How many rows of a lane decide whether a column says anything."""
+SUSPECTED: Final = 40
+"""How many incidents decide whether there is a column for what stood before them."""
+SUSPECTED_EVERY: Final = 1.0
+PAINTED: Final = 0.1
+"""Seconds after which another past moment is painted: what takes longer is begun then."""
 _FIELDS: Final[Mapping[str, tuple[str, ...]]] = {
     "assignee": ("assignee", "acknowledged_by"),
     "branch": ("branch", "change"),
@@ -46,6 +52,7 @@ class LanesFace(Face):
         self._panels: dict[ItemKind, LanePanel] = {
             kind: LanePanel(columns_of(kind), ascii_only=live.ascii_only, name=kind) for kind in LANES
         }
+        self._suspected = 0.0
 
     def compose(self) -> ComposeResult:
         with self._area:
@@ -100,12 +107,15 @@ class LanesFace(Face):
             self._area.divide()
 
     def move(self, delta: Delta) -> None:
-        """Each lane is gone through once."""
-        changes = self.lanes.update(self.live.cells.board, delta, self.live.now)
+        """Each lane is gone through once; no incident keeps a suspect of which nothing was known then."""
+        cells = self.live.cells
+        if cells.suspicion is not None and any(":release:" in key for key in (*delta.changed, *delta.gone)):
+            cells.suspicion.settle(cells.board)
+        changes = self.lanes.update(cells.board, delta, self.live.now)
         if not self.display:
             return
         for kind in self.lanes.view.lanes:
-            self._show(kind, self.lanes.lines(kind, self.live.cells.board))
+            self._show(kind, self.lanes.lines(kind, cells.board))
         if any(change.order_changed for change in changes.values()):
             self._set_columns()
             self._area.divide()
@@ -123,10 +133,38 @@ class LanesFace(Face):
         flood = live.chatter.flood if not self.lanes.view.group else None
         if "incident" in self.lanes.view.lanes and self.lanes.gather("incident", FLOOD_BY if flood else ""):
             self._flooded()
+        self._suspect()
         for kind in self.lanes.view.lanes:
             told = flood if kind == "incident" else None
             words = title_of(kind, self.lanes.lanes[kind], live.cells.board, live.settings.reads, live.glyphs, told)
             self._panels[kind].tell(words)
+
+    def _suspect(self) -> None:
+        """What stood before each incident: found once the screen is up, then looked at again with each `tell`."""
+        cells = self.live.cells
+        if "incident" not in self.lanes.view.lanes or not self.display:
+            return
+        if cells.suspicion is None:
+            if not any(worker.group == "suspects" and worker.node is self for worker in self.workers):
+                self.run_worker(self._begin_suspecting(), group="suspects")
+        elif asyncio.get_running_loop().time() - self._suspected >= SUSPECTED_EVERY:
+            self._suspected = asyncio.get_running_loop().time()
+            if cells.suspicion.settle(cells.board):
+                self._show_suspects()
+
+    async def _begin_suspecting(self) -> None:
+        from statusboard.screens.suspecting import begin
+
+        if self.live.newest is not None:
+            await asyncio.sleep(PAINTED)
+        async for _ in begin(self.live):
+            await asyncio.sleep(0)
+        if self.is_attached and "incident" in self.lanes.view.lanes:
+            self._show_suspects()
+
+    def _show_suspects(self) -> None:
+        self._show("incident", self.lanes.lines("incident", self.live.cells.board))
+        self._set_columns()
 
     def _flooded(self) -> None:
         """Incidents are gathered now, or no longer; what somebody is looking at stays in sight."""
@@ -185,6 +223,8 @@ class LanesFace(Face):
             columns = columns_of(kind, view.columns, wide=view.wide, times=live.cells.times)
             facts = [row.fact for key in self.lanes.lanes[kind].keys[:LOOKED_AT] if (row := rows.get(key)) is not None]
             shown = [column for column in columns if column.priority >= KEPT or not facts or says(column.id, facts)]
+            if kind == "incident" and facts and live.cells.suspected(self.lanes.lanes[kind].keys[:SUSPECTED]):
+                shown = [column for column in columns if column in shown or column.id == "suspect"]
             mark = down if view.sort.descending else up
             self._panels[kind].table.set_columns(
                 [c._replace(title=mark + c.title) if c.id == view.sort.by else c for c in shown]

@@ -54,6 +54,7 @@ class Live:
         """Other settings, in the place of those so far."""
         self.settings = settings
         self.cells.zone = zone_of(settings.timezone)
+        self.cells.suspicion = None
 
     @property
     def notice(self) -> str:

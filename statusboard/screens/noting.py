@@ -18,21 +18,21 @@ READ_ONLY = "this board only follows: nothing can be said here"
 
 async def acknowledge(app: BoardApp, item: Item) -> None:
     """A person is on it; of what somebody is on already, take that back."""
-    said = _said_of(app, item)
+    said = said_of(app, item)
     if said is None:
         return
     assert app.live is not None
     author, now = notes.author_of(os.environ), app.live.now
     ack = notes.acknowledgement(said, item)
     if ack is None:
-        await _say(app, notes.acknowledge(item, author, now), f"{author} is on it")
+        await say(app, notes.acknowledge(item, author, now), f"{author} is on it")
     else:
-        await _say(app, notes.withdraw(ack, author, now), f"taken back: {ack.author} was on it")
+        await say(app, notes.withdraw(ack, author, now), f"taken back: {ack.author} was on it")
 
 
 def note(app: BoardApp, item: Item) -> None:
     """Ask for a note, and store it; a person has one on each item."""
-    said = _said_of(app, item)
+    said = said_of(app, item)
     if said is None:
         return
     author = notes.author_of(os.environ)
@@ -43,9 +43,9 @@ def note(app: BoardApp, item: Item) -> None:
         if text is None or text.strip() == (before.text if before is not None else ""):
             return
         if text.strip():
-            await _say(app, notes.write(item, author, text, app.live.now), "noted")
+            await say(app, notes.write(item, author, text, app.live.now), "noted")
         elif before is not None:
-            await _say(app, notes.withdraw(before, author, app.live.now), "the note is taken back")
+            await say(app, notes.withdraw(before, author, app.live.now), "the note is taken back")
 
     told = f"Enter keeps it, esc leaves it. Every board of this store sees it, as said by {author}."
     if before is not None:
@@ -54,8 +54,8 @@ def note(app: BoardApp, item: Item) -> None:
     app.push_screen(AskScreen(about, before.text if before is not None else "", told=told, optional=True), keep)
 
 
-def _said_of(app: BoardApp, item: Item) -> list[Annotation] | None:
-    """What was said of it, None where nothing can be."""
+def said_of(app: BoardApp, item: Item) -> list[Annotation] | None:
+    """What was said of an item; None where nothing can be, which a person is told."""
     if app.live is None:
         return None
     if app.live.engine.role == "reading":
@@ -64,7 +64,8 @@ def _said_of(app: BoardApp, item: Item) -> list[Annotation] | None:
     return app.live.cells.board.annotations(item.key)
 
 
-async def _say(app: BoardApp, said: Annotation, told: str) -> None:
+async def say(app: BoardApp, said: Annotation, told: str) -> None:
+    """Store what a person said, and tell that it is."""
     assert app.live is not None
     try:
         await app.live.engine.annotate(said)

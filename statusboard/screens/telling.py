@@ -48,7 +48,12 @@ class Teller:
         if row is not None and row.slot is not None:
             hurried = self._turn_to(row.key)
             self._follow_line(row, IN_PASSING if hurried else 0.0)
-            sections = [*sections, *self._details(row)]
+            found = [*self._details(row)]
+            if isinstance(row.fact, Incident | Release):
+                from statusboard.screens.suspecting import suspect_sections
+
+                found[1:1] = suspect_sections(live, row)
+            sections = [*sections, *found]
             stands = (live.cells.board.store_id, row.seq)
             if stands != self._read:
                 self._read = stands

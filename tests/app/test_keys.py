@@ -76,17 +76,17 @@ def test_the_places_that_are_heard_together_are_all_there() -> None:
 @pytest.mark.parametrize(
     ("bound", "told"),
     [
-        ({"open": ["x"], "details": ["x"]}, [("x", "details", "open", True)]),
-        ({"open": ["x"], "details": ["ctrl+x", "x"], "copy_url": ["x"]}, 3),
+        ({"open": ["K"], "details": ["K"]}, [("K", "details", "open", True)]),
+        ({"open": ["K"], "details": ["ctrl+k", "K"], "copy_url": ["K"]}, 3),
         ({"open": ["p"]}, [("p", "open", "details", False)]),
         ({"next_view": ["j"]}, [("j", "next_view", "details.down", False), ("j", "next_view", "table.down", False)]),
         ({"table.down": ["q"]}, [("q", "table.down", "quit", False)]),
         ({"refresh": ["?"]}, [("question_mark", "refresh", "help", False)]),
         ({"open": ["p"], "details": ["o"]}, []),  # swapped
-        ({"open": ["o", "x"]}, []),  # its own key, and one more
-        ({"open": ["x"], "close_help": ["x"]}, []),  # never at the same time
-        ({"table.down": ["x"], "details.down": ["x"]}, []),
-        ({"quit": ["x"], "close_help": ["x"]}, []),  # as by default
+        ({"open": ["o", "K"]}, []),  # its own key, and one more
+        ({"open": ["K"], "close_help": ["K"]}, []),  # never at the same time
+        ({"table.down": ["K"], "details.down": ["K"]}, []),
+        ({"quit": ["K"], "close_help": ["K"]}, []),  # as by default
         ({"pause": ["o"]}, [("o", "pause", "open", False)]),
         ({"quit": ["space"]}, [("space", "quit", "fold", False), ("space", "quit", "pause", False)]),
     ],

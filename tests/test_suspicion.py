@@ -1,0 +1,155 @@
+from __future__ import annotations
+
+from datetime import timedelta
+
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from statusboard import notes
+from statusboard.board import Board
+from statusboard.model import Fact, Incident, Release
+from statusboard.suspicion import Suspicion
+from statusboard.weights import Weights
+from tests.boards import NOW, fold
+
+
+def production(environment: str) -> bool:
+    return environment == "production"
+
+
+def suspicion() -> Suspicion:
+    return Suspicion(Weights(), {"shop": ("checkout",)}, production)
+
+
+def release(number: int, minutes: float, service: str = "checkout", **more: object) -> Release:
+    began = NOW - timedelta(minutes=minutes)
+    fields = {
+        "key": f"cd:release:{number}",
+        "source": "cd",
+        "state": "success",
+        "version": f"1.{number}",
+        "services": (service,),
+        "environment": "production",
+        "started_at": began,
+        "ended_at": began + timedelta(minutes=1),
+    }
+    return Release(**{**fields, **more})  # type: ignore[arg-type]
+
+
+def incident(number: int = 1, minutes: float = 10, service: str = "checkout") -> Incident:
+    return Incident(
+        key=f"am:incident:{number}",
+        source="am",
+        state="open",
+        severity="high",
+        title="Errors",
+        services=(service,),
+        environment="production",
+        started_at=NOW - timedelta(minutes=minutes),
+    )
+
+
+def board_of(*facts: Fact) -> Board:
+    board = Board("store")
+    fold(board, *facts)
+    return board
+
+
+def told(found: Suspicion, board: Board, key: str = "am:incident:1") -> list[tuple[str, int]]:
+    return [(suspect.release.version, suspect.points) for suspect in found.of(board.rows[key])]
+
+
+def test_releases_that_come_change_and_go_are_followed() -> None:
+    board, found = board_of(incident()), suspicion()
+    assert found.settle(board)
+    assert told(found, board) == []
+    fold(board, release(1, 15))
+    assert told(found, board) == [], "nobody has looked yet"
+    assert found.settle(board)
+    assert [version for version, _ in told(found, board)] == ["1.1"]
+    fold(board, release(1, 15, state="failed"))
+    assert found.settle(board)
+    (worse,) = found.of(board.rows["am:incident:1"])
+    assert "failed" in [reason.words for reason in worse.reasons]
+    fold(board, "cd:release:1")
+    assert found.settle(board)
+    assert told(found, board) == []
+
+
+def test_what_is_no_release_changes_nothing() -> None:
+    board, found = board_of(incident(), release(1, 15)), suspicion()
+    found.settle(board)
+    fold(board, incident(2))
+    assert not found.settle(board)
+    assert not found.settle(board)
+
+
+def test_another_board_is_looked_at_anew() -> None:
+    found = suspicion()
+    found.settle(board_of(incident(), release(1, 15)))
+    other = board_of(incident(), release(2, 12))
+    assert found.settle(other)
+    assert [version for version, _ in told(found, other)] == ["1.2"]
+
+
+def test_a_release_that_moves_to_another_service_takes_its_line_along() -> None:
+    board, found = board_of(incident(), incident(2, service="search"), release(1, 15)), suspicion()
+    found.settle(board)
+    fold(board, release(1, 15, service="search"))
+    assert found.settle(board)
+    assert told(found, board) == []
+    assert told(found, board, "am:incident:2")
+
+
+def test_of_a_release_the_incidents_since_are_told() -> None:
+    board = board_of(release(1, 15), incident(1, 10), incident(2, 12), incident(3, 30), incident(4, 9, "search"))
+    found = suspicion()
+    found.settle(board)
+    charged = found.charged(board.rows["cd:release:1"])
+    assert [row.key for row, _ in charged] == ["am:incident:2", "am:incident:1"]
+
+
+def test_what_people_say_goes_before() -> None:
+    first, second = release(1, 15), release(2, 40)
+    board, found = board_of(incident(), first, second), suspicion()
+    found.settle(board)
+    assert [version for version, _ in told(found, board)] == ["1.1", "1.2"]
+    fold(board, notes.judge(incident(), first, "ann", NOW, guilty=False))
+    found.settle(board)
+    assert [version for version, _ in told(found, board)] == ["1.2"]
+    ((note, dismissed),) = found.dismissed(board.rows["am:incident:1"])
+    assert (note.author, dismissed) == ("ann", first)
+    fold(board, notes.judge(incident(), first, "bob", NOW, guilty=True))
+    found.settle(board)
+    assert [suspect.confirmed_by for suspect in found.of(board.rows["am:incident:1"])] == ["bob", ""]
+    word = notes.last_verdict(board.annotations("am:incident:1"), incident())
+    assert word is not None
+    fold(board, notes.withdraw(word, "bob", NOW))
+    found.settle(board)
+    assert [suspect.confirmed_by for suspect in found.of(board.rows["am:incident:1"])] == ["", ""]
+
+
+releases = st.builds(
+    release,
+    st.integers(1, 8),
+    st.integers(1, 200),
+    st.sampled_from(["checkout", "search", "shop"]),
+    state=st.sampled_from(["success", "failed", "running", "queued", "rolled_back"]),
+    environment=st.sampled_from(["production", "staging", ""]),
+    target=st.sampled_from(["", "eu", "us"]),
+)
+
+
+@settings(max_examples=60)
+@given(st.lists(st.lists(st.one_of(releases, st.integers(1, 8)), max_size=6), max_size=6))
+def test_followed_step_by_step_it_knows_what_a_fresh_look_does(steps: list[list[Release | int]]) -> None:
+    board = board_of(incident(), incident(2, 60, "shop"))
+    found = suspicion()
+    for step in steps:
+        keys = {f"cd:release:{each}" for each in step if isinstance(each, int)} & board.rows.keys()
+        fold(board, *(each for each in step if not isinstance(each, int)), *sorted(keys))
+        found.settle(board)
+    fresh = suspicion()
+    fresh.settle(board)
+    for key in ("am:incident:1", "am:incident:2"):
+        assert found.of(board.rows[key]) == fresh.of(board.rows[key])
