@@ -182,6 +182,8 @@ def _on_call(fact: Item) -> str:
 
 
 def _standing(row: Row, fact: Item) -> str:
+    if not row.seq:
+        return "it has left the board"
     if not (row.current or row.newest):
         return "history: something newer took its place"
     if isinstance(fact, Build) and fact.state == "failed" and not row.failing:

@@ -336,11 +336,17 @@ def _day(at: datetime) -> str:
     return f"{at.day} {at:%b}"
 
 
+def _when(at: datetime, now: datetime, zone: tzinfo) -> str:
+    """The time of day, or the day."""
+    told = time_of_day(at, now, zone)
+    return told if len(told) <= 5 else _day(at.astimezone(zone))
+
+
 def _unlinked(report: Report, now: datetime, zone: tzinfo) -> list[Line]:
     """They are in no rate, and are told all the same."""
     episodes = report.unlinked.episodes
     lines: list[Line] = [
-        (time_of_day(episode.began, now, zone), f"{episode.incident.severity} {episode.incident.title}", "")
+        (_when(episode.began, now, zone), f"{episode.incident.severity} {episode.incident.title}", "")
         for episode in reversed(episodes[-UNLINKED:])
     ]
     if len(episodes) > UNLINKED:

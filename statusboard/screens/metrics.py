@@ -119,7 +119,10 @@ class MetricsFace(Face):
     def ask(self, view: ViewSpec, query: Query, *, faults_only: bool) -> None:
         """The scopes that this filter lets through; with faults only those that miss a goal."""
         self._view, self._query, self._faults_only = view, query, faults_only
-        self._settled = False
+        if self._found and self._table.is_mounted:  # what is known already is shown at once
+            self._show()
+        else:
+            self._settled = False
 
     async def rebuild(self) -> None:
         """Bring the numbers up to date, in steps, and show them."""
@@ -131,10 +134,6 @@ class MetricsFace(Face):
         self._found = {standing.key: standing for standing in order_of(standings)}
         self._settled = True
         self._show()
-
-    def forget(self) -> None:
-        """The next rebuild looks at everything again."""
-        self._book = Standings(self.live)
 
     def follow(self, delta: Delta) -> None:
         """What was stored may be a release or an incident: then the numbers are looked at again, in a while."""
@@ -192,7 +191,7 @@ class MetricsFace(Face):
         words: list[Word] = [(f"{self._view.name} ", "strong"), (f" {days} days", "")]
         if self._problem:
             words.append((f"  the history cannot be read: {self._problem}", "failed"))
-        elif not self._settled or self._book.reading:
+        elif not self._settled:
             words.append(("  being read", "muted"))
         else:
             missed = sum(len(standing.missed) for standing in self._found.values())

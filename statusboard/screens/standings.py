@@ -28,28 +28,24 @@ class Standings:
     def __init__(self, live: Live) -> None:
         self._live = live
         self._measure: Measure | None = None
-        self._zone: tzinfo | None = None
+        self._for: tuple[object, ...] = ()
         self._read_at: datetime | None = None
         self._values: dict[tuple[Scope, Metric, int], Values] = {}
         self._spans: dict[int, tuple[Stretch, ...]] = {}
-        self.reading = False
 
     async def read(self, days: int) -> list[Standing]:
         """All scopes in the window of so many days that ends now.  Raises `StoreError`."""
         live = self._live
         if live.newest is not None:
             return []
-        if self._measure is None or self._zone != live.cells.zone or self._measure.store is not live.engine.store:
-            self._zone = live.cells.zone
-            self._measure = live.settings.measure(live.engine.store, self._zone)
+        wanted = (live.engine.store, live.settings.config, live.cells.zone)
+        if self._measure is None or self._for != wanted:
+            self._for = wanted
+            self._measure = live.settings.measure(live.engine.store, live.cells.zone)
         measure, now = self._measure, live.now
-        self.reading = True
-        try:
-            reports = [await measure.report(Scope(), days, now)]
-            reports += await measure.by_team(days, now)
-            reports += await measure.by_service(days, now)
-        finally:
-            self.reading = False
+        reports = [await measure.report(Scope(), days, now)]
+        reports += await measure.by_team(days, now)
+        reports += await measure.by_service(days, now)
         self._read_at = now
         self._values.clear()
         self._spans[days] = spans_of(days, now, measure.zone)

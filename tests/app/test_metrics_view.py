@@ -292,6 +292,13 @@ async def test_numbers_follow_what_happens() -> None:
 
 async def test_the_past_has_no_numbers_and_says_so() -> None:
     async with metrics(*PAST) as (app, pilot):
+        assert app.live is not None
+        engine = app.live.engine
+        engine.clock.moment = later = NOW + timedelta(minutes=10)  # type: ignore[attr-defined]
+        drafts = (draft(None, incident(3, 0, lasted=None), part="incident", origin="poll"),)
+        await engine.store.append(Batch(observed_at=later, drafts=drafts), engine._lease)
+        board = app.live.cells.board
+        await until(pilot, lambda: "am:incident:3" in board.rows)
         await pilot.press("left_square_bracket")
         await until(pilot, lambda: PAST_WORDS in text_of(app))
         await pilot.press("0")
