@@ -91,7 +91,9 @@ class Then(Live):
 
     def stand(self) -> None:
         """The past has moved."""
-        self.cells.board = self.past.board
+        if self.cells.board is not self.past.board:
+            self.cells.board = self.past.board
+            self.cells.suspicion = None  # another board has others: they are found once it is shown
 
     @property
     def moment(self) -> datetime:
