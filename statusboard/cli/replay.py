@@ -82,4 +82,7 @@ def _stretch(since: str, until: str, timezone: str) -> tuple[datetime, datetime]
 
 
 def _play(screen: BoardScreen, *, stretch: tuple[datetime, datetime], speed: float) -> None:
-    screen.rewinding.start(*stretch, speed)
+    def refused(told: str) -> None:
+        screen.app.leave(EXIT_USAGE, f"statusboard: {told}")
+
+    screen.rewinding.start(*stretch, speed, refused)

@@ -275,10 +275,12 @@ class Rewinding:
 
     # -- playing
 
-    def start(self, since: datetime, until: datetime, speed: float) -> None:
-        """Play a stretch from its beginning."""
+    def start(
+        self, since: datetime, until: datetime, speed: float, refused: Callable[[str], None] | None = None
+    ) -> None:
+        """Play a stretch from its beginning; ``refused`` is told why it cannot be, else the person is."""
         self.play = Play(until, speed)
-        self._run(partial(self._begin, since), "play")
+        self._run(partial(self._begin, since, refused), "play")
 
     def toggle(self) -> bool:
         """Go on with what is played, or hold it; False where nothing is."""
@@ -300,13 +302,16 @@ class Rewinding:
         self.playing = self.play
         self._run(self._play, "play")
 
-    async def _begin(self, since: datetime) -> None:
+    async def _begin(self, since: datetime, refused: Callable[[str], None] | None) -> None:
         self._begun = self._turn
         try:
             await self._go(since)
         except (MomentError, StoreError) as error:
             self.play = None
-            self._say(str(error), severity="warning")
+            if refused is not None:
+                refused(str(error))
+            else:
+                self._say_why(error)
         else:
             self._go_on()
 
