@@ -283,3 +283,35 @@ def test_odd_vendors_cannot_grow_it_without_end():
         ledger.learn("a", f"area{number}", github(5, resource=f"r{number}"), 200)
     assert len(ledger._buckets) <= 64
     assert len(ledger._used_by) <= 256
+
+
+@pytest.mark.parametrize(
+    ("headers", "share", "wait"),
+    [
+        ({}, 0.5, 0.0),
+        ({"x-ratelimit-limit": "100", "x-ratelimit-remaining": "51", "x-ratelimit-reset": "60"}, 0.5, 0.0),
+        ({"x-ratelimit-limit": "100", "x-ratelimit-remaining": "50", "x-ratelimit-reset": "60"}, 0.5, 60.0),
+        ({"x-ratelimit-limit": "100", "x-ratelimit-remaining": "50", "x-ratelimit-reset": "60"}, 0.2, 0.0),
+        ({"x-ratelimit-limit": "100", "x-ratelimit-remaining": "0"}, 0.5, 60.0),
+        ({"x-ratelimit-remaining": "3", "x-ratelimit-reset": "60"}, 0.5, 0.0),
+    ],
+)
+def test_room_is_left_to_others(headers: dict[str, str], share: float, wait: float) -> None:
+    clock = FakeClock()
+    ledger = Ledger(clock)
+    ledger.learn("ci", "", headers, 200)
+    assert ledger.wait_for_room(share) == wait
+    clock.advance(61)
+    assert ledger.wait_for_room(share) in (0.0, 60.0 if "x-ratelimit-reset" not in headers else 0.0)
+
+
+def test_of_two_quotas_the_scarcer_one_decides() -> None:
+    ledger = Ledger(FakeClock())
+    core = {"x-ratelimit-limit": "5000", "x-ratelimit-remaining": "4000", "x-ratelimit-reset": "3000"}
+    search = {"x-ratelimit-limit": "30", "x-ratelimit-remaining": "9", "x-ratelimit-reset": "40"}
+    ledger.learn("gh", "repos", {**core, "x-ratelimit-resource": "core"}, 200)
+    assert ledger.wait_for_room(0.5) == 0.0
+    ledger.learn("gh", "search", {**search, "x-ratelimit-resource": "search"}, 200)
+    assert ledger.wait_for_room(0.5) == 40.0
+    ledger.block(100.0)
+    assert ledger.wait_for_room(0.5) == 100.0
