@@ -238,7 +238,9 @@ def _gathered(rollouts: Iterable[Told]) -> list[_Rollout]:
         if told.undone and told.undone_at is not None:
             undone.append((told.undone_at, rollout))
     for at, rollout in undone:
-        rollout.undone_by = by_start.get(at)
+        undoing = by_start.get(at)
+        if undoing is not None and undoing.version != rollout.version:
+            rollout.undone_by = undoing
     return found
 
 
