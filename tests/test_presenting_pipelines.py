@@ -41,7 +41,7 @@ def test_what_is_known_is_told_with_how_many_say_so() -> None:
     told = lines(*older, *newer, *red)
     assert told == {
         "over": "7 days: 7 runs, 1 of 7 failed",
-        "flaky": "1 revision of 1 tested again both failed and passed, last x; turned red 1 time in 7 verdicts",
+        "flaky": "1 revision of 1 tested again both failed and passed, last x, turned red 1 time in 7 verdicts",
         "longest red": "4h, from 07:00 to 11:00, first bad #40 x by bob",
         "takes": "median 8m (n 6), in the 7 days before 4m (n 5), +100 %: slower",
         "waits": "median 1m, nine of ten at most 1m (n 5), of 2 it is not known",
@@ -67,7 +67,7 @@ def test_a_line_that_is_red_says_how_long_at_least() -> None:
         lines(build(1, "failed", 90))["longest red"] == "1h30m or longer, from 10:30 and still, first bad #1 r1 by ann"
     )
     same = lines(build(1, "success", 300, revision="a"), build(2, "failed", 90, revision="a"))
-    assert same["longest red"].endswith("first bad #2 a by ann which had passed before")
+    assert same["longest red"].endswith("first bad #2 a by ann, which had passed before")
 
 
 @pytest.mark.parametrize("glyphs,sign", [(None, "✗"), (ASCII, "X")])

@@ -24,6 +24,16 @@ def filled(sections: Iterable[Section]) -> list[Section]:
     return [(heading, kept) for heading, lines in sections if (kept := [line for line in lines if line[1]])]
 
 
+def listed(words: Iterable[Cell]) -> tuple[Cell, ...]:
+    """Words with a comma after each but the last; a line may be broken before each but the first.  Empty ones go."""
+    kept = [word for word in words if word[0]]
+    last = len(kept) - 1
+    return tuple(
+        (f"{' ' if place else ''}{text}{',' if place < last else ''}", style)
+        for place, (text, style) in enumerate(kept)
+    )
+
+
 def moment(at: datetime | None, now: datetime, zone: tzinfo) -> str:
     """A time in full, with its age; ``""`` for one that is not known."""
     if at is None:

@@ -32,7 +32,7 @@ from statusboard.metrics import (
 )
 from statusboard.model import Incident, Release
 from statusboard.presenting.glyphs import UNICODE, Cell, Glyphs
-from statusboard.presenting.lines import Line, Section, time_of_day
+from statusboard.presenting.lines import Line, Section, listed, time_of_day
 from statusboard.presenting.plotting import Values, plot, sparkline
 
 Form: TypeAlias = Literal["short", "middle", "full"]
@@ -264,11 +264,11 @@ def _before(number: Number, glyphs: Glyphs) -> tuple[Cell, ...]:
         return (("no data", "unknown"),)
     told: list[Cell] = [(f"{value_text(number.before, number.unit)} (n {number.before_n})", "")]
     if number.change is not None:
-        change = change_text(number.change, number.unit)
-        told.append((f", {trend_sign(number, glyphs)} {number.trend}, {change}", _trend_style(number)))
+        trend = f"{trend_sign(number, glyphs)} {number.trend}".strip()
+        told += [(trend, _trend_style(number)), (change_text(number.change, number.unit), "")]
     if not number.before_covered.whole:
-        told.append((f", of {_covered(number.before_covered)}", "warning"))
-    return tuple(told)
+        told.append((f"of {_covered(number.before_covered)}", "warning"))
+    return listed(told)
 
 
 def _rests_on(number: Number) -> str:

@@ -10,7 +10,7 @@ from statusboard import clock
 from statusboard.model import Build
 from statusboard.pipelines import Flaky, Growth, PipelineHealth, Red, Waits
 from statusboard.presenting.glyphs import UNICODE, Cell, Glyphs
-from statusboard.presenting.lines import Line, length, short_revision, time_of_day
+from statusboard.presenting.lines import Line, length, listed, short_revision, time_of_day
 
 COLUMNS: Final[Mapping[str, str]] = {
     "pipeline": "PIPELINE",
@@ -41,8 +41,9 @@ def health_lines(
     if line is None:
         return [("over", f"{over}: nothing ran", "muted")]
     style = "warning" if problem else "muted"
+    runs = f" {_count(line.runs, 'run')}, {line.failed} of {line.outcomes} failed"
     return [
-        ("over", ((over, style), (f": {_count(line.runs, 'run')}, {line.failed} of {line.outcomes} failed", "")), ""),
+        ("over", ((f"{over}:", style), (runs, "")), ""),
         ("flaky", _flaky(line.flaky), ""),
         ("longest red", _longest(line, now, zone), ""),
         ("takes", _takes(line.growth, line.took, days), ""),
@@ -53,21 +54,17 @@ def health_lines(
 def _flaky(flaky: Flaky) -> tuple[Cell, ...]:
     words: list[Cell] = []
     if flaky.both:
-        newest = flaky.both[0]
-        words.append((f"{_count(len(flaky.both), 'revision')} of {flaky.again} tested again", "warning"))
-        words.append((" both failed and passed", "warning"))
-        words.append((f", last {short_revision(newest.revision)}", ""))
+        again = f"{_count(len(flaky.both), 'revision')} of {flaky.again} tested again both failed and passed"
+        words += [(again, "warning"), (f"last {short_revision(flaky.both[0].revision)}", "")]
     elif flaky.again:
-        words.append((f"none of {_count(flaky.again, 'revision')} tested again", ""))
-        words.append((" both failed and passed", ""))
+        words.append((f"none of {_count(flaky.again, 'revision')} tested again both failed and passed", ""))
     elif flaky.of:
         words.append(("no revision was tested twice" if flaky.revisions else "its revisions are not known", "muted"))
     else:
         return (("no run of it said anything", "muted"),)
     alternates = "alternates: " if flaky.alternates else ""
-    turned = f"; {alternates}turned red {_count(flaky.turns, 'time')} in {_count(flaky.of, 'verdict')}"
-    words.append((turned, _warned(flaky.alternates)))
-    return tuple(words)
+    turned = f"{alternates}turned red {_count(flaky.turns, 'time')} in {_count(flaky.of, 'verdict')}"
+    return listed([*words, (turned, _warned(flaky.alternates))])
 
 
 def _warned(wrong: bool) -> str:
@@ -80,12 +77,10 @@ def _longest(line: PipelineHealth, now: datetime, zone: tzinfo) -> tuple[Cell, .
         return (("never red" if line.outcomes else "not known", "" if line.outcomes else "muted"),)
     more = "" if red.good is not None else " or longer"
     words: list[Cell] = [(f"{length(red.lasted(now).total_seconds())}{more}", "failed" if red.until is None else "")]
-    words.append((f", from {time_of_day(red.since, now, zone)}", ""))
-    words.append((f" to {time_of_day(red.until, red.since, zone)}" if red.until else " and still", ""))
-    words.append((f", first bad {_first(red)}", ""))
-    if red.same_revision:
-        words.append((" which had passed before", "warning"))
-    return tuple(words)
+    until = f"to {time_of_day(red.until, red.since, zone)}" if red.until else "and still"
+    words.append((f"from {time_of_day(red.since, now, zone)} {until}", ""))
+    words.append((f"first bad {_first(red)}", ""))
+    return listed([*words, ("which had passed before" if red.same_revision else "", "warning")])
 
 
 def _first(red: Red) -> str:
@@ -100,11 +95,10 @@ def _takes(growth: Growth | None, took: float | None, days: int) -> tuple[Cell, 
     if took is None:
         return (("no good run tells how long it took", "muted"),)
     if growth is None:
-        return ((f"median {length(took)}", ""), (", too few runs before to compare with", "muted"))
+        return listed([(f"median {length(took)}", ""), ("too few runs before to compare with", "muted")])
     words: list[Cell] = [(f"median {length(growth.after)} (n {growth.n_after})", _warned(growth.grown))]
-    words.append((f", in the {days} days before {length(growth.before)} (n {growth.n_before})", ""))
-    words.append((f", {_percent(growth)}: slower" if growth.grown else "", "warning"))
-    return tuple(words)
+    words.append((f"in the {days} days before {length(growth.before)} (n {growth.n_before})", ""))
+    return listed([*words, (f"{_percent(growth)}: slower" if growth.grown else "", "warning")])
 
 
 def _percent(growth: Growth) -> str:
@@ -115,7 +109,7 @@ def _waits(waits: Waits) -> tuple[Cell, ...]:
     if waits.median is None or waits.most is None:
         return (("its source does not tell when a build was asked for", "muted"),)
     told = f"median {length(waits.median)}, nine of ten at most {length(waits.most)} (n {waits.n})"
-    return ((told, ""), (f", of {waits.untold} it is not known" if waits.untold else "", "muted"))
+    return listed([(told, ""), (f"of {waits.untold} it is not known" if waits.untold else "", "muted")])
 
 
 def _count(number: int, what: str) -> str:
