@@ -4,16 +4,16 @@ from __future__ import annotations
 
 import os
 from bisect import bisect_right
-from collections import Counter
 from collections.abc import AsyncIterator, Collection, Iterable, Sequence
 from datetime import datetime, timedelta
 from typing import Literal
 
-from statusboard.clock import EPOCH, Clock, SystemClock, from_us, to_us
+from statusboard.clock import EPOCH, Clock, SystemClock
 from statusboard.errors import HistoryGone, StoreError
 from statusboard.model import Change, Kind, Status, Validator
+from statusboard.store import _recollection
 from statusboard.store._activity import Activity
-from statusboard.store._facts import KINDS, Facts, Kept, word_of
+from statusboard.store._facts import Facts
 from statusboard.store._rules import (
     CHUNK,
     KEEP_COVERAGE,
@@ -147,12 +147,7 @@ class MemoryStore:
     def _put(self, change: Change) -> None:
         self._changes[change.seq] = change
         self._by_key.setdefault(change.key, []).append(change.seq)
-        if change.body is not None and change.kind in KINDS:
-            time = None if change.time is None else to_us(change.time)
-            at = to_us(change.observed_at)
-            self._facts.hear(
-                word_of(change.seq, change.key, change.kind, at, change.origin, time, change.prev_seq, change.body)
-            )
+        _recollection.hear(self._facts, change)
         if change.origin == "backfill":
             return
         if change.body is None:
@@ -216,65 +211,19 @@ class MemoryStore:
     async def neighbour(self, seq: int, step: Literal[-1, 1], *, incidents: bool = False) -> Moment | None:
         """The moment after a revision, or before it, at which something came in.  See `Store.neighbour`."""
         self._check_open()
-        came_in = [c for c in self._changes.values() if c.origin != "backfill"]
-        here = max((c.observed_at for c in came_in if c.seq <= seq), default=None)
-        moments = {change.observed_at for change in came_in}
-        if incidents:
-            moments = {from_us(fact.first_seen) for fact in self._facts.by_seq.values() if _opened(fact)}
-        if self._whole_at is not None:
-            moments = {moment for moment in moments if moment >= self._whole_at}
-        if seq > self._last:
-            at = max(moments, default=None) if step == -1 else None
-        elif step == 1:
-            at = min((moment for moment in moments if here is None or moment > here), default=None)
-        else:
-            at = max((moment for moment in moments if here is not None and moment < here), default=None)
-        if at is None:
-            return None
-        return Moment(
-            seq=max((c.seq for c in self._changes.values() if c.observed_at <= at), default=0), observed_at=at
-        )
+        return _recollection.neighbour(self._changes, self._facts, seq, step, incidents, self._whole_at)
 
     async def remembered(
         self, kind: Kind, *, since: datetime, until: datetime | None = None, after: int = 0
     ) -> list[Remembered]:
         """The last word on what began in [since, until), oldest first.  See `Store.remembered`."""
         self._check_open()
-        start, end = to_us(since), None if until is None else to_us(until)
-        found = [
-            fact
-            for fact in self._facts.by_seq.values()
-            if fact.kind == kind and fact.seq > after and fact.at >= start and (end is None or fact.at < end)
-        ]
-        return [self._remembered(fact) for fact in sorted(found, key=lambda fact: (fact.at, fact.seq))]
-
-    def _remembered(self, fact: Kept[str]) -> Remembered:
-        change = self._changes[fact.seq]
-        assert change.body is not None
-        return Remembered(
-            key=change.key,
-            kind=change.kind,
-            source=change.source,
-            part=change.part,
-            episode=fact.episode,
-            at=from_us(fact.at),
-            first_seen=from_us(fact.first_seen),
-            seq=change.seq,
-            observed_at=change.observed_at,
-            origin=change.origin,
-            body=change.body,
-        )
+        return _recollection.remembered(self._changes, self._facts, kind, since, until, after)
 
     async def marks(self, since: datetime, until: datetime, *, step: timedelta = NO_STEP) -> list[Mark]:
         """Incidents, releases and failed builds that began in [since, until).  See `Store.marks`."""
         self._check_open()
-        counts: Counter[tuple[datetime, Kind, str]] = Counter()
-        for fact in self._facts.by_seq.values():
-            at = from_us(fact.at)
-            marked = fact.kind in ("incident", "release") or (fact.kind == "build" and fact.what == "failed")
-            if since <= at < until and fact.what and marked:
-                counts[since + (at - since) // step * step if step else at, fact.kind, fact.what] += 1
-        return [Mark(at=at, kind=kind, what=what, count=n) for (at, kind, what), n in sorted(counts.items())]
+        return _recollection.marks(self._facts, since, until, step)
 
     async def changes(self, after: int) -> AsyncIterator[list[Change]]:
         """Wait for and yield changes with ``seq > after``.  See `Store.changes`."""
@@ -474,10 +423,6 @@ class MemoryStore:
         """Requests with a number above ``after``, in order."""
         self._check_open()
         return [(number, source) for number, source in self._requests.items() if number > after]
-
-
-def _opened(fact: Kept[str]) -> bool:
-    return fact.kind == "incident" and fact.live and fact.what != ""
 
 
 def _live(change: Change) -> Live:

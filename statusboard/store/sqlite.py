@@ -48,6 +48,8 @@ from statusboard.store.base import (
 T = TypeVar("T")
 log = logging.getLogger(__name__)
 _US = timedelta(microseconds=1)
+#: Reading so many changes takes some ten milliseconds.
+_MUCH = 500
 
 
 class SQLiteStore:
@@ -121,10 +123,10 @@ class SQLiteStore:
             raise StoreError("the store is not open")
         return await self._worker.run(job)
 
-    async def _read(self, job: Callable[[Database], T]) -> T:
-        """Run a job that reads much where no append waits for it."""
-        if self._worker is None:
-            raise StoreError("the store is not open")
+    async def _read(self, job: Callable[[Database], T], most: int = _MUCH) -> T:
+        """Run a job that reads much, ``most`` changes, where no append waits for it."""
+        if self._worker is None or most < _MUCH:
+            return await self._run(job)
         if self._reader is None or (self._reader.done() and self._reader.exception() is not None):
             self._reader = asyncio.ensure_future(self._start_reader())
         worker = await asyncio.shield(self._reader)
@@ -180,11 +182,11 @@ class SQLiteStore:
     async def past(self, *, before: int | None = None, since: datetime | None = None, limit: int = 200) -> list[Change]:
         """The newest ``limit`` changes of all keys, newest first.  See `Store.past`."""
         start = None if since is None else to_us(since)
-        return await self._run(lambda database: _reads.past(database, before, start, limit))
+        return await self._read(lambda database: _reads.past(database, before, start, limit), limit)
 
     async def recorded(self, seqs: Collection[int]) -> list[Change]:
         """The changes with these numbers, newest first, as far as they are kept."""
-        return await self._run(lambda database: _reads.recorded(database, seqs))
+        return await self._read(lambda database: _reads.recorded(database, seqs), len(seqs))
 
     async def neighbour(self, seq: int, step: Literal[-1, 1], *, incidents: bool = False) -> Moment | None:
         """The moment after a revision, or before it, at which something came in.  See `Store.neighbour`."""
@@ -290,7 +292,7 @@ class SQLiteStore:
     async def coverage(self, source: str | None = None, since: datetime | None = None) -> list[Coverage]:
         """When what was watched, oldest first."""
         start = None if since is None else to_us(since)
-        return await self._run(lambda database: _reads.coverage(database, source, start))
+        return await self._read(lambda database: _reads.coverage(database, source, start))
 
     async def statuses(self) -> list[Status]:
         """The newest volatile status of each source, by name.

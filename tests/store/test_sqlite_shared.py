@@ -10,6 +10,7 @@ import sqlite3
 import subprocess
 import sys
 import tempfile
+import threading
 from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 from typing import IO
@@ -65,6 +66,27 @@ async def whole(path: Path) -> int:
     assert connection.execute("PRAGMA integrity_check").fetchall() == [("ok",)]
     connection.close()
     return picture.seq
+
+
+async def test_an_append_does_not_wait_for_a_picture_of_the_past(path: Path):
+    gate, opened = threading.Event(), list[sqlite3.Connection]()
+
+    def held_up(connection: sqlite3.Connection) -> None:
+        opened.append(connection)
+        if len(opened) == 2:  # that which reads much
+            connection.set_progress_handler(lambda: 0 if gate.wait(PATIENCE) else 1, 1)
+
+    store = SQLiteStore.set_up(Setup(path=path, on_connect=held_up))
+    await store.open()
+    await store.append(batch(draft(1)))
+    picture = asyncio.create_task(store.snapshot(at(5)))
+    while len(opened) < 2:
+        await asyncio.sleep(0.01)
+    (change,) = await store.append(batch(draft(2), seconds=9))
+    assert not picture.done()
+    gate.set()
+    assert (change.seq, (await picture).seq) == (2, 1)
+    await store.close()
 
 
 # -- two boards ----------------------------------------------------------------------------------------------------
