@@ -33,6 +33,8 @@ NOTICED: Final = timedelta(seconds=10)
 #: Rows folded between two turns of the event loop.
 CHUNK: Final = 500
 _AFTER_ALL: Final = 1 << 62
+#: Stored states that say that it was read.
+_READ: Final = frozenset({"fresh", "partial", "aging", "stale"})
 _INSTANT: Final = timedelta(microseconds=1)
 _SECOND: Final = timedelta(seconds=1)
 
@@ -90,8 +92,12 @@ class Watching:
         polled = any(self.read(source, at) == at for source in self._since)
         shown: dict[str, ShownHealth] = {}
         for name, health in healths.items():
+            if health.last_success is None:
+                continue  # not read yet, as it is configured by then
             last = self.read(name, at)
-            if last is None or health.last_success is None:
+            if last is None:
+                if health.state in _READ:
+                    shown[name] = "unwatched"
                 continue
             state = aged(health.state, last, health.interval, at)
             if state is not None:

@@ -270,12 +270,11 @@ def test_the_timeline_of_an_incident(home: Home) -> None:
         "ci is read again (was stale)",
         "**critical incident resolved after 30m**",
     ]
-    assert "9.9" not in told, "mail is none of its services"
+    assert not any("9.9" in row for row in rows), "mail is none of its services"
     suspects = told[told.index("## Suspects") : told.index("## Not watched")]
-    assert "1. release 1.4.2 of pay" in suspects and "shop depends on pay +25" in suspects
-    points = int(re.search(r": (\d+) points", suspects)[1])  # type: ignore[index]
-    shown = [int(n) for n in re.findall(r" ([+-]\d+)[,)]", suspects)]
-    assert points == sum(shown), "the score is the sum of what is shown"
+    assert "1. release 1.4.2 of pay" in suspects and "shop depends on pay +" in suspects
+    for points, reasons in re.findall(r": (\d+) points \((.*)\)", suspects):
+        assert int(points) == sum(int(n) for n in re.findall(r" ([+-]\d+)(?:,|$)", reasons)), "it is what is shown"
     assert "<https://am.example/7>" in told and "javascript" not in told
     assert f"- ci from {ago(70):%Y-%m-%d %H:%M:%S} UTC to {ago(35):%Y-%m-%d %H:%M:%S} UTC: no connection" in told
 

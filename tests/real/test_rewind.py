@@ -64,16 +64,17 @@ def test_random_moments_are_what_was_printed_then(
     board: Bench, quiet_alertmanager: Alertmanager, buildbot: Buildbot
 ) -> None:
     """``STATUSBOARD_RECORD`` is how many seconds are recorded."""
-    _rewound(board, quiet_alertmanager, buildbot, seconds=float(os.environ.get("STATUSBOARD_RECORD", "45")), pause=0.6)
+    _rewound(board, quiet_alertmanager, buildbot, seconds=float(os.environ.get("STATUSBOARD_RECORD", "45")))
 
 
 @pytest.mark.soak
 def test_a_recorded_hour(board: Bench, quiet_alertmanager: Alertmanager, buildbot: Buildbot) -> None:
-    _rewound(board, quiet_alertmanager, buildbot, seconds=3600, pause=8.0)
+    _rewound(board, quiet_alertmanager, buildbot, seconds=3600)
 
 
-def _rewound(board: Bench, am: Alertmanager, bb: Buildbot, *, seconds: float, pause: float) -> None:
+def _rewound(board: Bench, am: Alertmanager, bb: Buildbot, *, seconds: float) -> None:
     chance = random.Random()
+    pause = 0.6 if seconds < 300 else 8.0
     poller = board.start("poll")
     board.until("all is read", lambda code, p: all(s["state"] == "fresh" for s in p["sources"]) or None)
     story = Story(board, am, bb, chance)
@@ -304,6 +305,7 @@ class Story:
             time.sleep(self._chance.uniform(0.1, 1.2))
         self._am.start()
         self._firing.clear()
+        self._silences.clear()
 
     def _log_goes(self) -> None:
         away = self._log.with_suffix(".away")
