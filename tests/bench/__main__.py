@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import sys
 
-from tests.bench import comparing, decoding, polling, rewound, screen, services, suspects, vendors, wall
+from tests.bench import comparing, decoding, history, polling, rewound, screen, services, suspects, vendors, wall
 from tests.bench.table import printed
 
 PARTS = {
@@ -16,6 +16,7 @@ PARTS = {
     "screen": screen.rows,
     "services": services.rows,
     "suspects": suspects.rows,
+    "history": history.rows,
     "rewound": rewound.rows,
     "polling": polling.rows,
     "vendors": vendors.rows,
