@@ -121,6 +121,27 @@ def commits_of(out: bytes) -> list[dict[str, str]]:
     return list(_records(parts, names))
 
 
+class Brought(msgspec.Struct, frozen=True):
+    """What came with a release: how many commits, and when the middle one of them was made (Unix time, in seconds)."""
+
+    count: int | None = None
+    middle: int | None = None
+
+
+def brought_of(out: bytes) -> Brought:
+    """What ``git rev-list --timestamp`` prints of the commits between two releases: times and names."""
+    times = []
+    for line in out.decode("utf-8", "replace").split("\n"):
+        time, _, name = line.partition(" ")
+        if not time.isdecimal() or not name:
+            if line:
+                raise BadAnswer("git printed what it was not asked for")
+            continue
+        times.append(int(time))
+    times.sort()
+    return Brought(count=len(times), middle=times[(len(times) - 1) // 2] if times else None)
+
+
 def _records(parts: Sequence[str], names: tuple[str, ...]) -> Iterator[dict[str, str]]:
     for start in range(1, len(parts) - 1, len(names) + 1):
         yield _record(parts[start : start + len(names)], names)

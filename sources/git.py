@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from datetime import datetime
 from itertools import pairwise
 from pathlib import Path
@@ -18,7 +18,18 @@ from typing import Annotated, Final
 
 import msgspec
 
-from sources._git import COMMIT_FORMAT, TAG_FORMAT, Commit, Remote, Tag, commits_of, remote_of, tags_of
+from sources._git import (
+    COMMIT_FORMAT,
+    TAG_FORMAT,
+    Brought,
+    Commit,
+    Remote,
+    Tag,
+    brought_of,
+    commits_of,
+    remote_of,
+    tags_of,
+)
 from sources._shared.commands import run
 from sources._shared.rows import Rows, need, remote_id
 from sources._shared.versions import before, is_prerelease
@@ -45,6 +56,11 @@ COMMITS_EACH: Final = 4
 #: Of the past: so many commits are listed at once, and of commits and tags no more than these are looked at.
 COMMITS_AT_ONCE: Final = 2_000
 MOST_OF_THE_PAST: Final = 20_000
+
+#: Commits between two releases that are looked at; where there are more, nothing is told of them.
+MOST_BROUGHT: Final = 5_000
+#: Pairs of releases whose commits are remembered: what lies between two commits never changes.
+REMEMBERED: Final = 4_000
 
 #: Stands above the clone's own configuration, of which nothing is needed to read it, and much could run a command.
 OPTIONS: Final = (
@@ -128,6 +144,7 @@ class Git(Source[GitOptions]):
         self._title = Path(self._path).name.removesuffix(".git") or self._path
         self._remote: Remote | None = None
         self._notes: list[str] = []
+        self._brought: dict[tuple[str, str], Brought] = {}
 
     async def scopes(self, http: Http) -> Sequence[Scope]:
         if self._remote is None:
@@ -152,23 +169,26 @@ class Git(Source[GitOptions]):
             before_it = dict(pairwise(merges))
             rows_of_merges: Rows[Commit] = Rows("commit", Commit)
             rows_of_merges.good += merges
+            wanted = [row for row in before_it if (made_at := parse_time(row.date)) is None or made_at >= since]
+            brought = {row: await self._between(before_it[row].sha, row.sha) for row in wanted}
             made = past(
                 rows_of_merges,
-                lambda row: self._merge(row, before_it[row].sha if row in before_it else ""),
+                lambda row: self._merge(
+                    row, before_it[row].sha if row in before_it else "", brought.get(row, Brought())
+                ),
                 older="",
                 reached=since,
             )
             kept = [item for item in made.items if item.started_at is None or item.started_at >= since]
             return msgspec.structs.replace(made, items=tuple(kept))
         rows = Rows("tag", Tag, tags_of(await self._tags(MOST_OF_THE_PAST)))
-        names = list(dict.fromkeys(row.name for row in rows.good))
-        places = {name: place for place, name in enumerate(names)}
+        wanted_tags = [row for row in rows.good if (made_at := parse_time(row.date)) is None or made_at >= since]
+        told = await self._before_them(rows.good, {row.name for row in wanted_tags})
 
         def release(row: Tag) -> Release | None:
-            made_at = parse_time(row.date)
-            if (made_at is not None and made_at < since) or (row.tagged_type or row.type) in ("blob", "tree"):
+            if row.name not in told or (row.tagged_type or row.type) in ("blob", "tree"):
                 return None
-            return self._tag(row, before(row.name, names[places[row.name] + 1 :]))
+            return self._tag(row, *told[row.name])
 
         return past(rows, release, older="", reached=since)
 
@@ -209,15 +229,15 @@ class Git(Source[GitOptions]):
                 raise NotFound(f"{self._title}: no tag of the clone fits {', '.join(self.options.tags)}")
             notes.append(f"{self._title}: the clone has no tags")
         names = list(dict.fromkeys(row.name for row in rows.good))
-        places = {name: place for place, name in enumerate(names)}
         # A tag that was taken back is no release; but a clone without any says nothing.
         reach: Reach = "complete" if 0 < len(names) <= limit else "window"
 
+        told = await self._before_them(rows.good, set(names[:limit]))
+
         def release(row: Tag) -> Release | None:
-            place = places[row.name]
-            if place >= limit or (row.tagged_type or row.type) in ("blob", "tree"):
+            if row.name not in told or (row.tagged_type or row.type) in ("blob", "tree"):
                 return None
-            return self._tag(row, before(row.name, names[place + 1 :]))
+            return self._tag(row, *told[row.name])
 
         return rows.part(scope, release, reach=reach, notes=notes)
 
@@ -227,7 +247,33 @@ class Git(Source[GitOptions]):
         newest = ("--sort=-version:refname", "--sort=-creatordate")
         return await self.git("for-each-ref", *newest, f"--count={count}", f"--format={TAG_FORMAT}", *patterns)
 
-    def _tag(self, row: Tag, previous: str) -> Release:
+    async def _before_them(self, rows: Sequence[Tag], wanted: Collection[str]) -> dict[str, tuple[str, Brought]]:
+        """For each of the ``wanted`` tags the one before it, and what it brought; ``rows`` are the newest first."""
+        names = list(dict.fromkeys(row.name for row in rows))
+        objects = {row.name: row.tagged_sha or row.sha for row in rows}
+        found: dict[str, tuple[str, Brought]] = {}
+        for place, name in enumerate(names):
+            if name in wanted:
+                other = before(name, names[place + 1 :])
+                found[name] = (other, await self._between(objects[other], objects[name]) if other else Brought())
+        return found
+
+    async def _between(self, older: str, newer: str) -> Brought:
+        """What the newer of two releases brought that the older one had not."""
+        pair = (older, newer)
+        if pair not in self._brought:
+            if len(self._brought) >= REMEMBERED:
+                self._brought.clear()
+            only = ("--timestamp", f"--max-count={MOST_BROUGHT + 1}", "--end-of-options", newer, f"^{older}")
+            try:
+                found = brought_of(await self.git("rev-list", *only))
+            except BadAnswer:  # a tag of no commit, an object that this clone has not
+                found = Brought()
+            too_many = found.count is not None and found.count > MOST_BROUGHT
+            self._brought[pair] = Brought() if too_many else found
+        return self._brought[pair]
+
+    def _tag(self, row: Tag, previous: str, brought: Brought) -> Release:
         assert self._remote is not None
         name = need(row.name, "name")
         made_at = parse_time(row.date)
@@ -244,6 +290,8 @@ class Git(Source[GitOptions]):
             previous_version=previous,
             revision=row.tagged_sha or row.sha,
             prerelease=is_prerelease(name),
+            commits=brought.count,
+            committed_at=parse_time(brought.middle),
             repository=self._remote.repository,
             url=self._remote.tag(name),
             actor=row.tagger or row.tagged_author or row.author,
@@ -262,11 +310,18 @@ class Git(Source[GitOptions]):
         merges = [row for row in rows.good if row.is_merge]
         previous = {row.sha: older.sha for row, older in pairwise(merges)}
         shown = {row.sha for row in merges[: self.options.limit]}
+        brought = {sha: await self._between(previous[sha], sha) for sha in shown if previous.get(sha)}
         notes = list(self._notes)
         if not merges:
             notes.append(f"{self._title}: none of the {len(rows.good)} newest commits of {scope.data} is a merge")
         return rows.part(
-            scope, lambda row: self._merge(row, previous.get(row.sha, "")) if row.sha in shown else None, notes=notes
+            scope,
+            lambda row: (
+                self._merge(row, previous.get(row.sha, ""), brought.get(row.sha, Brought()))
+                if row.sha in shown
+                else None
+            ),
+            notes=notes,
         )
 
     async def _merges_since(self, branch: str, since: datetime) -> list[Commit]:
@@ -289,7 +344,7 @@ class Git(Source[GitOptions]):
                 return full
         raise NotFound(f"{self._title}: the clone has no branch {name}")
 
-    def _merge(self, row: Commit, previous: str) -> Release:
+    def _merge(self, row: Commit, previous: str, brought: Brought) -> Release:
         assert self._remote is not None
         sha = need(row.sha, "commit")
         merged_at = parse_time(row.date)
@@ -304,6 +359,8 @@ class Git(Source[GitOptions]):
             version=sha[:12],
             previous_version=previous[:12],
             revision=sha,
+            commits=brought.count,
+            committed_at=parse_time(brought.middle),
             repository=self._remote.repository,
             url=self._remote.commit(sha),
             labels={"branch": self.options.merges, **({"change": row.change} if row.change else {})},

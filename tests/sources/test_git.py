@@ -74,6 +74,8 @@ class Told(Git):
                 return b"false\n\n"
             case "config":
                 return b"https://github.com/acme/shop.git\n"
+            case "rev-list" if "--timestamp" in arguments:
+                return f"{MOMENT} {sha(1)}\n".encode()
             case "rev-list":
                 return b"".join(commit(row) for row in rows(self.commits))
         if "refs/heads/main" in arguments:
@@ -203,6 +205,8 @@ async def test_tags_are_releases(clone: Clone) -> None:
             trigger="tag",
             started_at=at(8),
             ended_at=at(8),
+            commits=1,
+            committed_at=at(3),
         ),
         Release(
             key="git:release:tag/v1.0",
@@ -229,6 +233,20 @@ async def test_with_an_environment_they_are_deployments(clone: Clone) -> None:
     clone.git("tag", "v1")
     (item,) = await releases(clone.source(environment="production"))
     assert (item.type, item.environment, item.repository) == ("deployment", "production", "shop")
+
+
+async def test_a_release_tells_what_it_brought(clone: Clone) -> None:
+    clone.commit("Begin")
+    clone.git("tag", "v1")
+    for n in range(4):
+        clone.commit(f"Change {n}")
+    clone.git("tag", "v2")
+    clone.git("tag", "v3")
+    tree = clone.git("rev-parse", "HEAD^{tree}")
+    clone.git("tag", "v4", tree)
+    found = {item.version: (item.commits, item.committed_at) for item in await releases(clone.source())}
+    # The middle one of 2, 3, 4 and 5: half of them are older.
+    assert found == {"v1": (None, None), "v2": (4, at(3)), "v3": (0, None)}
 
 
 async def test_merges_are_releases(clone: Clone) -> None:
@@ -260,6 +278,8 @@ async def test_merges_are_releases(clone: Clone) -> None:
         trigger="merge",
         started_at=at(5),
         ended_at=at(5),
+        commits=2,
+        committed_at=at(4),
     )
     assert items[0].revision == last
     assert [scope.name for scope in await source.scopes(HTTP)] == ["shop merges to main"]
