@@ -19,6 +19,7 @@ from statusboard.store.base import Batch, Lease, Watched
 from statusboard.store.sqlite import SQLiteStore
 from tests.boards import build, health, incident, note, release
 from tests.cli.kit import Home, deploy
+from tests.store.old import write
 from tests.test_rewind import drafted
 
 NOW = datetime.now(UTC).replace(microsecond=0)
@@ -319,3 +320,27 @@ def test_one_of_several_times_that_an_alert_began(home: Home) -> None:
     assert f"- Began: {ago(300):%Y-%m-%d %H:%M:%S} UTC" in before and "over after 50m" in before
     never = home.run("timeline", "incident:7", "--markdown", "--at", rfc3339(ago(301)))
     assert never.code == 2 and "it began for the first time on" in never.err
+
+
+# --- a history of an older version ----------------------------------------------------------------------------------
+
+
+def test_a_history_of_an_older_version_is_migrated_unless_it_is_only_to_be_read(home: Home) -> None:
+    lived(home, (60, [fresh("am"), release(1, started_at=ago(61))]), (1, []))
+    path = home.database
+
+    async def read() -> list[Any]:
+        store = SQLiteStore(path, read_only=True)
+        await store.open()
+        found = await store.past(limit=100)
+        await store.close()
+        return found
+
+    changes = sorted(asyncio.run(read()), key=lambda change: change.seq)
+    for left in path.parent.glob(f"{path.name}*"):
+        left.unlink()
+    write(path, changes)
+    refused = home.run("--read-only", "show", "--at", "-10m")
+    assert refused.code == 2 and "is of an older version" in refused.err
+    assert home.run("show", "--at", "-10m", "--json").json["items"][0]["key"] == "cd:release:1"
+    assert home.run("--read-only", "show", "--at", "-10m", "--json").json["items"][0]["key"] == "cd:release:1"
