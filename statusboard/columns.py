@@ -73,7 +73,7 @@ _COLUMNS: Final[Mapping[ItemKind, tuple[ColumnSpec, ...]]] = {
     "release": (
         _AGE,
         ColumnSpec("state", "State", 13, 9, 100),
-        ColumnSpec("environment", "Env", 12, 8, 90),
+        ColumnSpec("environment", "Env", 12, 10, 90),
         ColumnSpec("service", "Service", 18, 9, 80),
         ColumnSpec("version", "Version", 16, 8, 70),
         ColumnSpec("title", "Release", None, 16, 100),
