@@ -104,7 +104,6 @@ class Watcher:
         )
         self._keep = timedelta(seconds=config.board.keep)
         self._store = store
-        self._now = began
         self._places = list(places)
         self._kinds: dict[Place, ItemKind] = {place: _kind(place) for place in self._places}
         catalog = config.catalog()
@@ -123,9 +122,7 @@ class Watcher:
 
     def turn(self, to: float) -> None:
         """Let time pass."""
-        if to > self._now:
-            self.clock.advance(to - self._now)
-            self._now = to
+        self.clock.advance(max(0.0, (_moment(to) - self.clock.now()).total_seconds()))
 
     async def hear(self, place: Place, found: Iterable[Item], *, whole: bool = False) -> None:
         """Take in what a part of a source says: the items that changed, or (``whole``) all that there are."""
