@@ -61,11 +61,14 @@ class _Asked(NamedTuple):
     target: str
 
 
+_How: TypeAlias = Literal["finished", "during", "began", "after"]
+
+
 class _Near(NamedTuple):
     """How near a rollout comes to an incident: seconds, in what sense, and which of its releases that is."""
 
     before: float
-    how: Literal["finished", "during", "began", "after"]
+    how: _How
     release: Release
 
 
@@ -115,8 +118,8 @@ class _Line:
 _Relation: TypeAlias = tuple[_Line, int, str]
 #: Points in the order of `_Parts`: time, failed, undone, rollback, size.
 _Parts: TypeAlias = tuple[int, int, int, int, int]
-#: Points, those of the relation, its words, the rollout.
-_Entry: TypeAlias = tuple[int, int, str, Rollout]
+#: Points, those of the relation, its words, the rollout and what it is worth itself.
+_Entry: TypeAlias = tuple[int, int, str, Rollout, _Parts]
 
 _UNRELATED: Final = (0, "")
 
@@ -132,11 +135,10 @@ class _Best:
         self.entries: list[_Entry] = []
 
     def enter(self, entry: _Entry) -> None:
-        if entry[0] >= self.least:
-            insort(self.entries, entry, key=_order)
-            del self.entries[self.most :]
-            if len(self.entries) == self.most:
-                self.least = max(self.least, self.entries[-1][0])
+        insort(self.entries, entry, key=_order)
+        del self.entries[self.most :]
+        if len(self.entries) == self.most:
+            self.least = max(self.least, self.entries[-1][0])
 
 
 def _order(entry: _Entry) -> tuple[int, float, str]:
@@ -268,35 +270,36 @@ class Candidates:
         be among the best, no other need be looked at.
         """
         worth, words = relation
-        weights = self.weights
-        failed, undone, highest = weights.failed, weights.rolled_back_later, worth + weights.time + weights.size
-        if highest + failed + undone < best.least:
+        weights, began = self.weights, asked.began
+        failed, undone, time = weights.failed, weights.rolled_back_later, weights.time
+        base = worth + weights.size
+        if base + time + failed + undone < best.least:
             return
+        # The points of time that one still needs, at most, are compared before they are rounded.
+        half_life = weights.half_life
         for rollout in line.special.between(since, until):
-            bonus = (failed if rollout.failed else 0) + (undone if rollout.undone else 0)
-            if highest + bonus < best.least:
-                continue
-            if worth + bonus + self._most(asked.began - rollout.began - rollout.lasted) >= best.least:
-                self._enter(best, asked, rollout, worth, words, looked)
-        row = line.plain
-        for place in range(bisect_right(row.begun, until) - 1, -1, -1):
-            began = row.begun[place]
-            if began < since or worth + self._most(asked.began - began - _LONG) < best.least:
+            wanted = best.least - base - (failed if rollout.failed else 0) - (undone if rollout.undone else 0) - 0.5
+            late = began - rollout.began - rollout.lasted
+            if wanted <= (time * 0.5 ** (late / half_life) if late > 0.0 else time) and id(rollout) not in looked:
+                looked.add(id(rollout))
+                self._enter(best, asked, rollout, worth, words)
+        begun, rollouts = line.plain.begun, line.plain.rollouts
+        for place in range(bisect_right(begun, until) - 1, -1, -1):
+            late = began - begun[place] - _LONG
+            wanted = best.least - base - 0.5
+            if begun[place] < since or wanted > (time * 0.5 ** (late / half_life) if late > 0.0 else time):
                 break
-            self._enter(best, asked, row.rollouts[place], worth, words, looked)
+            rollout = rollouts[place]
+            if id(rollout) not in looked:
+                looked.add(id(rollout))
+                self._enter(best, asked, rollout, worth, words)
 
-    def _most(self, before: float) -> int:
-        """The points that time and size bring at most, so many seconds after a rollout."""
-        weights = self.weights
-        share: float = 0.5 ** (max(before, 0.0) / weights.half_life)
-        return round(weights.time * share) + weights.size
-
-    def _enter(self, best: _Best, asked: _Asked, rollout: Rollout, worth: int, words: str, looked: set[int]) -> None:
-        if id(rollout) not in looked:
-            looked.add(id(rollout))
-            parts = self._parts(rollout, asked)
-            if parts is not None:
-                best.enter((worth + sum(parts), worth, words, rollout))
+    def _enter(self, best: _Best, asked: _Asked, rollout: Rollout, worth: int, words: str) -> None:
+        parts = self._parts(rollout, asked)
+        if parts is not None:
+            points = worth + sum(parts)
+            if points >= best.least:
+                best.enter((points, worth, words, rollout, parts))
 
     def _related(self, incident: Incident) -> list[_Relation]:
         """The lines of rollouts that have to do with an incident, what is worth most first."""
@@ -344,7 +347,10 @@ class Candidates:
             return None
         if rollout.undoes and rollout.began > began:
             return None
-        before = self._near(rollout, asked).before
+        if len(rollout.starts) == 1:
+            before = _distance(began, rollout.starts[0], rollout.ends[0], rollout.releases[0])[0]
+        else:
+            before = self._near(rollout, asked).before
         undone = 0
         if rollout.undone:
             later = rollout.undone_at is None or rollout.undone_at > began
@@ -365,15 +371,8 @@ class Candidates:
             places = [n for n in places if rollout.releases[n].target.casefold() == asked.target] or places
         best: _Near | None = None
         for place in places:
-            start, end, release = starts[place], rollout.ends[place], rollout.releases[place]
-            if start > began:
-                near = _Near(began - start, "after", release)
-            elif end is None and (release.state != "running" or began - start > STUCK):
-                near = _Near(began - start, "began", release)
-            elif end is None or end > began:
-                near = _Near(0.0, "during", release)
-            else:
-                near = _Near(began - end, "finished", release)
+            release = rollout.releases[place]
+            near = _Near(*_distance(began, starts[place], rollout.ends[place], release), release)
             if best is None or near.before <= best.before:
                 best = near
         assert best is not None
@@ -382,10 +381,7 @@ class Candidates:
     # -- in words ------------------------------------------------------------------------------------------------
 
     def _suspect(self, entry: _Entry, asked: _Asked, confirmed_by: str = "") -> Suspect:
-        points, worth, related, rollout = entry
-        parts = self._parts(rollout, asked)
-        assert parts is not None
-        time, failed, undone, rollback, size = parts
+        points, worth, related, rollout, (time, failed, undone, rollback, size) = entry
         near = self._near(rollout, asked)
         undone_words = "rolled back"
         if rollout.undone_at is not None:
@@ -422,7 +418,7 @@ class Candidates:
             if parts is not None and within:
                 related = ((worth, words) for line, worth, words in self._related(incident) if rollout in line)
                 worth, words = next(related, _UNRELATED)
-                return self._suspect((worth + sum(parts), worth, words, rollout), asked, author)
+                return self._suspect((worth + sum(parts), worth, words, rollout, parts), asked, author)
         return Suspect(release=release, points=0, reasons=(), rollout=rollout.releases, confirmed_by=author)
 
 
@@ -435,6 +431,17 @@ def _asked(incident: Incident) -> _Asked | None:
 
 _VERDICTS: Final = frozenset({"suspect_confirmed", "suspect_dismissed"})
 _FIRST: Final = range(1)
+
+
+def _distance(began: float, start: float, end: float | None, release: Release) -> tuple[float, _How]:
+    """How near one release comes to an incident that began then: seconds, and in what sense."""
+    if start > began:
+        return began - start, "after"
+    if end is None:
+        if release.state != "running" or began - start > STUCK:
+            return began - start, "began"
+        return 0.0, "during"
+    return (0.0, "during") if end > began else (began - end, "finished")
 
 
 def _time_words(near: _Near, rollout: Rollout, asked: _Asked) -> str:
