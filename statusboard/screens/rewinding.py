@@ -140,7 +140,7 @@ class Rewinding:
             self.pinned = True
         self._run(self._rest, "rewound")
         days = self._shown_days
-        self._say(f"the last {days} days" if days > 1 else "the last 24 hours")
+        self._say(f"the line of time: {days} days" if days > 1 else "the line of time: 24 hours")
 
     def pin(self) -> None:
         """Show the line of time in the present, or no longer."""
@@ -155,7 +155,7 @@ class Rewinding:
 
     def _run(self, work: Callable[[], Coroutine[Any, Any, None]], group: str) -> None:
         """In the place of what runs in this group.  What has not begun when the board ends never was."""
-        self._screen.run_worker(work, group=group, exclusive=True, exit_on_error=False)  # type: ignore[arg-type]
+        self._screen.run_worker(work, group=group, exclusive=True)  # type: ignore[arg-type]
 
     def _set_off(self) -> None:
         if not self._working:
@@ -172,6 +172,7 @@ class Rewinding:
                 except (MomentError, StoreError) as error:
                     self._steps = self._incidents = 0
                     self._say_why(error)
+                self._opened = None  # unless it is shown by now, there was nothing to go to
                 await asyncio.sleep(FRAME)
         finally:
             self._working = False
