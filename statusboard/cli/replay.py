@@ -35,6 +35,11 @@ def command(ctx: click.Context, since: str, until: str, speed: float) -> int:
 
     TIME is 14:23, yesterday 09:00, friday 17:30, 2026-11-20 14:00 or -2h, in the board's zone. Space pauses, [ and ]
     step, 0 goes to the present. It polls nothing and writes nothing.
+
+    \b
+    Examples:
+      statusboard replay --from "yesterday 14:00" --to "yesterday 15:30"
+      statusboard replay --from -2h --speed 120
     """
     problem = unfit(os.environ)
     if problem:
