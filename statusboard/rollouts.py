@@ -13,6 +13,7 @@ What has no time at all cannot be put in order and is left out.
 
 from __future__ import annotations
 
+import functools
 import re
 from collections.abc import Callable, Iterable
 from datetime import datetime
@@ -95,14 +96,16 @@ def is_older(version: str, than: str) -> bool:
     """Whether both are numbers such as ``v1.4.2`` and the first is the lower one."""
     if version == than:
         return False
-    left, right = _VERSION.fullmatch(version), _VERSION.fullmatch(than)
-    if left is None or right is None:
-        return False
-    return _numbers(left[1]) < _numbers(right[1])
+    left, right = _numbers(version), _numbers(than)
+    return left is not None and right is not None and left < right
 
 
-def _numbers(version: str) -> list[int]:
-    numbers = [int(number) for number in version.split(".")]
+@functools.lru_cache(maxsize=1_000)
+def _numbers(version: str) -> list[int] | None:
+    found = _VERSION.fullmatch(version)
+    if found is None:
+        return None
+    numbers = [int(number) for number in found[1].split(".")]
     while numbers and not numbers[-1]:
         numbers.pop()  # 1.4 is 1.4.0
     return numbers
@@ -154,7 +157,7 @@ def _gathered(begun: list[tuple[float, str, Release]]) -> list[list[Release]]:
 
 def _mark_undone(rollouts: list[Rollout]) -> None:
     """Find who went back behind whom, place by place.  Of what names no service one cannot tell."""
-    standing: dict[tuple[str, str, str], list[tuple[str, Rollout]]] = {}
+    standing: dict[tuple[str, str, str], tuple[list[str], list[Rollout]]] = {}
     members = [
         (start, number, release, rollout)
         for rollout in rollouts
@@ -166,29 +169,27 @@ def _mark_undone(rollouts: list[Rollout]) -> None:
         if not name or not release.services:
             continue
         place = (release.service.casefold(), release.environment.casefold(), release.target)
-        below = standing.setdefault(place, [])
-        if below and below[-1][0] == name:
-            continue  # once more the same
-        names = [other for other, _ in below]
+        names, below = standing.setdefault(place, ([], []))
         replaced = names[-1] if names else release.previous_version
+        if names and replaced == name:
+            continue  # once more the same
+        kept = len(names)
         if name in names:
-            kept = len(names) - names[::-1].index(name)
-        elif is_older(name, replaced):
-            kept = len(names)
+            kept -= names[::-1].index(name)
+        else:
             while kept and is_older(name, names[kept - 1]):
                 kept -= 1
-        else:
-            below.append((name, rollout))
-            if len(below) > _REMEMBERED:
-                del below[0]
-            continue
-        rollout.undoes = True
-        for _, undone in below[kept:]:
-            if not undone.undone:
-                undone.undone, undone.undone_at = True, start
-        del below[kept:]
-        if not below or below[-1][0] != name:
-            below.append((name, rollout))
+        if kept < len(names) or is_older(name, replaced):
+            rollout.undoes = True
+            for undone in below[kept:]:
+                if not undone.undone:
+                    undone.undone, undone.undone_at = True, start
+            del names[kept:], below[kept:]
+        if not names or names[-1] != name:
+            names.append(name)
+            below.append(rollout)
+        if len(names) > _REMEMBERED:
+            del names[0], below[0]
     for rollout in rollouts:
         if not rollout.undoes and not rollout.undone:
             said = [_last_word(release) for release in rollout.releases if release.state == "rolled_back"]
