@@ -255,7 +255,7 @@ def to_us(moment: datetime) -> int:
 
 def from_us(microseconds: int) -> datetime:
     """The inverse of `to_us`."""
-    return EPOCH + timedelta(microseconds=microseconds)
+    return EPOCH + microseconds * _US
 
 
 def age(now: datetime, then: datetime) -> str:

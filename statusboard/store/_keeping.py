@@ -5,6 +5,7 @@ from __future__ import annotations
 import sqlite3
 from collections.abc import Collection, Iterable, Sequence
 from itertools import groupby
+from typing import Final
 
 import msgspec
 
@@ -15,16 +16,24 @@ from statusboard.store._facts import KINDS, Facts, Kept, Word, word_of
 #: Changes read at a time when all is built anew: bounds the memory it takes.
 _AT_ONCE = 1_000
 
+#: The kinds whose facts have their bodies beside them.
+BODIED: Final[frozenset[Kind]] = frozenset({"release", "incident"})
+
+
+def _listed(kinds: Iterable[Kind]) -> str:
+    return ", ".join(f"'{kind}'" for kind in sorted(kinds))
+
+
 _COLUMNS = "seq, key_id, episode, kind, at, first_seen, held, over, live, what"
 _FACTS = msgspec.json.Decoder(list[tuple[int, int, int, Kind, int, int, int | None, int, int, str]])
 _ROWS = msgspec.json.Decoder(list[tuple[int, int, Kind, int, Origin, int | None, int | None, int | None]])
 _INSERT = (
     f"INSERT INTO facts({_COLUMNS}, observed_at, source, part, origin, body) SELECT "
     + ", ".join(f"json_extract(f.value, '$[{n}]')" for n in range(len(Kept._fields)))
-    + ", c.observed_at, c.source, c.part, c.origin, CASE WHEN c.kind IN ('release', 'incident') THEN c.body END "
+    + f", c.observed_at, c.source, c.part, c.origin, CASE WHEN c.kind IN ({_listed(BODIED)}) THEN c.body END "
     "FROM json_each(?) f CROSS JOIN changes c ON c.seq = json_extract(f.value, '$[0]')"
 )
-_KINDS = ", ".join(f"'{kind}'" for kind in sorted(KINDS))
+_KINDS = _listed(KINDS)
 
 
 def remember(connection: sqlite3.Connection, changes: Sequence[Change], ids: dict[str, int]) -> None:

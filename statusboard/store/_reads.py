@@ -71,7 +71,7 @@ def numbers(connection: sqlite3.Connection, query: str, parameters: Sequence[obj
     return _NUMBERS.decode(row[0])
 
 
-class _Times(dict[int, datetime]):
+class Times(dict[int, datetime]):
     """Microseconds as datetimes; the changes of one batch share theirs."""
 
     def __missing__(self, microseconds: int) -> datetime:
@@ -82,7 +82,7 @@ class _Times(dict[int, datetime]):
 def _changes(connection: sqlite3.Connection, source: str, parameters: Sequence[object]) -> list[Change]:
     rows, bodies, hashes = connection.execute(_SELECT_CHANGES + source, parameters).fetchone()
     found = []
-    times = _Times()
+    times = Times()
     body_at = hash_at = 0
     for seq, observed_at, key, kind, name, type_, origin, part, time, prev_seq, size in _CHANGE_ROWS.decode(rows):
         body, body_hash = None, b""
@@ -113,7 +113,7 @@ def _changes(connection: sqlite3.Connection, source: str, parameters: Sequence[o
 def _live(connection: sqlite3.Connection, source: str, parameters: Sequence[object]) -> list[Live]:
     rows, bodies, hashes = connection.execute(_SELECT_LIVE + source, parameters).fetchone()
     found = []
-    times = _Times()
+    times = Times()
     body_at = hash_at = 0
     for seq, observed_at, key, kind, name, origin, part, size in _LIVE_ROWS.decode(rows):
         found.append(

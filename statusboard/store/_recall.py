@@ -11,14 +11,22 @@ import msgspec
 from statusboard.clock import from_us
 from statusboard.model import Kind, Origin
 from statusboard.store._database import Database
-from statusboard.store._reads import meta, numbers, pieces, seq_at
+from statusboard.store._keeping import BODIED
+from statusboard.store._reads import Times, meta, numbers, pieces, seq_at
 from statusboard.store.base import Backfilled, Mark, Moment, Remembered
 
 #: Bodies that an aggregate holds at most: so few that other threads get their turn after a millisecond or two.
 _AT_ONCE: Final = 500
 _END: Final = (1 << 63) - 1
 
-_WORDS = msgspec.json.Decoder(list[tuple[int, str, Kind, str, str, int, Origin, int, int, int, int]])
+_WORDS = msgspec.json.Decoder(list[tuple[int, str, str, str, int, Origin, int, int, int, int]])
+_AGGREGATES = (
+    "SELECT cast(json_group_array(json_array(f.seq, k.key, f.source, f.part, f.observed_at, f.origin, f.episode, f.at, "
+    "f.first_seen, length({0}.body))) AS BLOB), cast(group_concat({0}.body, '') AS BLOB) "
+    "FROM json_each(?) l CROSS JOIN facts f ON f.seq = l.value CROSS JOIN keys k ON k.id = f.key_id "
+)
+_WITH_BODIES = _AGGREGATES.format("f")
+_WITHOUT = _AGGREGATES.format("c") + "CROSS JOIN changes c ON c.seq = f.seq"
 _MARKS = msgspec.json.Decoder(list[tuple[int, Kind, str, int]])
 
 
@@ -37,22 +45,17 @@ def remembered(database: Database, kind: Kind, since: int, until: int | None, af
             (kind, since, _END if until is None else until, after),
         )
         for piece in pieces(sorted(seqs), _AT_ONCE):  # in that order they lie in the file
-            found += _remembered(connection, piece)
+            found += _remembered(connection, kind, piece)
     return sorted(found, key=lambda fact: (fact.at, fact.seq))
 
 
-def _remembered(connection: sqlite3.Connection, seqs: Sequence[int]) -> list[Remembered]:
-    rows, bodies = connection.execute(
-        "SELECT cast(json_group_array(json_array(f.seq, k.key, f.kind, f.source, f.part, f.observed_at, f.origin, "
-        "f.episode, f.at, f.first_seen, length(coalesce(f.body, c.body)))) AS BLOB), "
-        "cast(group_concat(coalesce(f.body, c.body), '') AS BLOB) "
-        "FROM json_each(?) l CROSS JOIN facts f ON f.seq = l.value CROSS JOIN keys k ON k.id = f.key_id "
-        "LEFT JOIN changes c ON f.body IS NULL AND c.seq = f.seq",
-        (msgspec.json.encode(seqs).decode(),),
-    ).fetchone()
+def _remembered(connection: sqlite3.Connection, kind: Kind, seqs: Sequence[int]) -> list[Remembered]:
+    query = _WITH_BODIES if kind in BODIED else _WITHOUT
+    rows, bodies = connection.execute(query, (msgspec.json.encode(seqs).decode(),)).fetchone()
+    times = Times()
     found = []
     start = 0
-    for seq, key, kind, source, part, observed_at, origin, episode, at, first_seen, size in _WORDS.decode(rows):
+    for seq, key, source, part, observed_at, origin, episode, at, first_seen, size in _WORDS.decode(rows):
         found.append(
             Remembered(
                 key=key,
@@ -61,9 +64,9 @@ def _remembered(connection: sqlite3.Connection, seqs: Sequence[int]) -> list[Rem
                 part=part,
                 episode=episode,
                 at=from_us(at),
-                first_seen=from_us(first_seen),
+                first_seen=times[first_seen],
                 seq=seq,
-                observed_at=from_us(observed_at),
+                observed_at=times[observed_at],
                 origin=origin,
                 body=bodies[start : start + size],
             )
