@@ -132,7 +132,11 @@ def lose_sight(fact: Item) -> Draft | None:
 
 
 def carry(old: Fact | None, new: Item) -> Item:
-    """The new item with what outlives a poll: the verdict behind a re-run, the mark of a lapsed silence."""
+    """The new item with what outlives a poll: the verdict behind a re-run, the mark of a lapsed silence, and what a
+    release brought, which its source may have forgotten by a restart."""
+    if isinstance(new, Release) and isinstance(old, Release) and _same_commits(old, new):
+        commits = old.commits if new.commits is None else new.commits
+        new = msgspec.structs.replace(new, committed_at=old.committed_at, commits=commits)
     if isinstance(new, Build | Release):
         if new.state in VERDICTS or new.verdict:
             return new
@@ -145,6 +149,12 @@ def carry(old: Fact | None, new: Item) -> Item:
         if same_episode and (old.state == "suppressed" or (old.state == "open" and old.reason == REOPENED)):
             return msgspec.structs.replace(new, reason=REOPENED)
     return new
+
+
+def _same_commits(old: Release, new: Release) -> bool:
+    """Whether only the old one knows when its commits were made, and both are of the same ones."""
+    known = old.committed_at is not None and new.committed_at is None
+    return known and (old.version, old.revision) == (new.version, new.revision)
 
 
 def stages(item: Item) -> list[tuple[datetime | None, Item]]:
@@ -230,6 +240,7 @@ def _one_transition(fact: Fact, stage: Item) -> bool:
 _ESSENCE = (
     "state", "verdict", "services", "team", "environment", "target", "repository", "severity", "type", "version",
     "revision", "branch", "pipeline", "change", "fork", "attempt", "started_at", "ended_at", "acknowledged_at",
+    "committed_at",
 )  # fmt: skip
 
 

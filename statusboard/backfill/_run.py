@@ -28,6 +28,8 @@ log = logging.getLogger("statusboard.backfill")
 OVERLAP = timedelta(days=1)
 #: What is newer than an earlier run by less than this is left to the polls and to the next run.
 YOUNG = timedelta(hours=1)
+#: How long one page may take, in seconds: some vendors tell all of it in many requests; each of those has its own limit.
+PAGE_LIMIT = 300.0
 #: What is said of a type that does not say why it has no past.
 NOT_TOLD = "it tells only how things stand now"
 
@@ -240,7 +242,7 @@ class Backfill:
         """
 
         async def ask(http: Http) -> Past:
-            return await history_of(source, scope, http, since=self.since, cursor=cursor)
+            return await history_of(source, scope, http, since=self.since, cursor=cursor, timeout=PAGE_LIMIT)
 
         past = await reader.patiently(scope.name, ask)
         given: tuple[Any, ...] = past.items  # whatever a source really gave; ingest says what is wrong with it
