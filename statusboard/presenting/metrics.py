@@ -431,8 +431,8 @@ EVIDENCE_COLUMNS: Final = (
     ColumnSpec("state", "State", 13, 9, 100),
     ColumnSpec("service", "Service", 16, 9, 80),
     ColumnSpec("title", "Release or incident", None, 12, 100),
-    ColumnSpec("why", "What it did", None, 36, 90),
-    ColumnSpec("by", "By", 12, 8, 20),
+    ColumnSpec("why", "What it did", None, 28, 90),
+    ColumnSpec("by", "By", 12, 12, 20),
     ColumnSpec("environment", "Env", 11, 10, 10),
 )
 """The columns of what is behind a number."""

@@ -324,7 +324,7 @@ class MetricsFace(Face):
             self._book.values(standing, self._metric),
             self.live.now,
             width=min(WIDEST, (size.width * BESIDE // 100 if beside else size.width) - 6),
-            roomy=size.height >= 36,
+            roomy=size.height >= (30 if beside else 46),
             glyphs=self.live.glyphs,
             zone=self._zone,
         )

@@ -22,6 +22,7 @@ from statusboard.text import cell_len
 from statusboard.themes import ANSI, Look
 from tests.app.stage import board, screen_of, settled, text_of, until
 from tests.pictures.company import NOW, StillClock, remember, sources
+from tests.pictures.weeks import aiming, remember_weeks
 
 FOLDER = Path(__file__).parents[2] / "docs" / "pictures"
 STILL = 3
@@ -35,7 +36,8 @@ _TEXT = re.compile(r'<text [^>]*?x="([\d.]+)" y="([\d.]+)" textLength[^>]*>([^<]
 class Shot(NamedTuple):
     """A picture: its file, how the terminal is, and what is pressed before.
 
-    ``typed`` goes into the field that the keys lead to; ``away`` is for how many minutes nobody was there.
+    ``typed`` goes into the field that the keys lead to; ``away`` is for how many minutes nobody was there.  With
+    ``weeks`` of the past there is something to measure.
     """
 
     name: str
@@ -45,6 +47,7 @@ class Shot(NamedTuple):
     keys: tuple[str, ...] = ()
     typed: tuple[str, ...] = ()
     away: float = 0.0
+    weeks: bool = False
 
 
 SHOTS = (
@@ -55,6 +58,8 @@ SHOTS = (
     Shot("services", (120, 15), keys=("2",)),
     Shot("groups", (120, 18), keys=("4", "v", "minus", "space")),
     Shot("timeline", (120, 24), keys=("7",)),
+    Shot("metrics", (120, 36), keys=("m", "n", "p"), weeks=True),
+    Shot("behind", (120, 16), keys=("m", "n", "enter"), weeks=True),
     Shot("sources", (120, 15), keys=("8",)),
     Shot("rewind", (120, 24), keys=("left_curly_bracket", "left_curly_bracket")),
     Shot("filter", (120, 20), keys=("slash",), typed=("team:payments", " severity:>=hi")),
@@ -79,6 +84,9 @@ def every() -> Iterator[Shot]:
         "timeline": ("7",),
         "sources": ("8",),
         "unowned": ("9",),
+        "metrics": ("m",),
+        "number": ("m", "n", "p"),
+        "behind": ("m", "n", "enter"),
         "rewind": ("left_curly_bracket", "left_curly_bracket"),
         "groups": ("v", "minus"),
         "wall": ("f",),
@@ -89,7 +97,8 @@ def every() -> Iterator[Shot]:
             for theme in [*PALETTES, "no-color"]:
                 plain = theme == "no-color"
                 at = f"{name}-{width}x{height}-{theme}"
-                yield Shot(at, (width, height), ANSI.name if plain else theme, plain, keys)
+                weeks = "m" in keys
+                yield Shot(at, (width, height), ANSI.name if plain else theme, plain, keys, weeks=weeks)
 
 
 class Studio:
@@ -137,6 +146,9 @@ class Studio:
             polled = engine.poller.polled  # type: ignore[union-attr]
             await until(pilot, lambda: all(each.status.last_attempt == NOW for each in polled.values()))
             engine._note_statuses()  # which it does by itself within a second
+            if shot.weeks:
+                app.live.use(aiming(app.live.settings))
+                await remember_weeks(engine)
             if shot.away:
                 await until(pilot, lambda: screen_of(app).attendance.line.display)
             for key in shot.keys:
