@@ -13,6 +13,7 @@ from urllib.parse import quote
 
 import msgspec
 
+from sources._shared.brought import Brought, brought
 from sources._shared.rows import need
 from sources._shared.versions import before
 from sources._shared.words import meaning
@@ -140,6 +141,31 @@ class Found(msgspec.Struct, frozen=True):
 class AnyFound(msgspec.Struct, frozen=True):
     items: list[Any]
     incomplete_results: bool = False
+
+
+class _Person(msgspec.Struct, frozen=True):
+    date: str | None = None
+
+
+class _Commit(msgspec.Struct, frozen=True):
+    committer: _Person | None = None
+
+
+class _Compared(msgspec.Struct, frozen=True):
+    commit: _Commit | None = None
+
+
+class Comparison(msgspec.Struct, frozen=True):
+    """What lies between two commits."""
+
+    total_commits: int | None = None
+    commits: list[_Compared] | None = None
+
+    def brought(self) -> Brought:
+        """The times of the commits; a comparison lists some hundred of them at most."""
+        commits = self.commits or []
+        times = [one.commit.committer.date if one.commit and one.commit.committer else None for one in commits]
+        return brought(times, self.total_commits)
 
 
 class History(msgspec.Struct, frozen=True):

@@ -50,6 +50,9 @@ class GitHubOptions(SourceOptions, frozen=True, kw_only=True, forbid_unknown_fie
     deployments: Annotated[
         int, msgspec.Meta(ge=1, le=100), option("how many deployments to read of each repository")
     ] = 10
+    commits: Annotated[
+        bool, option("ask when the commits of deployments were made, for lead times: one request a deployment")
+    ] = False
 
     def __post_init__(self) -> None:
         if not (self.repos or self.org or self.query):

@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
 import msgspec
 
 from sources._github import (
+    DEPLOYED,
+    DEPLOYMENT_STATES,
+    Comparison,
     Deployment,
+    DeploymentStatus,
     History,
     PublishedRelease,
     deployment_of,
@@ -18,6 +22,7 @@ from sources._github import (
 )
 from sources._github_options import GitHubOptions, graphql_url, web_url
 from sources._github_statuses import Known, Statuses
+from sources._shared.brought import Brought, Comparing, Deployed
 from sources._shared.decoding import as_documented
 from sources._shared.rows import Rows, need
 from statusboard.api import AuthError, Http, Item, NotModified, Part, RateLimited, Release, Scope, Source
@@ -50,6 +55,7 @@ class Releases:
         self._web = web_url(url)
         self._statuses = Statuses(source.clock, graphql_url(url) if has_credential else "")
         self._known: dict[str, _State] = {}
+        self._comparing = Comparing()
 
     async def read(self, scope: Scope, http: Http) -> Part:
         """The newest deployments and published releases of a repository."""
@@ -90,13 +96,37 @@ class Releases:
         read = await self._statuses.read(repo, deployments.good, known.read if known else {}, http)
         statuses = {number: entry.status for number, entry in read.items()}
         history = histories(deployments.good, statuses, known.histories if known else {})
-        part = deployments.part(scope, lambda row: self._deployment(repo, row, read, history))
+        brought, notes = await self._brought(repo, deployments.good, statuses, http)
+        part = deployments.part(scope, lambda row: self._deployment(repo, row, read, history, brought), notes=notes)
         tags = publications_before(published.good)
         shown = set(list(dict.fromkeys(row.id for row in published.good if not row.draft))[:PUBLISHED])
         more = published.part(scope, lambda row: self._publication(repo, row, tags) if row.id in shown else None)
         if part.error is None and more.error is None:
             self._known[repo] = _State(deployments, read, history, published, published_at)
         return msgspec.structs.replace(part, items=part.items + more.items, error=part.error or more.error)
+
+    async def _brought(
+        self, repo: str, deployments: Sequence[Deployment], statuses: Mapping[int, DeploymentStatus], http: Http
+    ) -> tuple[Mapping[int, Brought], list[str]]:
+        """What the deployments brought, where that is asked for."""
+        if not self._source.options.commits:
+            return {}, []
+
+        async def ask(older: str, newer: str) -> Brought:
+            reply = await http.get(f"/repos/{repo}/compare/{older}...{newer}", params={"per_page": 100})
+            return reply.decode(Comparison).brought()
+
+        known = [
+            Deployed(
+                number=row.id,
+                environment=row.environment or "",
+                sha=row.sha or "",
+                came_out=DEPLOYMENT_STATES.get((statuses[row.id].state or "").lower()) in DEPLOYED,
+            )
+            for row in deployments
+            if row.id is not None and row.id in statuses
+        ]
+        return await self._comparing.of(repo, known, ask)
 
     async def _published(self, repo: str, known: _State | None, http: Http) -> tuple[Rows[PublishedRelease], float]:
         """The published releases, and when they were read; more than are shown, for what came before them."""
@@ -108,10 +138,17 @@ class Releases:
         return Rows("release", PublishedRelease, rows), now
 
     def _deployment(
-        self, repo: str, row: Deployment, read: Mapping[int, Known], history: Mapping[int, History]
+        self,
+        repo: str,
+        row: Deployment,
+        read: Mapping[int, Known],
+        history: Mapping[int, History],
+        brought: Mapping[int, Brought],
     ) -> Release:
         number = need(row.id, "id")
-        return deployment_of(self._source, repo, row, read[number].status, history[number], self._web)
+        made = deployment_of(self._source, repo, row, read[number].status, history[number], self._web)
+        told = brought.get(number)
+        return msgspec.structs.replace(made, commits=told.count, committed_at=told.middle) if told else made
 
     def _publication(self, repo: str, row: PublishedRelease, tags: Mapping[int, str]) -> Release | None:
         return publication_of(self._source, repo, row, tags.get(row.id or 0, ""))

@@ -155,6 +155,16 @@ class Environment(msgspec.Struct, frozen=True):
     external_url: str | None = None
 
 
+class _Compared(msgspec.Struct, frozen=True):
+    committed_date: str | None = None
+
+
+class Comparison(msgspec.Struct, frozen=True):
+    """What lies between two commits."""
+
+    commits: list[_Compared]
+
+
 class Deployment(msgspec.Struct, frozen=True):
     """A deployment; ``deployable`` is the job that made it, null where somebody told GitLab of it by API."""
 

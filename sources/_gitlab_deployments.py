@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Container
+from collections.abc import Awaitable, Callable, Container, Mapping, Sequence
 from typing import Any, Final, TypeAlias
 
-from sources._gitlab import FINISHED, WAITING, Deployment, Environment, Project, deployment_of
+import msgspec
+
+from sources._gitlab import FINISHED, WAITING, Comparison, Deployment, Environment, Project, deployment_of
 from sources._gitlab_options import GitLabOptions
 from sources._shared.answers import every, one
+from sources._shared.brought import Brought, Comparing, Deployed, brought
 from sources._shared.decoding import as_documented
 from sources._shared.rows import Rows
 from statusboard.api import Http, Item, NotFound, Part, Reply, Scope, Source
@@ -38,6 +41,7 @@ class Deployments:
         self._environments: dict[str, tuple[dict[str, str], float]] = {}
         self._rare: dict[str, dict[str, list[Any]]] = {}
         self._latest: dict[str, dict[str, int]] = {}
+        self._comparing = Comparing()
 
     async def read(self, scope: Scope, name: str, base: str, http: Http) -> Part:
         """The newest deployments of a project, whose path in the API is ``base``."""
@@ -74,12 +78,34 @@ class Deployments:
         for row in rows.good:
             latest[row.place] = max(latest.get(row.place, 0), row.id or 0)
 
+        brought, notes = await self._brought(repo, base, rows.good, http)
+
         def convert(row: Deployment) -> Item | None:
             if (row.place and not self._options.wants_environment(row.place)) or self._is_superseded(repo, row):
                 return None
-            return deployment_of(self._source, project, repo, row, tiers.get(row.place, ""))
+            made = deployment_of(self._source, project, repo, row, tiers.get(row.place, ""))
+            told = brought.get(row.id or 0)
+            return msgspec.structs.replace(made, commits=told.count, committed_at=told.middle) if told else made
 
-        return rows.part(scope, convert)
+        return rows.part(scope, convert, notes=notes)
+
+    async def _brought(
+        self, repo: str, base: str, rows: Sequence[Deployment], http: Http
+    ) -> tuple[Mapping[int, Brought], list[str]]:
+        """What the deployments brought, where that is asked for."""
+        if not self._options.commits:
+            return {}, []
+
+        async def ask(older: str, newer: str) -> Brought:
+            reply = await http.get(f"{base}/repository/compare", params={"from": older, "to": newer})
+            return brought(commit.committed_date for commit in reply.decode(Comparison).commits)
+
+        known = [
+            Deployed(number=row.id, environment=row.place, sha=row.sha or "", came_out=row.state == "success")
+            for row in rows
+            if row.id is not None and self._options.wants_environment(row.place)
+        ]
+        return await self._comparing.of(repo, known, ask)
 
     async def one(self, name: str, base: str, reply: Reply, http: Http) -> Item | None:
         """One deployment, from its own answer; None for one that nobody started and that a newer one has followed."""

@@ -32,6 +32,9 @@ class GitLabOptions(SourceOptions, frozen=True, kw_only=True, forbid_unknown_fie
     labels: Annotated[tuple[str, ...], option("only tickets with all of these labels")] = ()
     builds: Annotated[int, msgspec.Meta(ge=1, le=100), option("how many pipelines to read of each project")] = 20
     deployments: Annotated[int, msgspec.Meta(ge=1, le=100), option("how many deployments to read of each project")] = 20
+    commits: Annotated[
+        bool, option("ask when the commits of deployments were made, for lead times: one request a deployment")
+    ] = False
     alerts: Annotated[
         bool | None,
         option("alert management: true for groups too, and a fault where we may not read it; false: none"),

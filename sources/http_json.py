@@ -64,7 +64,9 @@ MODELS: Mapping[str, tuple[type[Build | Incident | Release | Ticket], tuple[str,
     "release": (Release, get_args(ReleaseState)),
     "ticket": (Ticket, get_args(TicketState)),
 }
-TIMES: Final = frozenset({"started_at", "updated_at", "ended_at", "acknowledged_at", "suppressed_until"})
+TIMES: Final = frozenset({
+    "started_at", "updated_at", "ended_at", "acknowledged_at", "suppressed_until", "queued_at", "committed_at",
+})  # fmt: skip
 NUMBERS: Final = frozenset({"run_number", "attempt", "commits"})
 MAPPINGS: Final = frozenset({"links", "labels"})
 #: What the board itself decides.

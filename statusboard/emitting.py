@@ -30,7 +30,7 @@ _COMMON: Final = (
 )  # fmt: skip
 #: What can be said of each kind, beside labels; the first ones are asked for.
 FIELDS: Mapping[ItemKind, tuple[str, ...]] = {
-    "release": ("service", "version", "revision", "previous_version", *_COMMON),
+    "release": ("service", "version", "revision", "previous_version", "committed", *_COMMON),
     "build": ("pipeline", "run_number", "branch", "default_branch", "revision", "change", "title", *_COMMON),
     "incident": ("title", "severity", "assignee", *_COMMON),
     "ticket": ("title", "ticket_id", "priority", "assignee", *_COMMON),
@@ -42,7 +42,7 @@ NEEDED: Mapping[ItemKind, tuple[str, ...]] = {
     "incident": ("title", "service", "id"),
     "ticket": ("title", "ticket_id", "id"),
 }
-_TIMES: Final = ("started", "ended", "time")
+_TIMES: Final = ("started", "ended", "time", "committed")
 _DEFAULT_STATE: Mapping[ItemKind, str] = {"incident": "open", "ticket": "open"}
 
 

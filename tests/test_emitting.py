@@ -19,7 +19,7 @@ from statusboard.model import STATES
 
 NOW = datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC)
 VALUES = {"state": "", "url": "https://ci.example/7", "severity": "high", "run_number": "7"}
-VALUES |= dict.fromkeys(("started", "ended", "time"), "2026-01-02T03:04:05Z")
+VALUES |= dict.fromkeys(("started", "ended", "time", "committed"), "2026-01-02T03:04:05Z")
 
 
 def line(kind: str, labels: dict[str, str] | None = None, **said: object) -> dict[str, Any]:

@@ -46,6 +46,7 @@ ALIASES: Mapping[str, tuple[str, ...]] = {
     "actor": ("author", "user", "actor"),
     "revision": ("revision", "commit", "sha"),
     "previous": ("previous_version", "previous", "from"),
+    "committed": ("committed_at", "committed", "commit_time"),
     "repository": ("repository", "repo"),
     "url": ("url", "link"),
     "description": ("description", "message", "msg"),
@@ -64,7 +65,7 @@ _COMMON: Final = ("id", "time", "service", "environment", "target", "state", "st
                   "url", "description", "reason")  # fmt: skip
 #: What a line of each kind may tell; everything else in it is a label.
 FIELDS: Mapping[ItemKind, tuple[str, ...]] = {
-    "release": (*_COMMON, "version", "revision", "previous"),
+    "release": (*_COMMON, "version", "revision", "previous", "committed"),
     "build": (*_COMMON, "title", "pipeline", "number", "branch", "default_branch", "change", "revision"),
     "incident": (*_COMMON, "title", "severity", "assignee"),
     "ticket": (*_COMMON, "title", "ticket", "priority", "assignee"),
@@ -327,6 +328,7 @@ def _release(fields: Mapping[str, str], common: dict[str, Any], old: Item | None
         version=fields["version"] or (before.version if before else ""),
         revision=fields["revision"] or (before.revision if before else ""),
         previous_version=fields["previous"] or (before.previous_version if before else ""),
+        committed_at=parse_time_exact(fields["committed"])[0] or (before.committed_at if before else None),
     )
 
 

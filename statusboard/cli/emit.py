@@ -23,6 +23,7 @@ _OPTIONS = {
     "url": "The page that a person would open.",
     "revision": "The commit.",
     "previous-version": "Of a release: what it replaces.",
+    "committed": "Of a release: when its commits were made; git show -s --format=%cI tells it.",
     "actor": "Who did it.",
     "repository": "As owner/name.",
     "target": "A region or cluster.",
