@@ -38,7 +38,7 @@ def places(lanes: Sequence[LanePanel], size: Size) -> list[Region]:
     return [Region(*where) for where in place([lane.need for lane in lanes], *size, favoured)]
 
 
-class Lanes(Widget):
+class Lanes(Placed):
     """Holds `LanePanel`s, and nothing else."""
 
     DEFAULT_CSS = Path(__file__).with_suffix(".tcss").read_text(encoding="utf-8")
