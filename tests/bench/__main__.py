@@ -7,7 +7,19 @@ from __future__ import annotations
 
 import sys
 
-from tests.bench import comparing, decoding, history, polling, rewound, screen, services, suspects, vendors, wall
+from tests.bench import (
+    comparing,
+    decoding,
+    history,
+    metrics,
+    polling,
+    rewound,
+    screen,
+    services,
+    suspects,
+    vendors,
+    wall,
+)
 from tests.bench.table import printed
 
 PARTS = {
@@ -17,6 +29,7 @@ PARTS = {
     "services": services.rows,
     "suspects": suspects.rows,
     "history": history.rows,
+    "metrics": metrics.rows,
     "rewound": rewound.rows,
     "polling": polling.rows,
     "vendors": vendors.rows,
