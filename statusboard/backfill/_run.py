@@ -28,7 +28,7 @@ log = logging.getLogger("statusboard.backfill")
 OVERLAP = timedelta(days=1)
 #: What is newer than an earlier run by less than this is left to the polls and to the next run.
 YOUNG = timedelta(hours=1)
-#: How long one page may take, in seconds: some vendors tell all of it in many requests; each of those has its own limit.
+#: How long one page may take, in seconds: some take many requests, each of which has a limit of its own.
 PAGE_LIMIT = 300.0
 #: What is said of a type that does not say why it has no past.
 NOT_TOLD = "it tells only how things stand now"
