@@ -12,6 +12,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from statusboard.clock import EPOCH
 from statusboard.errors import HistoryGone
 from statusboard.model import Change, Draft, Kind, Origin
 from statusboard.store._database import Setup
@@ -63,6 +64,8 @@ async def _check(store: Store, written: list[Change], complete_since: timedelta 
     for key, change in live.items():
         assert (await store.history(key))[0].seq >= change.seq
 
+    await _check_remembered(store, live)
+
     moments = {change.observed_at for change in written}
     for moment in moments | {m - timedelta(microseconds=1) for m in moments} | {T0 - DAY, T0 + now}:
         try:
@@ -73,6 +76,16 @@ async def _check(store: Store, written: list[Change], complete_since: timedelta 
             assert moment < T0 + complete_since
         else:
             same_rows(past, folded(written, as_of=moment))
+
+
+async def _check_remembered(store: Store, live: dict[str, Change]) -> None:
+    """What is remembered is said by a change that is kept, and what is on the board is remembered."""
+    facts = [fact for kind in KINDS for fact in await store.remembered(kind, since=EPOCH)]
+    kept = {change.seq: change for change in await store.recorded([fact.seq for fact in facts])}
+    for fact in facts:
+        assert (kept[fact.seq].key, kept[fact.seq].body) == (fact.key, fact.body)
+    assert {c.seq for c in live.values() if c.kind != "ticket"} <= kept.keys()
+    assert {fact.kind for fact in facts} <= {"build", "incident", "release"}
 
 
 async def _run(sort: Sort, steps: list[tuple[int, list[Draft] | None]]) -> None:
