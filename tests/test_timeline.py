@@ -332,6 +332,15 @@ async def test_what_older_pages_may_still_come_between_is_kept_back():
     assert feed.shown == PAGE + 1
 
 
+async def test_a_backfill_does_not_hide_what_was_seen(monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr("statusboard.screens.feed.PATIENCE", 2)
+    past = [draft(None, build(n, "failed", ended_at=ago(50_000 + n)), origin="backfill") for n in range(5 * PAGE)]
+    store = await stored((100, [started(9_000, 110)]), (90, past))
+    feed = Feed(store, Around())
+    assert await feed.fill(1)
+    assert told(feed)[:2] == ["d2026-01-02", "build started on b9000"]
+
+
 async def test_what_is_new_comes_on_top():
     store = await stored((50, [started(1, 52)]))
     feed = Feed(store, Around())

@@ -33,6 +33,8 @@ CHUNK: Final = 100
 """Changes looked at in one step: 2 ms."""
 PATIENCE: Final = 50
 """Pages read for one request: a filter that finds nothing must not read the history of a year at once."""
+BACKFILLED: Final = 0.05
+"""What a page counts as that holds nothing but what was backfilled, all of which came in at once."""
 
 _Place: TypeAlias = tuple[int, int]
 """Where an entry stands: microseconds before now as a negative number, and the negative ``seq``."""
@@ -89,13 +91,15 @@ class Feed:
 
     async def fill(self, wanted: int) -> bool:
         """Read back until so many entries can be shown, or there is no more; False where `PATIENCE` ended before."""
-        for _ in range(PATIENCE):
+        looked = 0.0
+        while looked < PATIENCE:
             if self.done or (self._passed is not None and self.shown >= wanted):
                 return True
-            await self._read_older()
+            looked += await self._read_older()
         return self.done or self.shown >= wanted
 
-    async def _read_older(self) -> None:
+    async def _read_older(self) -> float:
+        """Read one more page; returns what it counts as."""
         changes = await self.store.past(before=self._before, limit=PAGE)
         if self._newest is None:
             self._newest = changes[0].seq if changes else 0
@@ -104,6 +108,7 @@ class Feed:
             self._before = changes[-1].seq
             self._passed = to_us(changes[-1].observed_at)
         self._ended = len(changes) < PAGE
+        return 1.0 if any(change.origin != "backfill" for change in changes) else BACKFILLED
 
     async def catch_up(self) -> bool:
         """Read what was stored since; returns whether that changed anything to see."""
