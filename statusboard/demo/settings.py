@@ -48,7 +48,7 @@ def config_yaml(state: State, *, urls: Mapping[str, str], files: Mapping[str, Pa
     busy = state.size >= BUSY
     lines += ["", "goals:"]
     for team in dict.fromkeys(service.team for service in state.services):
-        goals = {"change_fail_rate": "<= 15%", "recovery_time": "<= 1h"} | GOALS.get(team, {})
+        goals = {"change_fail_rate": "<= 15%", "recovery_time": "<= 1h", **GOALS.get(team, {})}
         lines.append(f"  {team}: {{{', '.join(f'{name}: {_value(goal)}' for name, goal in goals.items())}}}")
     lines += [
         "",

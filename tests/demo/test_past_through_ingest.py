@@ -23,6 +23,7 @@ from statusboard.credentials import Keychain
 from statusboard.demo import Demo, World, start
 from statusboard.demo.settings import config_yaml
 from statusboard.engine import Engine
+from statusboard.metrics import Scope
 from statusboard.model import Incident, Release, decode
 from statusboard.oneshot import read_once
 from statusboard.registry import Registry
@@ -30,7 +31,7 @@ from statusboard.store.base import Store
 from statusboard.store.memory import MemoryStore
 from statusboard.store.sqlite import SQLiteStore
 from statusboard.suspects import Candidates
-from statusboard.wiring import make_setups
+from statusboard.wiring import make_measure, make_setups
 from tests.demo.conftest import START
 
 URLS = {
@@ -126,7 +127,21 @@ async def test_what_it_broke_is_found_by_the_suspects(whole: Gathering, tmp_path
     found = [suspects[0] for suspects in caused if suspects]
     assert len(found) > 15
     assert any(suspect.release.state == "rolled_back" for suspect in found)
-    assert sum(not suspects for suspects in caused) > 10
+    assert sum(not suspects for suspects in caused) > 5
+
+
+async def test_the_metrics_tell_its_story(whole: Gathering, tmp_path: Path) -> None:
+    _, config = order_and_config(tmp_path)
+    measure = make_measure(config, whole, UTC)
+    better = await measure.report(Scope("", "payments", ""), 30, BEGAN)
+    for metric in ("change_fail_rate", "recovery_time"):
+        number = better[metric]
+        assert number.value is not None and number.before is not None, metric
+        assert number.value < number.before, metric
+    reports = await measure.by_team(30, BEGAN)
+    assert {report.scope.team for report in reports} >= {"payments", "discovery", "identity", "logistics", "messaging"}
+    judged = [each for report in reports for each in report.goals]
+    assert {each.met for each in judged} == {True, False}
 
 
 async def test_the_same_seed_stores_the_same(tmp_path: Path) -> None:

@@ -12,7 +12,7 @@ from statusboard.demo.records import Deployment, Publication, Service
 IMPROVING: Final = "payments"
 """The team that gets better: it releases more often, breaks less and heals faster."""
 
-FELT_ELSEWHERE: Final = 0.3
+FELT_ELSEWHERE: Final = 0.2
 """How many of the faults of a service that others need show there."""
 
 
@@ -77,7 +77,7 @@ class Shipping:
         self._deploy("staging", time, version)
         time += calendar.minutes(12, 90)
         self._publish(time, version)
-        bad = 0.55 - 0.5 * calendar.progress(time) if self._improving else 0.16
+        bad = 0.6 * (1 - calendar.progress(time)) ** 1.5 if self._improving else 0.16
         if time > calendar.until - 1.5 * DAY:
             bad = 0.0  # of the faults of the last hours the world's own past would have to know
         dice = rng.random()
@@ -92,18 +92,18 @@ class Shipping:
         calendar, rng = self._calendar, self._rng
         before = version - 1
         fires = since + (2 + min(rng.expovariate(1 / 11), 55)) * MINUTE
-        slow = 1.6 - 1.3 * calendar.progress(since) if self._improving else 0.8
+        slow = 1.6 - 1.4 * calendar.progress(since) if self._improving else 0.8
         acts = fires + calendar.minutes(12, 70) * slow
         dice = rng.random()
         if dice < 0.6:
             ends = self._deploy("production", acts, before, task="rollback")
         elif dice < 0.85:
             self._newest = fix = self._newest + 1
-            acts += calendar.minutes(20, 60)
+            acts += calendar.minutes(20, 60) * slow
             self._publish(acts, fix)
             ends = self._deploy("production", acts, fix)
         else:
-            ends = acts + calendar.minutes(10, 50)
+            ends = acts + calendar.minutes(10, 50) * slow
         ends += calendar.minutes(2, 8)
         felt = bool(self._dependants) and rng.random() < FELT_ELSEWHERE
         where = rng.choice(self._dependants) if felt else self._service.name
