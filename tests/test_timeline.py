@@ -341,6 +341,13 @@ async def test_a_backfill_does_not_hide_what_was_seen(monkeypatch: pytest.Monkey
     assert told(feed)[:2] == ["d2026-01-02", "build started on b9000"]
 
 
+async def test_what_was_seen_since_is_not_what_was_backfilled():
+    past = [draft(None, build(n, "failed", ended_at=ago(50)), origin="backfill") for n in range(9)]
+    store = await stored((60, [started(8_999, 61)]), (50, [started(9_000, 51)]), (40, past), (30, [started(9_001, 31)]))
+    entries = await entries_since(store, Around(), ago(55), most=5)
+    assert [entry.words for entry in entries] == ["build started on b9001", "build started on b9000"]
+
+
 async def test_what_is_new_comes_on_top():
     store = await stored((50, [started(1, 52)]))
     feed = Feed(store, Around())

@@ -221,8 +221,16 @@ class Feed:
 
 
 async def entries_since(store: History, around: Around, moment: datetime, *, most: int = MOST) -> list[Entry]:
-    """What was seen from a moment on, newest first; of very much the newest."""
-    changes = await store.past(since=moment + timedelta(microseconds=1), limit=most)
+    """What was seen from a moment on, newest first; of very much the newest.  What was only backfilled was not seen."""
+    changes: list[Change] = []
+    before: int | None = None
+    while len(changes) < most:
+        page = await store.past(before=before, since=moment + timedelta(microseconds=1), limit=most)
+        changes += [change for change in page if change.origin != "backfill"]
+        if len(page) < most:
+            break
+        before = page[-1].seq
+    del changes[most:]
     feed = Feed(store, around, most=most)
     await feed._take(changes)
     return [feed.entries[-seq] for _, seq in feed._order]
