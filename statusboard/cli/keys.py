@@ -5,7 +5,7 @@ from __future__ import annotations
 import shutil
 from collections.abc import Iterator
 from importlib import import_module
-from typing import Final, NamedTuple
+from typing import Any, Final, NamedTuple
 
 import click
 
@@ -21,7 +21,18 @@ PLACES: Final = {
     "asking": ("Where a line is asked for", "statusboard.screens.asking", "AskScreen"),
 }
 
-_SIGNS: Final = {"slash": "/", "question_mark": "?", "colon": ":", "minus": "-", "plus": "+"}
+_SIGNS: Final = {
+    "slash": "/",
+    "question_mark": "?",
+    "colon": ":",
+    "minus": "-",
+    "plus": "+",
+    "at": "@",
+    "left_square_bracket": "[",
+    "right_square_bracket": "]",
+    "left_curly_bracket": "{",
+    "right_curly_bracket": "}",
+}
 
 _HEAD: Final = """\
 # Keys
@@ -74,7 +85,7 @@ def command(markdown: bool) -> int:
 def rows(place: str) -> Iterator[Row]:
     """The actions of a place, in the order in which its help tells them.  Imports its screen."""
     _, module, name = PLACES[place]
-    bindings = [each for each in vars(getattr(import_module(module), name))["BINDINGS"] if not isinstance(each, tuple)]
+    bindings = list(_bindings(getattr(import_module(module), name)))
     views = [binding for binding in bindings if (binding.id or "").startswith("view_")]
     for binding in bindings:
         if binding.id is None or binding in views[1:]:
@@ -85,6 +96,13 @@ def rows(place: str) -> Iterator[Row]:
             yield Row(binding.id, keys, binding.description)
         else:  # they differ in their numbers alone
             yield Row(f"{binding.id} to {last.id}", (f"{binding.key} to {last.key}",), binding.description)
+
+
+def _bindings(of: type) -> Iterator[Any]:
+    """The bindings that a class and those of ours that it is made of have; those of Textual's are not told."""
+    for each in of.__mro__:
+        if each.__module__.startswith(("statusboard.", "widgets.")):
+            yield from (b for b in vars(each).get("BINDINGS", ()) if not isinstance(b, tuple))
 
 
 def listing(width: int) -> str:
