@@ -25,12 +25,13 @@ from sources._github import (
 )
 from sources._github_builds import Builds, Lines
 from sources._github_options import GitHubOptions, graphql_url, web_url
+from sources._github_releases import Releases
 from sources._github_runs import AnyRuns, Pipelines, Run, Runs, build_of
 from sources._github_statuses import Statuses
 from sources._shared.backwards import Until, counted, merged, moment, oldest, past
 from sources._shared.decoding import as_documented
 from sources._shared.rows import Rows, need
-from statusboard.api import Build, Http, Past, Release, Scope, Source, parse_time
+from statusboard.api import Build, Http, Past, Release, Scope, Source, clean, parse_time
 
 PAGE: Final = 100
 #: Deployments on a page where each of them takes a request of its own.
@@ -38,12 +39,15 @@ FEW: Final = 30
 
 
 class History:
-    """Reads it.  ``builds`` knows the lists of runs, ``searches`` that tickets are what searches find."""
+    """Reads it.  ``builds`` knows the lists of runs, ``releases`` what deployments brought."""
 
-    def __init__(self, source: Source[GitHubOptions], builds: Builds) -> None:
+    def __init__(self, source: Source[GitHubOptions], builds: Builds, releases: Releases) -> None:
         url = source.options.url or source.default_url
         self._source = source
         self._builds = builds
+        self._releases = releases
+        #: By repository, of the page before: the oldest deployment of each environment, and how it went.
+        self._edges: dict[str, list[tuple[Deployment, list[DeploymentStatus]]]] = {}
         self._web = web_url(url)
         self._statuses = Statuses(source.clock, graphql_url(url) if has_credential(source.options) else "")
         self._newest: dict[str, dict[str, Run]] = {}
@@ -112,13 +116,21 @@ class History:
         found = as_documented(reply, list[Deployment], list[Any])
         rows = Rows("deployment", Deployment, found[skip:])
         told = await self._statuses.of_all(repo, rows.good, http)
+        # What the page before ended with is told once more, now that it is known what was there before it.
+        edges = self._edges.get(repo, []) if cursor else []
+        self._edges[repo] = [(row, told[row.id]) for row in _oldest(rows.good) if row.id in told]
+        told = {**{row.id: statuses for row, statuses in edges if row.id}, **told}
+        rows.good[:0] = [row for row, _ in edges]
         last = {key: _last(statuses) for key, statuses in told.items()}
         known = [row for row in rows.good if row.id in last]
         history = histories(known, last)
+        brought, notes = await self._releases.brought(repo, known, last, http, at_once=2 * limit)
 
         def release(row: Deployment) -> Release:
             key = need(row.id, "id")
             made = deployment_of(self._source, repo, row, last[key], history[key], self._web)
+            if (commits := brought.get(key)) is not None:
+                made = msgspec.structs.replace(made, commits=commits.count, committed_at=commits.middle)
             if made.state != "inactive" and made.state != "rolled_back":
                 return made
             # What says so now is that another one took its place; it was deployed before that.
@@ -126,7 +138,7 @@ class History:
 
         older = str((page + 1) * limit) if len(found) >= limit else ""
         times = [parse_time(row.created_at) for row in rows.good]
-        return past(rows, release, older=older, reached=oldest(times))
+        return past(rows, release, older=older, reached=oldest(times), notes=tuple(clean(note, 300) for note in notes))
 
     async def _published(self, repo: str, http: Http, cursor: str) -> Past:
         page = counted(cursor)
@@ -168,6 +180,14 @@ class History:
 def has_credential(options: GitHubOptions) -> bool:
     """Whether GitHub is told who asks."""
     return bool(options.token or options.password) or "authorization" in map(str.lower, options.headers)
+
+
+def _oldest(deployments: Sequence[Deployment]) -> list[Deployment]:
+    """The oldest of these deployments in each environment."""
+    found: dict[str, Deployment] = {}
+    for row in deployments:  # the newest first
+        found[row.environment or ""] = row
+    return list(found.values())
 
 
 def _last(statuses: Sequence[DeploymentStatus]) -> DeploymentStatus:

@@ -22,7 +22,7 @@ from sources._github import (
 )
 from sources._github_options import GitHubOptions, graphql_url, web_url
 from sources._github_statuses import Known, Statuses
-from sources._shared.brought import Brought, Comparing, Deployed
+from sources._shared.brought import AT_ONCE, Brought, Comparing, Deployed
 from sources._shared.decoding import as_documented
 from sources._shared.rows import Rows, need
 from statusboard.api import AuthError, Http, Item, NotModified, Part, RateLimited, Release, Scope, Source
@@ -96,7 +96,7 @@ class Releases:
         read = await self._statuses.read(repo, deployments.good, known.read if known else {}, http)
         statuses = {number: entry.status for number, entry in read.items()}
         history = histories(deployments.good, statuses, known.histories if known else {})
-        brought, notes = await self._brought(repo, deployments.good, statuses, http)
+        brought, notes = await self.brought(repo, deployments.good, statuses, http)
         part = deployments.part(scope, lambda row: self._deployment(repo, row, read, history, brought), notes=notes)
         tags = publications_before(published.good)
         shown = set(list(dict.fromkeys(row.id for row in published.good if not row.draft))[:PUBLISHED])
@@ -105,8 +105,14 @@ class Releases:
             self._known[repo] = _State(deployments, read, history, published, published_at)
         return msgspec.structs.replace(part, items=part.items + more.items, error=part.error or more.error)
 
-    async def _brought(
-        self, repo: str, deployments: Sequence[Deployment], statuses: Mapping[int, DeploymentStatus], http: Http
+    async def brought(
+        self,
+        repo: str,
+        deployments: Sequence[Deployment],
+        statuses: Mapping[int, DeploymentStatus],
+        http: Http,
+        *,
+        at_once: int = AT_ONCE,
     ) -> tuple[Mapping[int, Brought], list[str]]:
         """What the deployments brought, where that is asked for."""
         if not self._source.options.commits:
@@ -126,7 +132,7 @@ class Releases:
             for row in deployments
             if row.id is not None and row.id in statuses
         ]
-        return await self._comparing.of(repo, known, ask)
+        return await self._comparing.of(repo, known, ask, at_once=at_once)
 
     async def _published(self, repo: str, known: _State | None, http: Http) -> tuple[Rows[PublishedRelease], float]:
         """The published releases, and when they were read; more than are shown, for what came before them."""

@@ -10,7 +10,7 @@ import msgspec
 from sources._gitlab import FINISHED, WAITING, Comparison, Deployment, Environment, Project, deployment_of
 from sources._gitlab_options import GitLabOptions
 from sources._shared.answers import every, one
-from sources._shared.brought import Brought, Comparing, Deployed, brought
+from sources._shared.brought import AT_ONCE, Brought, Comparing, Deployed, brought
 from sources._shared.decoding import as_documented
 from sources._shared.rows import Rows
 from statusboard.api import Http, Item, NotFound, Part, Reply, Scope, Source
@@ -78,7 +78,7 @@ class Deployments:
         for row in rows.good:
             latest[row.place] = max(latest.get(row.place, 0), row.id or 0)
 
-        brought, notes = await self._brought(repo, base, rows.good, http)
+        brought, notes = await self.brought_by(repo, base, rows.good, http)
 
         def convert(row: Deployment) -> Item | None:
             if (row.place and not self._options.wants_environment(row.place)) or self._is_superseded(repo, row):
@@ -89,8 +89,8 @@ class Deployments:
 
         return rows.part(scope, convert, notes=notes)
 
-    async def _brought(
-        self, repo: str, base: str, rows: Sequence[Deployment], http: Http
+    async def brought_by(
+        self, repo: str, base: str, rows: Sequence[Deployment], http: Http, *, at_once: int = AT_ONCE
     ) -> tuple[Mapping[int, Brought], list[str]]:
         """What the deployments brought, where that is asked for."""
         if not self._options.commits:
@@ -105,7 +105,7 @@ class Deployments:
             for row in rows
             if row.id is not None and self._options.wants_environment(row.place)
         ]
-        return await self._comparing.of(repo, known, ask)
+        return await self._comparing.of(repo, known, ask, at_once=at_once)
 
     async def one(self, name: str, base: str, reply: Reply, http: Http) -> Item | None:
         """One deployment, from its own answer; None for one that nobody started and that a newer one has followed."""

@@ -6,13 +6,15 @@ from collections.abc import Mapping
 from datetime import datetime
 from typing import TYPE_CHECKING, Any, Final
 
+import msgspec
+
 from sources._gitlab import Deployment, Pipeline, PublishedRelease, build_of, deployment_of, publication_of
 from sources._gitlab_graphql import resolved_alerts
 from sources._gitlab_issues import Issue, incident_of, incident_of_alert, ticket_of
 from sources._shared.backwards import counted, moment, oldest, past
 from sources._shared.decoding import as_documented
 from sources._shared.rows import Rows
-from statusboard.api import HistoryUnsupported, Http, Item, Past, parse_time
+from statusboard.api import HistoryUnsupported, Http, Item, Past, clean, parse_time
 
 if TYPE_CHECKING:
     from sources.gitlab import GitLab, Place
@@ -26,6 +28,8 @@ class History:
 
     def __init__(self, source: GitLab) -> None:
         self._source = source
+        #: By project, of the page before: the oldest deployment of each environment.
+        self._edges: dict[str, tuple[Deployment, ...]] = {}
 
     async def read(self, place: Place, http: Http, since: datetime, cursor: str) -> Past:
         """One page of a part's past."""
@@ -71,13 +75,23 @@ class History:
         params: Params = {"order_by": "id", "sort": "desc"}
         found, older = await _page(f"{place.path}/deployments", params, list[Deployment], http, cursor)
         rows = Rows("deployment", Deployment, found)
+        reached = oldest([parse_time(row.created_at) for row in rows.good])
+        # What the page before ended with is told once more, now that it is known what was there before it.
+        edges = self._edges.get(place.owner, ()) if cursor else ()
+        self._edges[place.owner] = tuple({row.place: row for row in rows.good}.values())
+        rows.good[:0] = edges
+        brought, notes = await source.deployments.brought_by(
+            project.path, place.path, rows.good, http, at_once=2 * PAGE
+        )
 
         def release(row: Deployment) -> Item | None:
             if row.place and not source.options.wants_environment(row.place):
                 return None
-            return deployment_of(source, project, project.path, row, tiers.get(row.place, ""))
+            made = deployment_of(source, project, project.path, row, tiers.get(row.place, ""))
+            told = brought.get(row.id or 0)
+            return msgspec.structs.replace(made, commits=told.count, committed_at=told.middle) if told else made
 
-        return past(rows, release, older=older, reached=oldest([parse_time(row.created_at) for row in rows.good]))
+        return past(rows, release, older=older, reached=reached, notes=tuple(clean(note, 300) for note in notes))
 
     async def _publications(self, place: Place, http: Http, cursor: str) -> Past:
         source = self._source

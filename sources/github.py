@@ -176,7 +176,7 @@ class GitHub(Source[GitHubOptions]):
         if isinstance(scope.data, SourceError):
             raise scope.data
         if self._history is None:
-            self._history = History(self, self._builds)
+            self._history = History(self, self._builds, self._releases)
         return await self._history.read(scope, http, since, cursor)
 
     async def lookup(self, kind: ItemKind, remote_id: str, http: Http) -> Item | None:

@@ -19,7 +19,7 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from datetime import datetime
 from functools import partial
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 from urllib.parse import quote
 
 import msgspec
@@ -58,6 +58,9 @@ from statusboard.api import (
     TooLarge,
     basic,
 )
+
+if TYPE_CHECKING:
+    from sources._gitlab_history import History
 
 PROJECT_KEPT: Final = 3600.0
 GROUP_KEPT: Final = 600.0
@@ -141,6 +144,7 @@ token: "keyring:gitlab"
         self._newest: dict[str, int] = {}
         self.deployments = Deployments(self, self._named, self.project)
         self._escalation: dict[str, dict[str, str | None]] = {}
+        self._history: History | None = None
 
     def sign(self, credentials: Credentials) -> Mapping[str, str]:
         if self.options.auth == "bearer" or not credentials.token:
@@ -228,7 +232,9 @@ token: "keyring:gitlab"
         place: Place = scope.data
         if place.error is not None:
             raise place.error
-        return await History(self).read(place, http, since, cursor)
+        if self._history is None:
+            self._history = History(self)
+        return await self._history.read(place, http, since, cursor)
 
     async def lookup(self, kind: ItemKind, remote_id: str, http: Http) -> Item | None:
         repo, _, rest = remote_id.partition("/-/")

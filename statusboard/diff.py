@@ -247,8 +247,11 @@ _ESSENCE = (
 def says_the_same(one: Fact, two: Fact) -> bool:
     """Whether two tellings of one transition agree in all that is counted or filed by.
 
-    A text that was mended since, or a count that has grown, makes no other history.
+    A text that was mended since, or a count that has grown, makes no other history; nor does ``two`` where it only
+    does not know when the commits were made.
     """
+    if isinstance(one, Release) and isinstance(two, Release) and two.committed_at is None:
+        two = msgspec.structs.replace(two, committed_at=one.committed_at)
     return all(getattr(one, name, None) == getattr(two, name, None) for name in _ESSENCE)
 
 

@@ -56,11 +56,11 @@ class Comparing:
         self._known: dict[tuple[str, str, str], Brought] = {}
 
     async def of(
-        self, repository: str, deployments: Iterable[Deployed], ask: Ask
+        self, repository: str, deployments: Iterable[Deployed], ask: Ask, *, at_once: int = AT_ONCE
     ) -> tuple[dict[int, Brought], list[str]]:
         """What deployments brought, by number, as far as is known; and what must be said of it."""
         found: dict[int, Brought] = {}
-        left = AT_ONCE
+        left = at_once
         for number, older, newer in _pairs(deployments):
             pair = (repository, older, newer)
             if pair not in self._known:

@@ -29,7 +29,7 @@ DEPLOYMENTS = [
 RELEASES = [
     {"id": 900 - n, "tag_name": f"v{900 - n}", "draft": False, "published_at": at(24 * n + 3)} for n in range(120)
 ]
-ISSUES = [
+ISSUES: list[dict[str, Any]] = [
     {
         "number": 700 - n,
         "title": "Broken",
@@ -78,7 +78,7 @@ class Server:
                 return Answer.of(self.page(RELEASES, call))
             case ["issues"]:
                 assert call.param("state") == "closed"
-                return Answer.of(self.page([r for r in ISSUES if r["updated_at"] >= call.param("since")], call))
+                return Answer.of(self.page([r for r in ISSUES if str(r["updated_at"]) >= call.param("since")], call))
             case "/search/issues":
                 words = call.param("q").split()
                 assert "is:closed" in words
@@ -139,6 +139,34 @@ class TestReleases(HistoryContract):
         walk = self.walk(server, days=4)
         assert f"github:release:{REPO}/deployment/4990" in walk.items
         assert sum(call.path.endswith("/statuses") for call in walk.calls) in (30, 100)
+
+
+class TestReleasesWithCommits(HistoryContract):
+    """Also where a page ends it is known what a deployment replaced, once the next one is read."""
+
+    source = GitHub
+    options: ClassVar = {**TestReleases.options, "commits": True}
+    expected = 90 + 30
+    shas: ClassVar = {row["id"]: f"{row['id']:040x}" for row in DEPLOYMENTS}
+
+    def vendor(self, call: Call) -> Answer:
+        if "/compare/" in call.path:
+            newer = int(call.path.rpartition("...")[2], 16)
+            date = DEPLOYMENTS[5_000 - newer]["created_at"]
+            return Answer.of({"total_commits": 1, "commits": [{"commit": {"committer": {"date": date}}}]})
+        answer = Server()(call)
+        if call.path.endswith("/deployments"):
+            rows = [{**row, "sha": self.shas[row["id"]]} for row in msgspec.json.decode(answer.body)]
+            return Answer.of(rows)
+        return answer
+
+    def test_when_commits_were_made(self) -> None:
+        releases = [item for item in self.walk(days=60).items.values() if isinstance(item, Release)]
+        deployed = [item for item in releases if item.type == "deployment"]
+        assert len(deployed) > 150
+        assert sum(item.committed_at is None for item in deployed) == 1  # the last one of the last page
+        assert sum(not item.previous_version for item in deployed) == 1
+        assert all(item.committed_at == item.started_at for item in deployed if item.committed_at)
 
 
 class TestTickets(HistoryContract):
