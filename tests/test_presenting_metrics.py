@@ -130,7 +130,7 @@ def test_a_part_of_the_window_is_told_as_such() -> None:
 
 def test_what_is_behind_a_number_is_listed_with_what_it_did() -> None:
     found = evidence(standing(*RELEASES, links=LINKS).report["change_fail_rate"])
-    assert [(each.fact.key.split(":", 1)[1], each.why.strip()) for each in found] == [
+    assert [(each.fact.key.split(":", 1)[1], each.why[0].strip()) for each in found] == [
         ("release:10", "failed: incident, not over yet"),
         ("incident:4", "suspected: 10m after 1.10, still open"),
         ("release:8", "failed: incident, over after 2h"),

@@ -357,14 +357,25 @@ def _unlinked(report: Report, now: datetime, zone: tzinfo) -> list[Line]:
 # -- what is behind it ------------------------------------------------------------------------------------------------
 
 
-class Evidence(Struct, frozen=True):
-    """One release or incident behind a number: ``key`` tells it apart in the list, ``why`` says what it did."""
+class Evidence(Struct, frozen=True, gc=False):
+    """One release or incident behind a number: ``key`` tells it apart in the list.
+
+    There may be tens of thousands, of which a few are seen: what each did is told when it is.
+    """
 
     key: str
     fact: Release | Incident
     at: datetime
-    why: str
-    style: str = ""
+    metric: Metric
+    deployment: Deployment
+    link: Link | None = None
+
+    @property
+    def why(self) -> Cell:
+        """What it did, and in which style."""
+        if self.link is not None:
+            return _followed(self.link, self.deployment), ""
+        return _did(self.deployment, self.metric)
 
 
 def evidence(number: Number) -> list[Evidence]:
@@ -373,17 +384,17 @@ def evidence(number: Number) -> list[Evidence]:
     found: dict[str, Evidence] = {}
     for deployment in reversed(number.behind):
         for release in deployment.releases:
-            why, style = _did(deployment, number.metric)
-            found.setdefault(release.key, Evidence(release.key, release, deployment.at, why, style))
+            found.setdefault(release.key, Evidence(release.key, release, deployment.at, number.metric, deployment))
         for link in deployment.links if "incident" in number.definition.needs else ():
-            each = _followed(link, deployment)
-            found.setdefault(each.key, each)
+            incident, began = link.episode.incident, link.episode.began
+            key = f"{incident.key}@{began.isoformat()}"
+            found.setdefault(key, Evidence(key, incident, began, number.metric, deployment, link))
     return list(found.values())
 
 
-def _followed(link: Link, deployment: Deployment) -> Evidence:
+def _followed(link: Link, deployment: Deployment) -> str:
+    """How an incident is linked to a deployment, and how long it lasted."""
     episode = link.episode
-    incident = episode.incident
     after = f"{link.how}: {length_text(max(0.0, (episode.began - deployment.at).total_seconds()))} after"
     if episode.began < deployment.at:
         after = f"{link.how}: while it came out"
@@ -391,8 +402,7 @@ def _followed(link: Link, deployment: Deployment) -> Evidence:
         lasted = f", lasted {length_text((episode.ended - episode.began).total_seconds())}"
     else:
         lasted = {"open": ", still open", "withdrawn": ", withdrawn"}.get(episode.fate, ", its end is not known")
-    key = f"{incident.key}@{episode.began.isoformat()}"
-    return Evidence(key, incident, episode.began, f"  {after} {deployment.version}{lasted}".rstrip())
+    return f"  {after} {deployment.version}{lasted}".rstrip()
 
 
 _FAILED: Final[Mapping[str, str]] = {

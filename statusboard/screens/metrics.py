@@ -262,7 +262,7 @@ class MetricsFace(Face):
         cells = {**text.cells, "by": (found.fact.actor, "")}
         if isinstance(found.fact, Release) and found.fact.version:
             cells["title"] = (found.fact.version, "strong")
-        cells["why"] = (found.why, found.style)
+        cells["why"] = found.why
         return RowCells(cells, text.style)
 
     def back(self) -> bool:
@@ -313,7 +313,8 @@ class MetricsFace(Face):
         """The chosen number in full; of what is behind it, what it did."""
         if self._opened is not None:
             found = self._evidence.get(self._list.cursor_key or "")
-            return [("Here", [("", found.why.strip(), found.style)])] if found is not None and found.why else []
+            why, style = found.why if found is not None else ("", "")
+            return [("Here", [("", why.strip(), style)])] if why else []
         standing = self._found.get(self._table.cursor_key or "")
         if standing is None:
             return []
