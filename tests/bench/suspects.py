@@ -224,8 +224,8 @@ def _rows(name: str, figures: Figures) -> list[Row]:
             least=True,
         ),
         Row(
-            *(f"{name}: top-1 over the latest release", figures.top_1 - latest, 15, "%"),
-            note=f"which is right in {latest:.0f}%; the latest of its own service in {of_service:.0f}%",
+            *(f"{name}: top-1 over the baseline", figures.top_1 - latest, 15, "%"),
+            note=f"the latest release is right in {latest:.0f}%, that of its own service in {of_service:.0f}%",
             least=True,
         ),
     ]
