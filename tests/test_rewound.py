@@ -6,7 +6,7 @@ from datetime import UTC, datetime, timedelta, timezone
 from itertools import pairwise
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from statusboard.board import Summary
@@ -118,6 +118,7 @@ def test_no_verdict_of_then_looks_like_one_of_now(more: dict[str, object]):
 # -- the line of time
 
 
+@settings(deadline=None)
 @given(st.floats(0, 400 * 86_400), st.sampled_from(SPANS))
 def test_the_moment_is_always_on_the_line(seconds: float, days: int):
     at = NOW - timedelta(seconds=seconds)
@@ -159,6 +160,7 @@ def test_of_what_was_never_watched_nothing_is_fine():
     assert spans(gaps_of([], ago(90), NOW, {"ci"}, slack=SLACK)) == [(90, 0, False)]
 
 
+@settings(deadline=None)
 @given(
     st.lists(st.tuples(st.sampled_from("abc"), st.integers(0, 200), st.integers(0, 60)), max_size=12),
     st.integers(0, 200),

@@ -47,7 +47,7 @@ AT_ONCE: Final = 0.03
 """Seconds after which steps that were asked for together are shown, though some are still to come."""
 FRAME: Final = 1 / 60
 """Seconds that painting is given between two moments."""
-REST: Final = 0.15
+REST: Final = 0.3
 """Seconds without a move after which what happened since is counted."""
 PLAY_EVERY: Final = 0.25
 """Seconds between two moments of what is played."""

@@ -31,6 +31,7 @@ COMMANDS = (
 DOCS = (
     ("docs/guide.md", "the screen, with pictures"),
     ("docs/keys.md", "every key, and how to give it another"),
+    ("docs/rewind.md", "going back in time, also for a post-mortem"),
     ("docs/sources.md", "how to set up each tool"),
     ("docs/plugins.md", "a source of your own"),
     ("docs/emit.md", "releases from scripts and pipelines"),

@@ -18,7 +18,7 @@ BOARD = [sys.executable, "-m", "statusboard"]
 COLD, MOMENTS, STEPS = 5, 20, 60
 HELD, REPEATS = 3.0, 30
 """Seconds that a key is held, and how often a terminal sends it in one of them."""
-QUIET = 0.5
+QUIET = 0.8
 """Seconds after which all that a move leads to is painted, what is read beside too."""
 
 

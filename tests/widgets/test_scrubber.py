@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import UTC, datetime, timedelta, timezone
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from statusboard.text import cell_len
@@ -76,6 +76,7 @@ def test_what_nobody_watched_is_never_shown_as_watched():
     assert UNICODE.watched in cells
 
 
+@settings(deadline=None)
 @given(st.floats(0, 23), st.floats(0.3, 24), st.integers(20, 300))
 def test_a_gap_of_an_eighth_of_a_cell_is_seen(begin: float, length: float, width: int):
     laid = lay_track(track(gaps=[Gap(hours(begin), hours(begin + length))]), width)
@@ -116,6 +117,7 @@ def test_times_stand_on_it_where_nothing_else_does():
     assert "16 Mar" in drawn(lay_track(Track(BEGAN, BEGAN + 90 * DAY), 120))
 
 
+@settings(deadline=None)
 @given(
     st.integers(1, 400),
     st.lists(st.tuples(st.floats(-5, 30), st.sampled_from(["incident", "build", "release"])), max_size=20),
@@ -140,6 +142,7 @@ def test_it_takes_the_cells_it_is_given(width, marks, gaps, at, days):
             assert "".join(text for text, _ in words).isascii()
 
 
+@settings(deadline=None)
 @given(st.integers(2, 300), st.floats(0, 24))
 def test_a_cell_leads_to_a_moment_that_stands_in_it(cells: int, at: float):
     cell = place_of(hours(at), track(), cells)
