@@ -10,18 +10,21 @@ from typing import Any, ClassVar
 
 import msgspec
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from statusboard.backfill import Backfill, SourceProgress, can_tell
 from statusboard.board import Board
 from statusboard.clock import FakeClock
 from statusboard.errors import AuthError, RateLimited, ServerError, SourceError
 from statusboard.ingest import Ingest
-from statusboard.model import Build, Change, Incident, Item, ItemKind, Part, Release, Ticket, decode
+from statusboard.model import UNFINISHED, Build, Change, Incident, Item, ItemKind, Part, Release, Ticket, decode
 from statusboard.source import Context, HistoryUnsupported, Http, HttpFactory, Past, Scope, Source, SourceOptions
 from statusboard.store.base import Store
 from statusboard.store.memory import MemoryStore
 from statusboard.store.sqlite import SQLiteStore
 from statusboard.testing import FakeHttp
+from tests.boards import ITEMS
 
 NOW = datetime(2026, 3, 1, tzinfo=UTC)
 DAY = timedelta(days=1)
@@ -365,6 +368,16 @@ async def test_a_vendor_that_rewrites_history_is_believed_where_nobody_saw_it(me
     assert decode(fact.body).branch == "main"  # type: ignore[union-attr]
 
 
+async def test_when_commits_were_made_is_added_and_never_taken_away(memory: MemoryStore, clock: FakeClock):
+    plain = Release(key="ci:release:1", source="ci", state="success", started_at=NOW - DAY, ended_at=NOW - DAY)
+    told = msgspec.structs.replace(plain, committed_at=NOW - DAY * 2, commits=3)
+    for release, count in ((plain, 1), (told, 2), (plain, 2), (told, 2)):
+        await run(memory, clock, telling(release, kind="release"), anew=True)
+        assert len(await stored(memory)) == count
+    (fact,) = await memory.remembered("release", since=NOW - DAY * 2)
+    assert decode(fact.body).committed_at == NOW - DAY * 2  # type: ignore[union-attr]
+
+
 async def test_odd_items_cost_only_themselves(memory: MemoryStore, clock: FakeClock):
     foreign = msgspec.structs.replace(build(2, NOW - DAY), key="other:build:2")
     progress = await run(memory, clock, telling("no item", foreign, build(1, NOW - DAY), kind="build"))
@@ -375,6 +388,49 @@ async def test_odd_items_cost_only_themselves(memory: MemoryStore, clock: FakeCl
 async def test_text_from_outside_is_cleaned(memory: MemoryStore, clock: FakeClock):
     await run(memory, clock, telling(build(1, NOW - DAY, title="a\x1b[2Jb\u202e"), kind="build"))
     assert decode((await stored(memory))[0].body or b"").title == "a[2Jb"
+
+
+@settings(max_examples=60)
+@given(st.lists(ITEMS, max_size=12), st.lists(ITEMS, max_size=6), st.booleans())
+def test_laws_of_what_is_taken_in(bygone: list[Any], seen: list[Any], seen_first: bool):
+    """Whatever is told: the live rows are those of the polls, nothing unfinished comes in, twice is once."""
+
+    async def check() -> None:
+        store = MemoryStore(clock=FakeClock(NOW))
+        ingest = Ingest(store, FakeClock(NOW))
+        ingest.lease = await store.lease("poll", "me")
+
+        async def poll() -> None:
+            for part in parts(seen):
+                await ingest.part(part.items[0].source, part, mark=ingest.mark, gap=60)
+
+        async def fetch() -> int:
+            return sum([len((await ingest.bygone(p.items[0].source, p)).changes) for p in parts(bygone)])
+
+        if seen_first:
+            await poll()
+        rows = (await store.snapshot()).rows
+        await fetch()
+        assert (await store.snapshot()).rows == rows
+        for change in await store.past(limit=1_000):
+            fact = decode(change.body or b"") if change.origin == "backfill" else None
+            if fact is not None and change.time == getattr(fact, "ended_at", None):
+                assert fact.state not in UNFINISHED[change.kind] or fact.state == "unknown"
+        if not seen_first:
+            await poll()
+        if len({item.key for item in bygone}) == len(bygone):  # one that is told in two ways at once is told anew
+            assert await fetch() == 0
+
+    def parts(items: list[Any]) -> list[Part]:
+        places = dict.fromkeys((item.source, item.kind) for item in items)
+        return [
+            Part(scope=kind, kind=kind, reach="delta", started_at=NOW, items=tuple(
+                item for item in items if (item.source, item.kind) == (source, kind)
+            ))
+            for source, kind in places
+        ]  # fmt: skip
+
+    asyncio.run(check())
 
 
 # -- quotas and faults -----------------------------------------------------------------------------------------------
