@@ -69,6 +69,8 @@ _LABEL: Final = 12
 """Cells beside a plot, for what its uppermost and lowest line stand for."""
 PLOT: Final = (8, 5)
 """Lines of a plot: with room, and with little."""
+LITTLE: Final = 76
+"""Cells below which there is little room for what is behind a number."""
 UNLINKED: Final = 5
 """How many incidents without a release are named."""
 
@@ -436,16 +438,17 @@ def _did(deployment: Deployment, metric: Metric) -> Cell:
     return ", ".join(filter(None, told)), style
 
 
-EVIDENCE_COLUMNS: Final = (
-    ColumnSpec("age", "Age", 5, 4, 85, "right"),
-    ColumnSpec("state", "State", 13, 9, 100),
-    ColumnSpec("service", "Service", 16, 9, 80),
-    ColumnSpec("title", "Release or incident", None, 12, 100),
-    ColumnSpec("why", "What it did", None, 28, 90),
-    ColumnSpec("by", "By", 12, 12, 20),
-    ColumnSpec("environment", "Env", 11, 10, 10),
-)
-"""The columns of what is behind a number."""
+def evidence_columns(width: int) -> list[ColumnSpec]:
+    """The columns of what is behind a number; where there is little room, what each did may be cut."""
+    return [
+        ColumnSpec("age", "Age", 5, 4, 85, "right"),
+        ColumnSpec("state", "State", 13, 9, 100),
+        ColumnSpec("service", "Service", 16, 9, 80),
+        ColumnSpec("title", "Release or incident", None, 12, 100),
+        ColumnSpec("why", "What it did", None, 36 if width >= LITTLE else 28, 90),
+        ColumnSpec("by", "By", 12, 8, 20),
+        ColumnSpec("environment", "Env", 11, 10, 10),
+    ]
 
 
 def order_of(standings: Iterable[Standing]) -> list[Standing]:

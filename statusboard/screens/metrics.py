@@ -18,11 +18,11 @@ from statusboard.errors import StoreError
 from statusboard.metrics import METRICS, WINDOWS, Metric
 from statusboard.model import Release
 from statusboard.presenting.metrics import (
-    EVIDENCE_COLUMNS,
     Evidence,
     Form,
     Standing,
     evidence,
+    evidence_columns,
     legend,
     metric_columns,
     number_sections,
@@ -69,11 +69,7 @@ class MetricsFace(Face):
         super().__init__(live, id="metrics")
         self._areas = Lanes(id="numbers"), Lanes(id="evidence")
         self._numbers = LanePanel((), ascii_only=live.ascii_only, name="numbers")
-        self._behind = LanePanel(
-            [Column(c.id, c.title, c.width, c.min_width, c.priority, c.align) for c in EVIDENCE_COLUMNS],
-            ascii_only=live.ascii_only,
-            name="evidence",
-        )
+        self._behind = LanePanel((), ascii_only=live.ascii_only, name="evidence")
         self._view = ViewSpec(layout="metrics")
         self._query = parse("")
         self._faults_only = False
@@ -231,7 +227,8 @@ class MetricsFace(Face):
         if form != self._form:
             self._form = form
             self._table.set_rows(self._keys, self._keys)
-        self._table.set_columns([Column(c.id, c.title, c.width, c.min_width, c.priority, c.align) for c in specs])
+        for table, columns in ((self._table, specs), (self._list, evidence_columns(width))):
+            table.set_columns([Column(c.id, c.title, c.width, c.min_width, c.priority, c.align) for c in columns])
 
     def _cells(self, key: str) -> RowCells:
         standing = self._found.get(key)
