@@ -127,18 +127,18 @@ class Measure:
 
     async def report(self, scope: Scope, days: int, now: datetime) -> Report:
         """The numbers of a scope in the window of so many days that ends now.  Raises `StoreError`."""
-        await self.update(now, days)
+        await self.update(now, days, scope.environment)
         return self._report(scope, days, now)
 
     async def by_service(self, days: int, now: datetime, *, team: str = "", environment: str = "") -> list[Report]:
         """A report for each service that has had deployments or incidents in the window or the one before."""
-        await self.update(now, days)
+        await self.update(now, days, environment)
         scopes = (Scope(service, team, environment) for service in self._ledger.services)
         return await self._all(scopes, days, now)
 
     async def by_team(self, days: int, now: datetime, *, environment: str = "") -> list[Report]:
         """A report for each team, those that have goals among them."""
-        await self.update(now, days)
+        await self.update(now, days, environment)
         teams = sorted({*self._ledger.teams, *(goal.team for goal in self.goals)})
         return await self._all((Scope("", team, environment) for team in teams), days, now, always=True)
 
@@ -198,18 +198,21 @@ class Measure:
 
     # -- reading -------------------------------------------------------------------------------------------------
 
-    async def update(self, now: datetime, days: int = LONGEST) -> None:
-        """Take in what the store has learned since.  Raises `StoreError`; what was known stays."""
+    async def update(self, now: datetime, days: int = LONGEST, environment: str = "") -> None:
+        """Take in what the store has learned since.  Raises `StoreError`; what was known stays.
+
+        ``environment`` is one that is to be reported on beside production.
+        """
         async with self._lock:
             self._longest = max(self._longest, days)
             wanted = (self.store.store_id, now.astimezone(self.zone).date(), self._longest)
             if self._for != wanted:
                 self._begin()
                 self._for = None
-            await self._read(now)
+            await self._read(now, environment)
             self._for = wanted
 
-    async def _read(self, now: datetime) -> None:
+    async def _read(self, now: datetime, environment: str) -> None:
         pace = _Pace()
         window = window_before(window_of(self._longest, now, self.zone), self.zone)
         since = window.since - timedelta(days=FOREWORD)
@@ -230,7 +233,7 @@ class Measure:
                 self._ledger.say(note)
                 await pace()
         await self._look_after_open(pace)
-        await pace.through(self._ledger.settled())
+        await pace.through(self._ledger.settled(environment))
         await self._read_coverage(since)
         if changed:
             self._edition += 1
@@ -239,16 +242,26 @@ class Measure:
         """What the store has learned of a kind since it was asked last, some days at a time."""
         after = self._after[kind]
         newest = after
-        start: datetime = since
-        while True:
+
+        def ask(start: datetime) -> tuple[datetime | None, asyncio.Task[list[Remembered]]]:
             # What is new is little; what began in the future (a clock that is ahead) comes with the last of it.
             end = None if after or start + _AT_ONCE > now else start + _AT_ONCE
-            rows = await self.store.remembered(kind, since=start, until=end, after=after)  # type: ignore[arg-type]
-            newest = max([newest, *(row.seq for row in rows)])
-            yield rows
-            if end is None:
-                break
-            start = end
+            asked = self.store.remembered(kind, since=start, until=end, after=after)  # type: ignore[arg-type]
+            return end, asyncio.ensure_future(asked)
+
+        end, reading = ask(since)
+        try:
+            while True:
+                rows = await reading
+                newest = max([newest, *(row.seq for row in rows)])
+                last = end is None
+                if end is not None:
+                    end, reading = ask(end)  # the store reads on while these are taken in
+                yield rows
+                if last:
+                    break
+        finally:
+            reading.cancel()
         self._after[kind] = newest
 
     def _put_episode(self, row: Remembered, incident: Incident) -> None:

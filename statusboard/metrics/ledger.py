@@ -3,14 +3,16 @@
 It is filled in steps, so that a screen can live meanwhile:
 
     put_release, put_episode, say      what is known, or newly known
-    settled()                          iterator: what follows from that, a little at each step
+    settled(environment)               iterator: what follows from that, a little at each step
     gathered(scope), unlinked(scope)   what came of it
+
+Lines of environments that are not production wait until somebody asks for theirs.
 """
 
 from __future__ import annotations
 
 from bisect import bisect_left, insort
-from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from datetime import datetime
 from operator import attrgetter
 from typing import Final, TypeAlias
@@ -167,16 +169,21 @@ class Ledger:
 
     # -- what follows from it ------------------------------------------------------------------------------------
 
-    def settled(self) -> Iterator[None]:
-        """Bring everything up to date with what was put in since.  May be left and begun again at any step."""
-        yield from self._roll_out()
-        yield from self._relink()
-        yield from self._resettle()
+    def settled(self, environment: str = "") -> Iterator[None]:
+        """Bring production and this environment up to date with what was put in since.
 
-    def _roll_out(self) -> Iterator[None]:
+        May be left and begun again at any step.
+        """
+        yield from self._roll_out(environment)
+        yield from self._relink()
+        yield from self._resettle(environment)
+
+    def _wanted(self, lines: Iterable[Line], environment: str) -> list[Line]:
+        return [line for line in lines if self._may_cause(line) or (environment and line[1] == environment)]
+
+    def _roll_out(self, environment: str = "") -> Iterator[None]:
         """Put the changed lines together anew; what came of it is to be told to those who look for suspects."""
-        while self._changed:
-            line = next(iter(self._changed))
+        for line in self._wanted(self._changed, environment):
             before = {rollout.releases[0].key: rollout for rollout in self._rollouts.get(line, [])}
             after = rollouts_of(self._lines[line].values())
             may_cause = self._may_cause(line)
@@ -223,8 +230,7 @@ class Ledger:
 
     def _relink(self) -> Iterator[None]:
         """Look for the releases of the episodes that are new or concerned, one at a step."""
-        while self._to_link:
-            id_ = next(iter(self._to_link))
+        for id_ in list(self._to_link):
             episode = self._episodes[id_]
             notes = self._said.get((id_[0], episode.incident.started_at), {})
             found = linked(episode, list(notes.values()), self._names, self._suspects.first)
@@ -260,10 +266,9 @@ class Ledger:
         if line is not None:
             self._unsettled[line] = None
 
-    def _resettle(self) -> Iterator[None]:
+    def _resettle(self, environment: str = "") -> Iterator[None]:
         """Make the deployments of the lines of which something changed anew, one line at a step."""
-        while self._unsettled:
-            line = next(iter(self._unsettled))
+        for line in self._wanted(self._unsettled, environment):
             rollouts = self._rollouts[line]
             links = {
                 release.key: list(self._links[release.key].values())
@@ -294,6 +299,9 @@ class Ledger:
     def gathered(self, scope: Scope) -> Gathered:
         """The deployments of a scope."""
         lines = self._lines_of(scope)
+        if scope.environment and not self._changed.keys().isdisjoint(lines):
+            for _ in self.settled(scope.environment):  # for whoever has not asked for it before
+                pass
         editions = {line: self._editions.get(line, 0) for line in lines}
         known = self._gathered.get(scope)
         if known is not None and known[1] == editions:
