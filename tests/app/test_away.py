@@ -86,12 +86,12 @@ async def test_who_comes_back_is_told_in_one_line_and_finds_the_marks():
         am.items = [alerts(5)[n] for n in (1, 2, 3, 4)]
         ci.items = [build(1, "failed", ended_at=datetime.now(UTC))]
         await poll(app, pilot)
-        await pilot.press("x")
+        await pilot.press("full_stop")
         await until(pilot, lambda: "while you were away (2h): " in text_of(app))
         told = line_with(app, "while you were away")
         assert "2 incidents opened, 1 resolved, 1 build broke" in told and "marked" in told and "u goes" in told
         assert {line.split("alert-")[1][0] for line in marked(app) if "alert-" in line} >= {"3", "4"}
-        await pilot.press("x")
+        await pilot.press("full_stop")
         await until(pilot, lambda: "while you were away" not in text_of(app))
         assert marked(app), "they stay until they are seen"
 
@@ -161,7 +161,7 @@ async def test_all_can_be_seen_at_once():
         be_away(app)
         am.items = alerts(6)
         await poll(app, pilot)
-        await pilot.press("x")
+        await pilot.press("full_stop")
         await until(pilot, lambda: "while you were away" in text_of(app))
         assert len(marked(app)) == 3
         await pilot.press("U")
@@ -243,7 +243,7 @@ async def test_where_the_past_cannot_be_read_nothing_is_said(monkeypatch):
             raise StoreError("gone")
 
         monkeypatch.setattr(MemoryStore, "past", broken)
-        await pilot.press("x")
+        await pilot.press("full_stop")
         await pilot.pause(0.1)
         assert "while you were away" not in text_of(app) and len(marked(app)) == 1
 

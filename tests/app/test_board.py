@@ -486,7 +486,7 @@ async def test_reading_now():
 
 
 async def test_keys_can_be_bound_anew():
-    async with board(Told("am", "incident", alerts(1)), keys={"details": "d", "quit": "x"}) as (app, pilot):
+    async with board(Told("am", "incident", alerts(1)), keys={"details": "d", "quit": "full_stop"}) as (app, pilot):
         await pilot.press("p")
         assert not app.screen.query_one(DetailsPane).display
         await pilot.press("d")
@@ -495,7 +495,7 @@ async def test_keys_can_be_bound_anew():
         await pilot.press("q")
         await pilot.pause()
         assert app.is_running
-        await pilot.press("x")
+        await pilot.press("full_stop")
         await pilot.pause()
         assert app.return_code == 0
 

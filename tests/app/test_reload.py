@@ -207,14 +207,14 @@ async def test_keys_theme_title_and_zone(tmp_path: Path, monkeypatch: pytest.Mon
         before = board.app.theme
         board.app.use_theme("light")
         shown = await board.change(
-            sources + "keys: {details: x}\nboard: {title: Renamed, timezone: Pacific/Kiritimati}\n"
+            sources + "keys: {details: d}\nboard: {title: Renamed, timezone: Pacific/Kiritimati}\n"
         )
         assert "Renamed" in shown and board.app.theme == "light", "what was picked stays"
         assert board.app.live is not None
         assert str(board.app.live.cells.zone) == "Pacific/Kiritimati"
         await board.pilot.press("p")
         assert not screen_of(board.app)._details.display, "it is another key now"
-        await board.pilot.press("x")
+        await board.pilot.press("d")
         assert screen_of(board.app)._details.display
         await board.change(sources + "theme: high-contrast\n")
         assert board.app.theme == "high-contrast" != before

@@ -158,7 +158,7 @@ async def test_details_of_the_change_and_of_its_item():
         await pilot.press("enter")
         await until(pilot, lambda: "Change" in text_of(app))
         assert "◉ high incident opened" in line_with(app, "  what  ") and "Disk full" in line_with(app, "to what")
-        assert "Known of it" in text_of(app)
+        assert "Changed before it" in text_of(app)
         assert table_of(app).cursor_key is not None and table_of(app).cursor_key.isdecimal()  # type: ignore[union-attr]
 
 
