@@ -481,6 +481,22 @@ async def test_one_part_that_fails_harms_no_other(memory: MemoryStore, clock: Fa
     assert keys == {"ci:build:one", "ci:build:two", "ci:build:three", "other:build:builds"}
 
 
+@pytest.mark.parametrize(
+    ("error", "asked"),
+    [(AuthError("401 bad token", status=401), 1), (AuthError("403", status=403), 6), (ServerError("502"), 12)],
+)
+async def test_who_refuses_us_or_is_down_is_left_alone(
+    memory: MemoryStore, clock: FakeClock, error: SourceError, asked: int
+):
+    setup = Configured(type("Many", (Chronicle,), {"names": tuple("abcdef")}))
+    setup.before = lambda part, cursor: _fail(error)
+    progress = (await run(memory, clock, setup))["ci"]
+    assert progress.state == "failed" and len(setup.source.asked) == asked
+    assert {part.state for part in progress.parts.values()} == {"failed"}
+    whys = [part.why for part in progress.parts.values() if part.why.startswith("not asked any more")]
+    assert len(whys) == {1: 5, 6: 0, 12: 3}[asked]
+
+
 @pytest.mark.parametrize("fault", [KeyError("x"), SystemExit(1), RecursionError()])
 async def test_whatever_a_source_raises_harms_no_other(memory: MemoryStore, clock: FakeClock, fault: BaseException):
     setup = Configured()
@@ -548,6 +564,19 @@ class Slow(Chronicle):
     async def history(self, scope: Scope, http: Http, *, since: datetime, cursor: str = "") -> Past:
         await self.clock.sleep(self.takes)
         return await super().history(scope, http, since=since, cursor=cursor)
+
+
+async def test_pages_without_anything_are_none_of_those_while_more_of_the_whole_is_read(
+    memory: MemoryStore, clock: FakeClock
+):
+    class Empty(Endless):
+        async def history(self, scope: Scope, http: Http, *, since: datetime, cursor: str = "") -> Past:
+            self.asked.append((scope.name, cursor))
+            count = len(self.asked)
+            return Past(older=str(count) if count < 40 else "", share=count / 40, reached=None if count < 40 else since)
+
+    setup = Configured(Empty)
+    assert (await run(memory, clock, setup))["ci"].state == "done" and len(setup.source.asked) == 40
 
 
 async def test_it_rests_as_long_as_the_server_took(memory: MemoryStore, clock: FakeClock):

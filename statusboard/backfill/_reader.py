@@ -8,7 +8,7 @@ from typing import Protocol, TypeVar
 
 from statusboard.backfill._progress import SourceProgress
 from statusboard.clock import Clock
-from statusboard.errors import RateLimited, ServerError, Timeout, TransportError
+from statusboard.errors import AuthError, RateLimited, ServerError, SourceError, Timeout, TransportError
 from statusboard.health import describe
 from statusboard.source import Http, HttpFactory
 
@@ -24,6 +24,9 @@ MOST_PAUSE = 60.0
 #: Times in a row that a vendor may ask us to wait before a page is given up.
 MOST_WAITS = 50
 
+#: Parts in a row that could not be read since the server was down, or had had enough of us.
+MOST_IN_A_ROW = 3
+
 _PASSING = (Timeout, TransportError, ServerError)
 
 
@@ -35,6 +38,28 @@ class Asker(Protocol):
     @property
     def requests(self) -> int: ...
     def wait_for_room(self, share: float) -> float: ...
+
+
+class Troubles:
+    """Whether a source should be left alone: its credential is void, or its server is down.
+
+    Vendors lock out for a while who goes on asking with a credential that was refused.  ``enough`` says why, in words.
+    """
+
+    def __init__(self) -> None:
+        self.enough: str | None = None
+        self._in_a_row = 0
+
+    def note(self, error: SourceError) -> None:
+        """A part has failed."""
+        self._in_a_row = self._in_a_row + 1 if isinstance(error, (*_PASSING, RateLimited)) else 0
+        refused = isinstance(error, AuthError) and error.status == 401
+        if refused or self._in_a_row >= MOST_IN_A_ROW:
+            self.enough = describe(error)
+
+    def clear(self) -> None:
+        """A part was read."""
+        self._in_a_row = 0
 
 
 class Reader:

@@ -11,7 +11,7 @@ from typing import Any, Protocol
 from msgspec import structs
 
 from statusboard.backfill._progress import PartProgress, SourceProgress, State, verdict_of
-from statusboard.backfill._reader import Asker, Reader
+from statusboard.backfill._reader import Asker, Reader, Troubles
 from statusboard.backfill._way import Stalls, Way
 from statusboard.clock import Clock
 from statusboard.current import is_timeless
@@ -129,8 +129,12 @@ class Backfill:
         ways = await self._ways(setup)
         for scope in scopes:
             progress.parts[scope.name] = PartProgress(part=scope.name, kind=scope.kind)
+        troubles = Troubles()
         for scope in scopes:
             part = progress.parts[scope.name]
+            if troubles.enough is not None:
+                part.state, part.why, part.fraction = "failed", f"not asked any more: {troubles.enough}", 1.0
+                continue
             progress.now = part.part
             try:
                 if scope.kind not in source.history_kinds:
@@ -145,11 +149,13 @@ class Backfill:
             except SourceError as error:
                 log.warning("source %s: %s cannot be read back: %s", setup.name, part.part, describe(error))
                 part.state, part.why = "failed", describe(error)
+                troubles.note(error)
             except Exception as error:  # boundary: a source may have put anything at all into its items
                 log.error("source %s: the past of %s cannot be taken in", setup.name, part.part, exc_info=error)
                 part.state, part.why = "failed", f"the {source.type} source failed: {type(error).__name__}"
             else:
                 part.state = "done"
+                troubles.clear()
             part.fraction = 1.0
             self._tell(progress)
         self._ended(progress, *verdict_of(progress))

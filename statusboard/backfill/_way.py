@@ -94,6 +94,7 @@ class Stalls:
         self._cursors: set[str] = set()
         self._oldest: datetime | None = None
         self._last: frozenset[str] = frozenset()
+        self._share = 0.0
         self._stalls = 0
 
     def look(self, past: Past) -> None:
@@ -109,7 +110,8 @@ class Stalls:
         further = past.reached is not None and (self._oldest is None or past.reached < self._oldest)
         if further:
             self._oldest = past.reached
-        moves = further if past.reached is not None else bool(keys - self._last)
+        moves = further if past.reached is not None else bool(keys - self._last) or past.share > self._share
+        self._share = max(self._share, past.share)
         self._last = keys
         self._stalls = 0 if moves else self._stalls + 1
         if self._stalls >= MOST_STALLS:

@@ -23,7 +23,7 @@ def bar(run: Backfill, columns: int) -> str:
     at_work = [progress for progress in run.progress.values() if progress.state == "reading"]
     if at_work:
         slowest = min(at_work, key=lambda progress: progress.fraction)
-        words = (_doing(slowest), f"{slowest.name}{_back(slowest)}", slowest.name)
+        words = (_doing(slowest), f"{slowest.name}{_waits(slowest) or _back(slowest)}", slowest.name)
         line += "  " + next((some for some in words if len(line) + 2 + len(some) <= columns), words[0])
     return line if len(line) <= columns else line[: max(columns - 1, 0)] + "~"
 
@@ -93,10 +93,14 @@ def _part(part: PartProgress) -> dict[str, Any]:
 
 def _doing(progress: SourceProgress) -> str:
     if progress.until is not None:
-        return f"{progress.name}: waits until {progress.until:%H:%M:%S} UTC, {progress.waits}"
+        return f"{progress.name}{_waits(progress)} UTC, {progress.waits}"
     if progress.now not in progress.parts:
         return f"{progress.name}: looks what there is"
     return f"{progress.name}: {progress.now}{_back(progress)}"
+
+
+def _waits(progress: SourceProgress) -> str:
+    return "" if progress.until is None else f": waits until {progress.until:%H:%M:%S}"
 
 
 def _back(progress: SourceProgress) -> str:
