@@ -65,20 +65,19 @@ class Input(Struct, frozen=True, kw_only=True):
 
 
 class _Pace:
-    """Gives the event loop its turn when a slice of work is over."""
+    """Gives the event loop its turn whenever a slice of work is over: ``if pace.over(): await pace.rest()``."""
 
     def __init__(self) -> None:
-        self._began = time.perf_counter()
+        self._end = time.perf_counter() + SLICE
 
-    async def __call__(self) -> None:
-        if time.perf_counter() - self._began > SLICE:
-            await asyncio.sleep(0)
-            self._began = time.perf_counter()
+    def over(self) -> bool:
+        """Whether the slice is over; nearly always not, so that this is no call to be awaited."""
+        return time.perf_counter() > self._end
 
-    async def through(self, steps: Iterator[None]) -> None:
-        """All steps."""
-        for _ in steps:
-            await self()
+    async def rest(self) -> None:
+        """Let others work."""
+        await asyncio.sleep(0)
+        self._end = time.perf_counter() + SLICE
 
 
 class Measure:
@@ -164,7 +163,8 @@ class Measure:
             report = self._report(scope, days, now)
             if always or report.unlinked.episodes or any(number.n or number.before_n for number in report.numbers):
                 reports.append(report)
-            await pace()
+            if pace.over():
+                await pace.rest()
         return reports
 
     def _report(self, scope: Scope, days: int, now: datetime) -> Report:
@@ -221,19 +221,24 @@ class Measure:
             changed = changed or bool(rows)
             for row, release in _decoded(rows, _RELEASE):
                 self._ledger.put_release(release, (row.source, row.part))
-                await pace()
+                if pace.over():
+                    await pace.rest()
         async for rows in self._new("incident", since, now):
             changed = changed or bool(rows)
             for row, incident in _decoded(rows, _INCIDENT):
                 self._telling.add((row.source, row.part))
                 self._put_episode(row, incident)
-                await pace()
+                if pace.over():
+                    await pace.rest()
         async for rows in self._new("annotation", since, now):
             for _, note in _decoded(rows, _ANNOTATION):
                 self._ledger.say(note)
-                await pace()
+                if pace.over():
+                    await pace.rest()
         await self._look_after_open(pace)
-        await pace.through(self._ledger.settled(environment))
+        for _ in self._ledger.settled(environment):
+            if pace.over():
+                await pace.rest()
         await self._read_coverage(since)
         if changed:
             self._edition += 1
@@ -288,7 +293,8 @@ class Measure:
             except msgspec.MsgspecError:
                 continue
             live[row.key] = (row.key, 0 if began is None else to_us(began))
-            await pace()
+            if pace.over():
+                await pace.rest()
         for id_, episode in episodes:
             gone = id_[0] not in live
             if gone or (live[id_[0]] != id_ and episode.incident.started_at is not None):

@@ -20,7 +20,7 @@ from typing import Final, TypeAlias
 from msgspec import Struct
 
 from statusboard.current import verdict_of
-from statusboard.metrics.deployments import Deployment, Episode, Line, Link, deployed_at, line_of, settle
+from statusboard.metrics.deployments import Deployment, Episode, How, Line, Link, deployed_at, line_of, settle
 from statusboard.metrics.links import SLIGHT, Names, is_incident, linked
 from statusboard.metrics.report import Scope
 from statusboard.metrics.watched import Part
@@ -34,6 +34,9 @@ EpisodeId: TypeAlias = tuple[str, int]
 
 _WHEN: Final = attrgetter("at")
 _BEGAN: Final = attrgetter("began")
+_NOBODY: Final = ("",)
+#: Episodes or rollouts that are handled between two chances to stop: about a millisecond's worth.
+_AT_ONCE: Final = 16
 _NO_DEPENDENCIES: Final[Mapping[str, Collection[str]]] = {}
 
 
@@ -83,7 +86,7 @@ class Ledger:
         self._by_start: list[tuple[float, EpisodeId]] = []
         self._said: dict[tuple[str, datetime | None], dict[str, Annotation]] = {}
         self._to_link: dict[EpisodeId, None] = {}
-        self._found: dict[EpisodeId, tuple[str, ...]] = {}
+        self._found: dict[EpisodeId, tuple[tuple[str, How], ...]] = {}
         self._links: dict[str, dict[EpisodeId, Link]] = {}
         self._unlinked: dict[str, dict[EpisodeId, Episode]] = {}
         self._unlinked_editions: dict[str, int] = {}
@@ -206,11 +209,12 @@ class Ledger:
                 self._suspects.drop(rollout)
                 self._concern(rollout)
             yield
-        for rollout in sorted(self._come.values(), key=_BEGAN):
+        for count, rollout in enumerate(sorted(self._come.values(), key=_BEGAN), 1):
             self._suspects.add(rollout)
             self._concern(rollout)
             del self._come[id(rollout)]
-            yield
+            if not count % _AT_ONCE:
+                yield
 
     def _may_cause(self, line: Line) -> bool:
         environment = line[1]
@@ -229,31 +233,33 @@ class Ledger:
             self._to_link[id_] = None
 
     def _relink(self) -> Iterator[None]:
-        """Look for the releases of the episodes that are new or concerned, one at a step."""
-        for id_ in list(self._to_link):
+        """Look for the releases of the episodes that are new or concerned, some at a step."""
+        for count, id_ in enumerate(list(self._to_link), 1):
             episode = self._episodes[id_]
-            notes = self._said.get((id_[0], episode.incident.started_at), {})
-            found = linked(episode, list(notes.values()), self._names, self._suspects.first)
-            self._unlink(id_, episode)
+            if id_ in self._found:
+                self._unlink(id_, episode)
+            notes = self._said.get((id_[0], episode.incident.started_at)) if self._said else None
+            found = linked(episode, list(notes.values()) if notes else (), self._names, self._suspects.first)
             for key, how in found:
                 self._links.setdefault(key, {})[id_] = Link(episode, how)
                 self._stir(key)
-            self._found[id_] = tuple(key for key, _ in found)
+            self._found[id_] = found
             if not found and episode.incident.severity not in SLIGHT:
-                for service in episode.incident.services or ("",):
+                for service in episode.incident.services or _NOBODY:
                     self._unlinked.setdefault(service, {})[id_] = episode
                     self._stir_unlinked(service)
-            self._to_link.pop(id_, None)
-            yield
+            del self._to_link[id_]
+            if not count % _AT_ONCE:
+                yield
 
     def _unlink(self, id_: EpisodeId, episode: Episode) -> None:
-        for key in self._found.pop(id_, ()):
+        for key, _ in self._found.pop(id_, ()):
             links = self._links.get(key)
             if links is not None and links.pop(id_, None) is not None:
                 if not links:
                     del self._links[key]
                 self._stir(key)
-        for service in episode.incident.services or ("",):
+        for service in episode.incident.services or _NOBODY:
             if self._unlinked.get(service, {}).pop(id_, None) is not None:
                 self._stir_unlinked(service)
 

@@ -54,7 +54,7 @@ class Names:
     def declared(self, episode: Episode) -> list[Release]:
         """The releases that an incident's labels and links name: all those of the newest rollout of each name."""
         incident = episode.incident
-        if not incident.labels and not incident.links:
+        if DECLARING.isdisjoint(map(str.casefold, (*incident.labels, *incident.links))):
             return []
         found: dict[str, Release] = {}
         for texts in (incident.labels, incident.links):
@@ -101,13 +101,12 @@ def linked(episode: Episode, said: Sequence[Annotation], names: Names, suspect: 
 
     ``said`` is what people said of this very episode.
     """
-    confirmed = [note.text for note in said if note.what == "suspect_confirmed"]
-    if confirmed:
-        return tuple((key, "confirmed") for key in sorted(set(confirmed)))
-    dismissed = {note.text for note in said if note.what == "suspect_dismissed"}
-    declared = [release.key for release in names.declared(episode) if release.key not in dismissed]
-    if declared:
-        return tuple((key, "declared") for key in declared)
+    if said and (confirmed := {note.text for note in said if note.what == "suspect_confirmed"}):
+        return tuple((key, "confirmed") for key in sorted(confirmed))
+    if declared := names.declared(episode):
+        dismissed = {note.text for note in said if note.what == "suspect_dismissed"}
+        if keys := [release.key for release in declared if release.key not in dismissed]:
+            return tuple((key, "declared") for key in keys)
     if episode.incident.severity in SLIGHT:
         return ()
     found = suspect(episode.incident, said)
