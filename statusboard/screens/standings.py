@@ -39,7 +39,7 @@ class Standings:
         if live.newest is not None:
             return []
         wanted = (live.engine.store, live.settings.config, live.cells.zone)
-        if self._measure is None or self._for != wanted:
+        if self._measure is None or any(one is not other for one, other in zip(self._for, wanted, strict=True)):
             self._for = wanted
             self._measure = live.settings.measure(live.engine.store, live.cells.zone)
         measure, now = self._measure, live.now
