@@ -378,7 +378,7 @@ class Rewinding:
             what = f"REPLAY {self.play.speed:g}x" if self.playing is not None else "REPLAY PAUSED"
         texts = bar_texts(what, moment_words(at, now, zone), distance(at, now), self._since)
         hints = key_hints(live.keys_of, live=False, playing=self.playing is not None, plays=self.play is not None)
-        scrubber.show(texts, hints, track)
+        scrubber.show(texts, [f"{legend(scrubber.signs)}   {hints[0]}", *hints], track)
 
     @property
     def _zone(self) -> tzinfo:
