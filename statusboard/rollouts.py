@@ -15,6 +15,7 @@ from __future__ import annotations
 
 import functools
 import re
+from bisect import bisect_left, bisect_right
 from collections.abc import Callable, Iterable
 from datetime import datetime
 from typing import Final
@@ -25,6 +26,9 @@ GAP: Final = 2 * 3_600.0
 """Seconds: a target that follows later than this after the one before is no longer of the same rollout."""
 STUCK: Final = 3_600.0
 """Seconds: what is said to run for longer is not believed to be rolling out all that time."""
+
+LONG: Final = 30 * 60.0
+"""Seconds: of longer rollouts one cannot tell by their beginning that it is long since they were out."""
 
 #: Versions of one place that are remembered to tell a rollback by: nobody goes further back.
 _REMEMBERED: Final = 50
@@ -64,6 +68,48 @@ class Rollout:
         self.undoes = False
         self.undone = False
         self.undone_at: float | None = None
+
+
+class Row:
+    """Rollouts in the order in which they began."""
+
+    __slots__ = ("begun", "rollouts")
+
+    def __init__(self) -> None:
+        self.begun: list[float] = []
+        self.rollouts: list[Rollout] = []
+
+    def add(self, rollout: Rollout) -> None:
+        place = len(self.begun)
+        if place and rollout.began < self.begun[-1]:
+            place = bisect_right(self.begun, rollout.began)
+        self.begun.insert(place, rollout.began)
+        self.rollouts.insert(place, rollout)
+
+    def drop(self, rollout: Rollout) -> None:
+        place = bisect_left(self.begun, rollout.began)
+        while self.rollouts[place] is not rollout:
+            place += 1
+        del self.begun[place], self.rollouts[place]
+
+    def between(self, since: float, until: float) -> list[Rollout]:
+        return self.rollouts[bisect_left(self.begun, since) : bisect_right(self.begun, until)]
+
+
+class Line:
+    """Rollouts of one service, repository or team; those apart that time and size are not all that speaks for."""
+
+    __slots__ = ("plain", "special")
+
+    def __init__(self) -> None:
+        self.plain, self.special = Row(), Row()
+
+    def row_of(self, rollout: Rollout) -> Row:
+        special = rollout.undone or rollout.failed or rollout.lasted > LONG
+        return self.special if special else self.plain
+
+    def __contains__(self, rollout: Rollout) -> bool:
+        return rollout in self.row_of(rollout).rollouts
 
 
 def rollouts_of(

@@ -11,7 +11,7 @@ first, what was dismissed is left out.
 
 from __future__ import annotations
 
-from bisect import bisect_left, bisect_right, insort
+from bisect import bisect_right, insort
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from math import log2
 from typing import Final, Literal, NamedTuple, TypeAlias
@@ -20,7 +20,7 @@ from msgspec import Struct
 
 from statusboard.model import Annotation, Incident, Release
 from statusboard.notes import standing
-from statusboard.rollouts import STUCK, Rollout, rollouts_of
+from statusboard.rollouts import LONG, STUCK, Line, Rollout, rollouts_of
 from statusboard.weights import Weights
 
 __all__ = ["MOST", "Candidates", "Reason", "Suspect", "Weights"]
@@ -72,50 +72,8 @@ class _Near(NamedTuple):
     release: Release
 
 
-class _Row:
-    """Rollouts in the order in which they began."""
-
-    __slots__ = ("begun", "rollouts")
-
-    def __init__(self) -> None:
-        self.begun: list[float] = []
-        self.rollouts: list[Rollout] = []
-
-    def add(self, rollout: Rollout) -> None:
-        place = len(self.begun)
-        if place and rollout.began < self.begun[-1]:
-            place = bisect_right(self.begun, rollout.began)
-        self.begun.insert(place, rollout.began)
-        self.rollouts.insert(place, rollout)
-
-    def drop(self, rollout: Rollout) -> None:
-        place = bisect_left(self.begun, rollout.began)
-        while self.rollouts[place] is not rollout:
-            place += 1
-        del self.begun[place], self.rollouts[place]
-
-    def between(self, since: float, until: float) -> list[Rollout]:
-        return self.rollouts[bisect_left(self.begun, since) : bisect_right(self.begun, until)]
-
-
-class _Line:
-    """Rollouts of one service, repository or team; those apart that time and size are not all that speaks for."""
-
-    __slots__ = ("plain", "special")
-
-    def __init__(self) -> None:
-        self.plain, self.special = _Row(), _Row()
-
-    def row_of(self, rollout: Rollout) -> _Row:
-        special = rollout.undone or rollout.failed or rollout.lasted > _LONG
-        return self.special if special else self.plain
-
-    def __contains__(self, rollout: Rollout) -> bool:
-        return rollout in self.row_of(rollout).rollouts
-
-
 #: A line of rollouts related to an incident, what that is worth, and in words.
-_Relation: TypeAlias = tuple[_Line, int, str]
+_Relation: TypeAlias = tuple[Line, int, str]
 #: Points in the order of `_Parts`: time, failed, undone, rollback, size.
 _Parts: TypeAlias = tuple[int, int, int, int, int]
 #: Points, those of the relation, its words, the rollout and what it is worth itself.
@@ -146,8 +104,6 @@ def _order(entry: _Entry) -> tuple[int, float, str]:
 
 
 _NO_DEPENDENCIES: Final[Mapping[str, Collection[str]]] = {}
-#: Seconds: of longer rollouts one cannot tell by their beginning that it is long since they were out.
-_LONG: Final = 30 * 60.0
 #: Different incidents (by service, team and repository) whose relations are remembered.
 _REMEMBERED: Final = 20_000
 
@@ -169,10 +125,10 @@ class Candidates:
     ) -> None:
         self.weights = weights or Weights()
         self._depends_on = {service.casefold(): tuple(names) for service, names in depends_on.items()}
-        self._services: dict[str, _Line] = {}
-        self._repositories: dict[str, _Line] = {}
-        self._teams: dict[str, _Line] = {}
-        self._all = _Line()
+        self._services: dict[str, Line] = {}
+        self._repositories: dict[str, Line] = {}
+        self._teams: dict[str, Line] = {}
+        self._all = Line()
         self._repositories_of: dict[str, dict[str, None]] = {}
         self._services_of: dict[str, dict[str, None]] = {}
         self._by_key: dict[str, Rollout] = {}
@@ -195,7 +151,7 @@ class Candidates:
         for line in self._lines_of(rollout):
             line.row_of(rollout).drop(rollout)
 
-    def _lines_of(self, rollout: Rollout) -> list[_Line]:
+    def _lines_of(self, rollout: Rollout) -> list[Line]:
         first = rollout.releases[0]
         lines = [self._all]
         repository = first.repository.casefold()
@@ -215,9 +171,9 @@ class Candidates:
                     self._relations.clear()
         return lines
 
-    def _line(self, lines: dict[str, _Line], name: str) -> _Line:
+    def _line(self, lines: dict[str, Line], name: str) -> Line:
         if name not in lines:
-            lines[name] = _Line()
+            lines[name] = Line()
             self._relations.clear()  # which know no such line
         return lines[name]
 
@@ -258,7 +214,7 @@ class Candidates:
         self,
         best: _Best,
         asked: _Asked,
-        line: _Line,
+        line: Line,
         relation: tuple[int, str],
         since: float,
         until: float,
@@ -285,7 +241,7 @@ class Candidates:
                 self._enter(best, asked, rollout, worth, words)
         begun, rollouts = line.plain.begun, line.plain.rollouts
         for place in range(bisect_right(begun, until) - 1, -1, -1):
-            late = began - begun[place] - _LONG
+            late = began - begun[place] - LONG
             wanted = best.least - base - 0.5
             if begun[place] < since or wanted > (time * 0.5 ** (late / half_life) if late > 0.0 else time):
                 break
@@ -316,7 +272,7 @@ class Candidates:
             found = self._relations[key] = sorted(named, key=lambda relation: -relation[1])
         return found
 
-    def _find_related(self, incident: Incident) -> Iterable[tuple[_Line | None, int, str]]:
+    def _find_related(self, incident: Incident) -> Iterable[tuple[Line | None, int, str]]:
         weights, repositories = self.weights, dict.fromkeys([incident.repository.casefold()])
         for service in incident.services:
             name = service.casefold()

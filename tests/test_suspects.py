@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterable, Mapping
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -348,6 +349,8 @@ def test_the_index_passes_over_nothing(drawn: Any, fault: Incident, floor: int):
     alone = [suspect for one in releases for suspect in suspects([one], fault, floor=floor)]
     alone = [one for one in alone if "of the team" not in one.reasons[0].words]
     found = suspects(releases, fault, floor=floor)
+    candidates = Candidates(releases, weights=Weights(floor=floor), depends_on=DEPENDS_ON, production=bench.production)
+    assert candidates.first(fault) is (found[0].release if found else None)
     if not (fault.team and not fault.services):  # whose relations are known by other releases
         assert [suspect.points for suspect in found] == sorted((one.points for one in alone), reverse=True)[:MOST]
 
@@ -372,6 +375,17 @@ def test_the_figures_hold(make: Callable[..., History], hindsight: bool, top_1: 
     assert figures.precision >= 85, shown
     assert figures.top_1 - 100 * figures.latest / figures.caused >= 15, shown
     assert figures.oracle_among >= figures.among, "nobody is better than who knows it all"
+
+
+def test_the_documentation_has_these_weights():
+    text = (Path(__file__).parents[1] / "docs" / "suspects.md").read_text(encoding="utf-8")
+    rows = re.findall(r"^\| `(\w+)` \| (\S\d+) \|", text, re.MULTILINE)
+    told = {name: int(points.replace("−", "-")) for name, points in rows}
+    weights = structs.asdict(Weights())
+    assert told == {name: points for name, points in weights.items() if name in told}
+    assert weights.keys() - told.keys() == {"floor", "half_life", "window", "tolerance"}
+    for name in weights:
+        assert f"`{name}`" in text
 
 
 # -- in a config ------------------------------------------------------------------------------------------------------
