@@ -8,7 +8,6 @@ from typing import Final
 
 from statusboard.current import Order, Slot, order_of, slot_of, verdict_of
 from statusboard.model import Annotation, Build, Change, Fact, Item, Kind, decode
-from statusboard.rewind import seq_at
 from statusboard.store.base import Store
 from statusboard.timeline import LATE, Around, Entry, Shows, entry_of
 
@@ -28,7 +27,7 @@ async def retold(store: Store, since: datetime, until: datetime, shows: Shows | 
     """
     around = Passing(store)
     found: list[Entry] = []
-    first, last = await seq_at(store, since - _INSTANT) + 1, await seq_at(store, until + LATE)
+    first, last = await store.seq_at(since - _INSTANT) + 1, await store.seq_at(until + LATE)
     for start in range(first, last + 1, PAGE):
         page = await store.recorded(range(start, min(start + PAGE, last + 1)))
         changes = [c for c in reversed(page) if c.origin != "backfill" or c.kind not in _REMEMBERED]

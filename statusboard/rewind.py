@@ -247,10 +247,9 @@ class Past:
         """Fold in what came up to ``at``; None where that is too much."""
         if self.at == EPOCH:
             return None
-        beyond = self.seq + self._near + 1
-        if any(change.observed_at <= at for change in await self._store.recorded([beyond])):
+        last = await self._store.seq_at(at)
+        if last - self.seq > self._near:
             return None
-        last = await seq_at(self._store, at, after=self.seq, before=beyond)
         changes = await self._store.recorded(range(self.seq + 1, last + 1))
         return self.board.fold(reversed(changes))
 
@@ -312,24 +311,6 @@ async def earliest(store: Store) -> datetime | None:
             return whole[0].observed_at
     first = await store.neighbour(0, 1)
     return first.observed_at if first is not None else None
-
-
-async def seq_at(store: Store, at: datetime, *, after: int = 0, before: int | None = None) -> int:
-    """The number of the last change observed at a moment or before it, at least ``after`` and below ``before``.
-
-    ``observed_at`` never decreases with ``seq``, so it is searched by halves.
-    """
-    low, high = after, (await store.health()).seq
-    if before is not None:
-        high = min(high, before - 1)
-    while low < high:
-        middle = (low + high + 1) // 2
-        found = await store.past(before=middle + 1, limit=1)
-        if not found or found[0].observed_at <= at:
-            low = middle
-        else:
-            high = found[0].seq - 1
-    return max(low, after)
 
 
 def _replaced(changes: Iterable[Change]) -> Collection[int]:

@@ -12,7 +12,7 @@ from statusboard.clock import from_us
 from statusboard.model import Kind, Origin
 from statusboard.store._database import Database
 from statusboard.store._keeping import BODIED
-from statusboard.store._reads import Times, meta, numbers, pieces, seq_at
+from statusboard.store._reads import Times, numbers, pieces, seq_at
 from statusboard.store.base import Backfilled, Mark, Moment, Remembered
 
 #: Bodies that an aggregate holds at most: so few that other threads get their turn after a millisecond or two.
@@ -27,6 +27,9 @@ _AGGREGATES = (
 )
 _WITH_BODIES = _AGGREGATES.format("f")
 _WITHOUT = _AGGREGATES.format("c") + "CROSS JOIN changes c ON c.seq = f.seq"
+_BOUNDS = (
+    "SELECT (SELECT value FROM meta WHERE name = 'next_seq') - 1, (SELECT value FROM meta WHERE name = 'whole_at')"
+)
 _MARKS = msgspec.json.Decoder(list[tuple[int, Kind, str, int]])
 
 
@@ -96,9 +99,9 @@ def marks(database: Database, since: int, until: int, step: int) -> list[Mark]:
 def neighbour(database: Database, seq: int, step: Literal[-1, 1], incidents: bool) -> Moment | None:
     """The moment beside a revision.  See `Store.neighbour`."""
     with database.reading() as connection:
-        beyond = seq >= meta(connection, "next_seq")
+        newest, whole = connection.execute(_BOUNDS).fetchone()
+        beyond = seq > newest
         here = None if beyond else _live_below(connection, seq)
-        whole = meta(connection, "whole_at")
         if here is None:
             least, most = (whole, _END) if beyond or step == 1 else (0, 0)
         elif step == 1:
@@ -154,6 +157,11 @@ def _live_above(connection: sqlite3.Connection, seq: int) -> int | None:
             return None if row is None else int(row[1])
         query = "SELECT last FROM backfills WHERE first <= ? ORDER BY first DESC LIMIT 1"
         seq = connection.execute(query, (row[0],)).fetchone()[0]
+
+
+def revision_at(database: Database, at: int) -> int:
+    """The last change observed at a moment (microseconds) or before."""
+    return seq_at(database.connection, at)
 
 
 # -- backfill ------------------------------------------------------------------------------------------------------

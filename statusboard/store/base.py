@@ -227,6 +227,9 @@ class Store(Protocol):
     async def recorded(self, seqs: Collection[int]) -> list[Change]:
         """The changes with these numbers, newest first; those that never were or were retired are left out."""
 
+    async def seq_at(self, at: datetime) -> int:
+        """The number of the last change observed at a moment or before it, 0 before the first."""
+
     async def neighbour(self, seq: int, step: Literal[-1, 1], *, incidents: bool = False) -> Moment | None:
         """The next moment after revision ``seq`` at which something came in, or the last one before it.
 

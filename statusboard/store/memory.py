@@ -208,6 +208,11 @@ class MemoryStore:
         self._check_open()
         return [self._changes[seq] for seq in sorted(set(seqs), reverse=True) if seq in self._changes]
 
+    async def seq_at(self, at: datetime) -> int:
+        """The number of the last change observed at a moment or before it, 0 before the first."""
+        self._check_open()
+        return max((seq for seq, change in self._changes.items() if change.observed_at <= at), default=0)
+
     async def neighbour(self, seq: int, step: Literal[-1, 1], *, incidents: bool = False) -> Moment | None:
         """The moment after a revision, or before it, at which something came in.  See `Store.neighbour`."""
         self._check_open()

@@ -188,6 +188,11 @@ class SQLiteStore:
         """The changes with these numbers, newest first, as far as they are kept."""
         return await self._read(lambda database: _reads.recorded(database, seqs), len(seqs))
 
+    async def seq_at(self, at: datetime) -> int:
+        """The number of the last change observed at a moment or before it, 0 before the first."""
+        moment = to_us(at)
+        return await self._run(lambda database: _recall.revision_at(database, moment))
+
     async def neighbour(self, seq: int, step: Literal[-1, 1], *, incidents: bool = False) -> Moment | None:
         """The moment after a revision, or before it, at which something came in.  See `Store.neighbour`."""
         return await self._run(lambda database: _recall.neighbour(database, seq, step, incidents))

@@ -20,9 +20,12 @@ from itertools import islice
 from pathlib import Path
 from typing import Any, NamedTuple
 
+from statusboard.catalog import Catalog
 from statusboard.clock import FakeClock
 from statusboard.current import Slot, competes, on_default_branch, slot_of
 from statusboard.diff import draft, removal
+from statusboard.measuring import Measure
+from statusboard.metrics import Scope
 from statusboard.model import Build, Draft, Incident, Item, Release, SourceHealth, health_key
 from statusboard.rewind import Past, Way
 from statusboard.store import _writes
@@ -124,7 +127,7 @@ async def _read(path: Path) -> list[Row]:
 
 
 async def _appended(path: Path) -> list[Row]:
-    """How long appends wait while moments, metrics' facts and marks are read without a pause."""
+    """How long appends wait while moments and marks are read, and metrics made, without a pause."""
     chance = random.Random(11)
     store = await _opened(path)
     lease = await store.lease("poll", "bench")
@@ -134,13 +137,13 @@ async def _appended(path: Path) -> list[Row]:
         while True:
             await past.go(_any(chance))
 
-    async def facts() -> None:
+    async def metrics() -> None:
+        measure = Measure(store, Catalog())
         while True:
-            await store.remembered("release", since=BEGAN)
-            await store.remembered("incident", since=BEGAN)
+            await measure.report(Scope(), DAYS, ENDED)
             await store.marks(BEGAN, ENDED, step=timedelta(hours=12))
 
-    readers = [asyncio.ensure_future(moments()), asyncio.ensure_future(facts())]
+    readers = [asyncio.ensure_future(moments()), asyncio.ensure_future(metrics())]
     waits = []
     for number in range(APPENDS):
         await asyncio.sleep(0.03)

@@ -262,6 +262,7 @@ USES: dict[str, Callable[[Store], Awaitable[object]]] = {
     "history": lambda store: store.history("k"),
     "past": lambda store: store.past(),
     "recorded": lambda store: store.recorded([1]),
+    "seq_at": lambda store: store.seq_at(T0),
     "neighbour": lambda store: store.neighbour(1, 1),
     "remembered": lambda store: store.remembered("release", since=T0),
     "marks": lambda store: store.marks(T0, at(1)),

@@ -88,6 +88,14 @@ async def test_moments_whose_picture_is_gone_are_no_steps(store: Store):
     assert [seconds / DAY for _, seconds in await steps(store, 0, 1)] == shown[::-1]
 
 
+async def test_the_last_change_up_to_a_moment(store: Store):
+    assert await store.seq_at(at()) == 0
+    await store.append(batch(draft(1), draft(2), seconds=10))
+    await store.append(batch(draft(3, origin="backfill"), seconds=20))
+    await store.append(batch(draft(4), seconds=5))
+    assert [await store.seq_at(at(seconds)) for seconds in (9, 10, 19, 20, 99)] == [0, 2, 2, 4, 4]
+
+
 # -- from incident to incident -------------------------------------------------------------------------------------
 
 
