@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, Final
 from urllib.parse import urlencode
 
 from sources._azure_devops import FIELDS, BuildRow, Listed, WorkItem, build_of, past_wiql, ticket_of
-from sources._azure_releases import Deployment, Environment, Record, deployment_of, record_of
+from sources._azure_releases import Deployment, Environment, Ids, Record, deployment_of, record_of
 from sources._shared.backwards import Until, merged, moment, oldest, past
 from sources._shared.rows import Rows
 from statusboard.api import BadAnswer, HistoryUnsupported, Http, Past, Reply, Scope, TooLarge, parse_time
@@ -94,8 +94,6 @@ class History:
         workflow = await source.workflow(project, [], http)
         path = f"wit/wiql?{urlencode({'$top': limit, 'timePrecision': 'true'})}"
         query = past_wiql(workflow.over, moment(since), moment(until.at) if until.at else "")
-        from sources.azure_devops import Ids
-
         ids = [row.id for row in (await source.post(project, path, {"query": query}, http)).decode(Ids).work_items]
         rows: Rows[WorkItem] = Rows("work item", WorkItem)
         for start in range(0, len(ids), PAGE):

@@ -177,6 +177,12 @@ class Environment(msgspec.Struct, frozen=True):
     name: str | None = None
 
 
+class Ids(msgspec.Struct, frozen=True, rename="camel"):
+    """workItemQueryResult"""
+
+    work_items: list[Environment]  # only their ids count
+
+
 def state_of(deployment_status: str | None, operation_status: str | None) -> ReleaseState:
     """What the two words of a deployment say together: notDeployed and phaseFailed is a failure."""
     status = (deployment_status or "").strip().lower()

@@ -7,11 +7,11 @@ for, so a page is followed by another one until all are told or none comes.
 from __future__ import annotations
 
 from datetime import datetime
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 import msgspec
 
-from sources._gitea import Issue, PublishedRelease, Run, build_of, publication_of, ticket_of
+from sources._gitea import AnyRuns, Issue, PublishedRelease, Run, Runs, build_of, publication_of, ticket_of
 from sources._shared.backwards import back_to, counted, moment, oldest, past
 from sources._shared.decoding import as_documented
 from sources._shared.rows import Rows
@@ -19,6 +19,10 @@ from statusboard.api import BadAnswer, HistoryUnsupported, Http, Item, NotFound,
 
 if TYPE_CHECKING:
     from sources.gitea import Gitea, Place
+
+
+#: What most servers allow at once.
+PAGE: Final = 50
 
 
 class History:
@@ -39,8 +43,6 @@ class History:
 
     async def _runs(self, repo: str, http: Http, since: datetime, cursor: str) -> Past:
         """Runs; of servers that know none, tasks.  A cursor says which of them it counts: ``tasks 3``."""
-        from sources.gitea import PAGE, runs_of
-
         repository = await self._source.repository(repo, http)
         if repository.has_actions is False:
             raise HistoryUnsupported("Actions are turned off")
@@ -55,7 +57,7 @@ class History:
                 raise
             tasks = True
             reply = await http.get(f"{path}/tasks", params=params)
-        found = runs_of(reply)
+        found = as_documented(reply, Runs, AnyRuns)
         rows = Rows("run", Run, found.workflow_runs)
         count, total = len(found.workflow_runs), found.total_count
         more = count > 0 and not (isinstance(total, int) and params["page"] * count >= total)
@@ -69,8 +71,6 @@ class History:
         return back_to(past(rows, build, older=older, reached=None), since)
 
     async def _releases(self, repo: str, http: Http, cursor: str) -> Past:
-        from sources.gitea import PAGE
-
         repository = await self._source.repository(repo, http)
         if repository.has_releases is False:
             raise HistoryUnsupported("releases are turned off")
@@ -88,8 +88,6 @@ class History:
 
     async def _issues(self, place: Place, http: Http, since: datetime, cursor: str) -> Past:
         """Closed issues that changed since then; the order is that in which they were made."""
-        from sources.gitea import PAGE
-
         page = counted(cursor)
         params: dict[str, str | int] = {
             "state": "closed", "type": "issues", "since": moment(since), "page": page, "limit": PAGE

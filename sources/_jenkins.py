@@ -15,7 +15,7 @@ from urllib.parse import urlsplit
 import msgspec
 
 from sources._jenkins_rows import Action, BuildRow, Cause, Job, QueueItem
-from sources._shared.rows import need, remote_id
+from sources._shared.rows import Rows, need, remote_id
 from sources._shared.words import meaning
 from statusboard.api import Build, BuildState, Source, parse_time
 
@@ -110,6 +110,20 @@ def job_line(job: Job, rows: Sequence[BuildRow], default_branch: str) -> Line:
         default_branch=default_branch,
         repository=_repository(rows, ""),
     )
+
+
+class Read(msgspec.Struct, frozen=True):
+    """A job with its builds."""
+
+    job: Job
+    line: Line
+    builds: Rows[BuildRow]
+
+
+def read_of(project: str, default: str, job: Job) -> Read:
+    builds = Rows("build", BuildRow, job.builds or ())
+    line = branch_line(project, job, builds.good, default) if project else job_line(job, builds.good, default)
+    return Read(job, line, builds)
 
 
 def tells(line: Line, row: BuildRow) -> bool:

@@ -13,7 +13,7 @@ from urllib.parse import quote, unquote
 
 import msgspec
 
-from sources._jenkins import build_of, primary_branch
+from sources._jenkins import Read, build_of, primary_branch, read_of
 from sources._jenkins_folders import Target, path_of
 from sources._jenkins_rows import BuildRow, Job
 from sources._shared.backwards import counted, oldest, past
@@ -21,7 +21,7 @@ from sources._shared.rows import Rows
 from statusboard.api import Http, Item, Past, Scope, parse_time
 
 if TYPE_CHECKING:
-    from sources.jenkins import Jenkins, Read
+    from sources.jenkins import Jenkins
 
 PAGE: Final = 100
 #: How long the list of a folder's jobs is good for (seconds).
@@ -86,8 +86,6 @@ class History:
 
     async def _jobs_of(self, scope: Scope, http: Http) -> dict[str, Read]:
         """The jobs of a part by their full names, in order."""
-        from sources.jenkins import read_of
-
         known, at = self._jobs.get(scope.name, ({}, float("-inf")))
         now = self._source.clock.monotonic()
         if now - at >= JOBS_KEPT:

@@ -88,6 +88,11 @@ class Row(msgspec.Struct, frozen=True):
     resolve_reason: ResolveReason | None = None
 
 
+class Incidents(msgspec.Struct, frozen=True):
+    incidents: list[Any]
+    more: bool | None = None
+
+
 def incident_of(source: Source[Any], row: Row, on_call: str) -> Incident:
     """``on_call``: who is on call for the incident's escalation policy; a fact about the service, not an assignee."""
     state = meaning(STATES, row.status)

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 import msgspec
 
-from sources._pagerduty import Reference, Row, incident_of
+from sources._pagerduty import Incidents, Reference, Row, incident_of
 from sources._shared.backwards import Until, moment, past
 from sources._shared.rows import Rows
 from statusboard.api import Http, Incident, Past, SourceError, clean, parse_time
@@ -48,8 +48,6 @@ class History:
 
     async def read(self, http: Http, since: datetime, cursor: str) -> Past:
         """Incidents that were triggered at a time or before."""
-        from sources.pagerduty import Incidents
-
         source, until = self._source, Until.of(cursor)
         what = "teams" if source.options.teams else "services"
         asked_for = await source.asked_for(what, http)

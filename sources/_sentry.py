@@ -7,15 +7,25 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from datetime import datetime
-from typing import Any
-from urllib.parse import quote, urlsplit
+from typing import Any, Final
+from urllib.parse import parse_qs, quote, urlsplit
 
 import msgspec
 
 from sources._shared.rows import need, remote_id
 from sources._shared.versions import is_prerelease
 from sources._shared.words import meaning
-from statusboard.api import Incident, IncidentState, Release, ReleaseState, Severity, Source, parse_time
+from statusboard.api import (
+    BadAnswer,
+    Incident,
+    IncidentState,
+    Release,
+    ReleaseState,
+    Reply,
+    Severity,
+    Source,
+    parse_time,
+)
 
 #: issue.status; what Sentry calls archived is ``ignored`` here.
 ISSUE_STATES: Mapping[str, IncidentState] = {
@@ -58,6 +68,8 @@ RELEASE_STATES: Mapping[str, ReleaseState] = {
 }
 #: Numbers of events and users are told by these alone: a row should not change at every poll.
 STEPS = (1_000_000, 100_000, 10_000, 1_000, 100, 10)
+
+LONGEST_VERSION: Final = 250  # for Sentry
 
 
 class Named(msgspec.Struct, frozen=True):
@@ -257,3 +269,16 @@ def _resolved(row: Issue) -> tuple[datetime | None, str]:
         if (activity.type or "").lower().startswith("set_resolved"):
             return parse_time(activity.date_created), (activity.user.name or "") if activity.user else ""
     return None, ""
+
+
+def last_deploy(row: Version) -> list[Any]:
+    """What the list of releases tells of a release's deploys."""
+    return [] if row.last_deploy is None else [msgspec.to_builtins(row.last_deploy)]
+
+
+def cursor_of(reply: Reply) -> str:
+    """Where the next page begins.  Its address is not followed: its host may be another one of Sentry's."""
+    cursor = parse_qs(urlsplit(reply.next_url).query).get("cursor")
+    if not cursor:
+        raise BadAnswer("a page of issues names a next one without a cursor")
+    return cursor[0]

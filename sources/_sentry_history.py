@@ -9,7 +9,7 @@ from functools import partial
 from typing import TYPE_CHECKING, Any, Final
 from urllib.parse import quote
 
-from sources._sentry import Deploy, Issue, Version, publication_of
+from sources._sentry import LONGEST_VERSION, Deploy, Issue, Version, cursor_of, last_deploy, publication_of
 from sources._shared.answers import one
 from sources._shared.backwards import moment, oldest, past
 from sources._shared.rows import Rows, need
@@ -82,8 +82,6 @@ class History:
         return Past(items=tuple(items.values()), older=page.older, reached=page.reached, error=error)
 
     async def _deploys(self, row: Version, http: Http) -> list[Any]:
-        from sources.sentry import LONGEST_VERSION, last_deploy
-
         last = last_deploy(row)
         if not row.version or len(row.version) > LONGEST_VERSION or (row.deploy_count or 0) <= len(last):
             return last
@@ -96,8 +94,6 @@ class History:
 
 def _following(reply: Reply) -> str:
     """Where the next page begins; ``""`` after the last."""
-    from sources.sentry import cursor_of
-
     cursor = cursor_of(reply) if reply.next_url else ""
     if len(cursor) > LONGEST_CURSOR or not cursor.isprintable():
         raise BadAnswer("the cursor of the next page is none")

@@ -34,7 +34,7 @@ from sources._azure_devops import (
     ticket_of,
     wiql,
 )
-from sources._azure_releases import Deployment, Environment, Record, WholeRelease, deployment_of, record_of
+from sources._azure_releases import Deployment, Environment, Ids, Record, WholeRelease, deployment_of, record_of
 from sources._shared.rows import Rows
 from statusboard.api import (
     AuthError,
@@ -96,12 +96,6 @@ class AzureDevOpsOptions(SourceOptions, frozen=True, kw_only=True, forbid_unknow
         release = urlsplit(self.release_url)
         if self.release_url and (release.scheme not in ("http", "https") or not release.netloc):
             raise ValueError(f"`release_url` must be an address, such as {RELEASE_URL}")
-
-
-class Ids(msgspec.Struct, frozen=True, rename="camel"):
-    """workItemQueryResult"""
-
-    work_items: list[Environment]  # only their ids count
 
 
 class AzureDevOps(Source[AzureDevOpsOptions]):

@@ -258,7 +258,7 @@ token: "keyring:gitea"
         if repository.has_actions is False:
             return scope.part((), notes=[f"{repo}: Actions are turned off"])
         reply, tasks = await self._newest_runs(repo, http)
-        found = runs_of(reply)
+        found = _runs_of(reply)
         rows = Rows("run", Run, found.workflow_runs)
         ids = [run.id for run in rows.good if run.id]
         whole = len(ids) >= found.total_count if isinstance(found.total_count, int) else len(ids) < self.options.builds
@@ -299,10 +299,10 @@ token: "keyring:gitea"
         if not tasks:
             if branch:  # Gitea knows `branch`, Forgejo `ref`; each leaves the other aside
                 wanted = {"branch": branch, "ref": f"refs/heads/{branch}", "page": "1", "limit": str(PAGE)}
-                rows.add(runs_of(await http.get(f"{path}/runs", params=wanted)).workflow_runs)
+                rows.add(_runs_of(await http.get(f"{path}/runs", params=wanted)).workflow_runs)
             return
         for page in range(2, TASK_PAGES + 1):
-            more = runs_of(await http.get(f"{path}/tasks", params={"page": page, "limit": PAGE})).workflow_runs
+            more = _runs_of(await http.get(f"{path}/tasks", params={"page": page, "limit": PAGE})).workflow_runs
             rows.add(more)
             if not more:
                 return
@@ -312,7 +312,7 @@ token: "keyring:gitea"
         branch = (await self.repository(repo, http)).default_branch or ""
         for page in range(1, TASK_PAGES + 1):
             reply = await http.get(f"/api/v1/repos/{repo}/actions/tasks", params={"page": page, "limit": PAGE})
-            tasks = Rows("task", Run, runs_of(reply).workflow_runs).good
+            tasks = Rows("task", Run, _runs_of(reply).workflow_runs).good
             for task in tasks:
                 if task.id == number:
                     return build_of(self, repo, branch, task, task=True)
@@ -364,7 +364,7 @@ token: "keyring:gitea"
         return rows.part(scope, convert, notes=notes)
 
 
-def runs_of(reply: Reply) -> Runs | AnyRuns:
+def _runs_of(reply: Reply) -> Runs | AnyRuns:
     return as_documented(reply, Runs, AnyRuns)
 
 

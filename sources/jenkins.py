@@ -23,7 +23,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Final
 
 import msgspec
 
-from sources._jenkins import Line, branch_line, build_of, job_line, primary_branch, tells, waiting_of
+from sources._jenkins import Line, Read, build_of, primary_branch, read_of, tells, waiting_of
 from sources._jenkins_folders import NODES, Folders, Listing, Target, full_name, path_of, shown, sort_in
 from sources._jenkins_rows import BuildRow, Job, is_multibranch
 from sources._shared.rows import Rows, need
@@ -94,14 +94,6 @@ class JenkinsOptions(SourceOptions, frozen=True, kw_only=True, forbid_unknown_fi
                     raise ValueError(f"`{field}`: write the full name, such as team/checkout, not an address")
         if bool(self.username) != bool(self.token or self.password):
             raise ValueError("`username` and `token`: Jenkins wants both, the user and an API token of theirs")
-
-
-class Read(msgspec.Struct, frozen=True):
-    """A job with its builds."""
-
-    job: Job
-    line: Line
-    builds: Rows[BuildRow]
 
 
 class Jenkins(Source[JenkinsOptions]):
@@ -336,9 +328,3 @@ class Jenkins(Source[JenkinsOptions]):
 def _standing(line: Line, rows: Sequence[BuildRow]) -> BuildRow | None:
     """The newest of these builds that says how its job stands."""
     return max((row for row in rows if tells(line, row)), key=lambda row: row.number or 0, default=None)
-
-
-def read_of(project: str, default: str, job: Job) -> Read:
-    builds = Rows("build", BuildRow, job.builds or ())
-    line = branch_line(project, job, builds.good, default) if project else job_line(job, builds.good, default)
-    return Read(job, line, builds)

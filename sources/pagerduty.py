@@ -22,7 +22,7 @@ from urllib.parse import quote
 
 import msgspec
 
-from sources._pagerduty import NOBODY, Reference, Row, incident_of
+from sources._pagerduty import NOBODY, Incidents, Reference, Row, incident_of
 from sources._shared.answers import one
 from sources._shared.rows import Rows
 from statusboard.api import (
@@ -77,11 +77,6 @@ class OnCall(msgspec.Struct, frozen=True):
     escalation_policy: Reference | None = None
     escalation_level: int | None = None
     user: Reference | None = None
-
-
-class Incidents(msgspec.Struct, frozen=True):
-    incidents: list[Any]
-    more: bool | None = None
 
 
 class OneIncident(msgspec.Struct, frozen=True):

@@ -19,15 +19,25 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
 from functools import partial
 from typing import Annotated, Any, Final
-from urllib.parse import parse_qs, quote, urlsplit
+from urllib.parse import quote
 
 import msgspec
 
-from sources._sentry import Deploy, Issue, Version, deployment_of, incident_of, page_of, publication_of
+from sources._sentry import (
+    LONGEST_VERSION,
+    Deploy,
+    Issue,
+    Version,
+    cursor_of,
+    deployment_of,
+    incident_of,
+    last_deploy,
+    page_of,
+    publication_of,
+)
 from sources._shared.answers import one
 from sources._shared.rows import Rows, need
 from statusboard.api import (
-    BadAnswer,
     Context,
     Duration,
     Http,
@@ -52,7 +62,6 @@ from statusboard.api import (
 ISSUE_PAGES: Final = 5
 PAGE: Final = 100
 ALL_PROJECTS: Final = "-1"
-LONGEST_VERSION: Final = 250  # for Sentry
 _SLUG: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]*")
 
 
@@ -253,16 +262,3 @@ query: "is:unresolved issue.priority:high"
 
     def page(self, row: Version) -> str:
         return page_of(self.options.url or self.default_url, self.options.organization, need(row.version, "version"))
-
-
-def last_deploy(row: Version) -> list[Any]:
-    """What the list of releases tells of a release's deploys."""
-    return [] if row.last_deploy is None else [msgspec.to_builtins(row.last_deploy)]
-
-
-def cursor_of(reply: Reply) -> str:
-    """Where the next page begins.  Its address is not followed: its host may be another one of Sentry's."""
-    cursor = parse_qs(urlsplit(reply.next_url).query).get("cursor")
-    if not cursor:
-        raise BadAnswer("a page of issues names a next one without a cursor")
-    return cursor[0]
