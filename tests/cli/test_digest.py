@@ -23,14 +23,14 @@ def night(home: Home, goals: str = "") -> None:
     shipped = release(1, "success", version="v1.4.2", started_at=ago(100), ended_at=ago(95), **checkout)
     broke = incident(1, "open", title="Errors [b]rise[/b]", severity="critical", started_at=ago(91), **checkout)
     slow = incident(2, "open", title="Slow", severity="low", started_at=ago(200), **search)
-    over = incident(2, "resolved", title="Slow", severity="low", started_at=ago(200), ended_at=ago(50), **search)
+    over = incident(2, "resolved", title="Slow", severity="low", started_at=ago(200), ended_at=ago(20), **search)
     lived(
         home,
         (600, [health("am", interval=3600.0, last_success=ago(600))]),
         (199, [slow]),
         (95, [shipped]),
         (90, [broke]),
-        (50, [over]),
+        (20, [over]),
         (1, []),
         watched=("am",),
     )
