@@ -44,6 +44,7 @@ def test_a_build_breaks_and_is_mended(board: Bench, buildbot: Buildbot) -> None:
     )
     assert code == 1 and seen["state"] == "failed" and seen["run_number"] == failed["number"]
     assert seen["url"].startswith(buildbot.url) and seen["started_at"] and seen["ended_at"]
+    assert seen["queued_at"] <= seen["started_at"], "when it was asked for is another question, and is answered"
 
     buildbot.break_turns(False)
     buildbot.finished(buildbot.force("turns"))
