@@ -142,7 +142,7 @@ SOURCES = "sources: [{type: ci, name: gh, repos: acme/x}]\n"
         ("keys: {a: q, b: 'x,q'}", "keys.b", "`q` is already that of `a`", "in line 2"),
         ("keys: {open: p}", "keys.open", "`p` is already that of `details`", "by default; give `details`"),
         ("keys: {help: '/'}", "keys.help", "`slash` is already that of `filter`", "by default"),
-        ("keys: {open: [x, x]}", "keys.open", "`x` is given twice", ""),
+        ("keys: {open: [f9, f9]}", "keys.open", "`f9` is given twice", ""),
         ("keys: {open: []}", "keys.open", "name is empty", "keep"),
         ("theme: [x]", "theme", "a list, where text is wanted", ""),
         ("secrets: [plain]", "secrets[0]", "never written here", ""),
