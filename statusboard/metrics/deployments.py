@@ -66,8 +66,8 @@ class Deployment(Struct, frozen=True, kw_only=True, gc=False):
     ``releases`` are the reports of it, several for several targets.  ``at`` is when the last of them came out,
     ``lead`` the seconds from its commits to then (None: not known, or it brought nothing new).  ``rollback``: it
     brought back an older version; ``undone_by`` is the key of the one that did so after it (a deployment's key is that
-    of its first release).  ``trouble`` is when its failure began and ``recovered`` when that was over; ``open``: it is
-    not over yet.
+    of its first release).  ``trouble`` is when its failure began and ``recovered`` when that was over, ``recovery``
+    seconds later; ``open``: it is not over yet.  ``suspected`` of the ``links`` are only suspicions.
     """
 
     key: str
@@ -88,20 +88,15 @@ class Deployment(Struct, frozen=True, kw_only=True, gc=False):
     links: tuple[Link, ...] = ()
     trouble: datetime | None = None
     recovered: datetime | None = None
+    recovery: float | None = None
     open: bool = False
     rework: bool = False
+    suspected: int = 0
 
     @property
     def failed(self) -> bool:
         """Whether it counts as failed."""
         return bool(self.failure)
-
-    @property
-    def recovery(self) -> float | None:
-        """Seconds for which it was in trouble, of one that is not any more."""
-        if self.trouble is None or self.recovered is None:
-            return None
-        return (self.recovered - self.trouble).total_seconds()
 
     @property
     def keys(self) -> tuple[str, ...]:
@@ -310,6 +305,9 @@ def _deployment(rollout: _Rollout) -> Deployment:
         if commits:
             seconds = (rollout.at - min(commits)).total_seconds()
             lead = seconds if seconds >= 0 else None
+    recovery: float | None = None
+    if rollout.trouble is not None and rollout.recovered is not None:
+        recovery = (rollout.recovered - rollout.trouble).total_seconds()
     return Deployment(
         key=first.key,
         at=rollout.at,
@@ -329,6 +327,8 @@ def _deployment(rollout: _Rollout) -> Deployment:
         links=rollout.links,
         trouble=rollout.trouble,
         recovered=rollout.recovered,
+        recovery=recovery,
+        suspected=sum(link.how == "suspected" for link in rollout.links),
         open=rollout.open,
         rework=rollout.rework,
     )

@@ -313,7 +313,7 @@ class Ledger:
         if known is not None and known[1] == editions:
             return known[0]
         found: list[Deployment] = []
-        for line in lines:
+        for line in sorted(lines):  # what came out at one moment is in the same order everywhere
             settled = self._settled.get(line, [])
             if scope.team or scope.service:
                 settled = [d for d in settled if _is_of(d.services, d.team, scope)]

@@ -161,7 +161,12 @@ def _lead_time(deployments: Sequence[Deployment]) -> Tally:
     if not known:
         why = "no deployment says when its commits were made" if new else "nothing new was deployed"
     value = median([d.lead for d in known if d.lead is not None])
-    silent = sorted({release.source for d in new if d.lead is None for release in d.releases})
+    silent = []
+    if len(known) < len(new):
+        unknown = [d.releases for d in new if d.lead is None]
+        sources = {releases[0].source for releases in unknown}
+        sources.update(release.source for releases in unknown if len(releases) > 1 for release in releases)
+        silent = sorted(sources)
     return Tally(value, len(known), len(new) - len(known), why, known, known, tuple(silent))
 
 
@@ -180,7 +185,7 @@ def _recovery(deployments: Sequence[Deployment]) -> Tally:
         why = "none of the failed deployments has recovered" if failed else "no deployment failed"
         if not deployments:
             why = "nothing was deployed"
-    value = median([seconds for d in over if (seconds := d.recovery) is not None])
+    value = median([d.recovery for d in over if d.recovery is not None])
     return Tally(value, len(over), len(failed) - len(over), why, over, failed if over else ())
 
 
@@ -193,15 +198,17 @@ def _rate(deployments: Sequence[Deployment], hits: Sequence[Deployment]) -> Tall
 def linking_of(deployments: Sequence[Deployment]) -> Linking:
     """How the failures among deployments are known.  An episode that is linked to several counts once."""
     how: dict[tuple[str, datetime], str] = {}
-    told = 0
+    suspected = told = 0
     for deployment in deployments:
-        if deployment.links:
+        suspected += deployment.suspected  # an episode has one suspect at most
+        if len(deployment.links) > deployment.suspected:
             for link in deployment.links:
-                how[link.episode.incident.key, link.episode.began] = link.how
-        elif deployment.failure:
+                if link.how != "suspected":
+                    how[link.episode.incident.key, link.episode.began] = link.how
+        elif not deployment.links and deployment.failure:
             told += 1
     words = list(how.values())
-    return Linking(words.count("confirmed"), words.count("declared"), words.count("suspected"), told)
+    return Linking(words.count("confirmed"), words.count("declared"), suspected, told)
 
 
 def number(
