@@ -195,7 +195,7 @@ def as_json(reports: Iterable[Report], now: datetime, zone: tzinfo) -> str:
     body = {
         "schema": 1,
         "at": rfc3339(now),
-        "timezone": str(zone),
+        "timezone": getattr(zone, "key", "") or now.astimezone(zone).tzname() or "UTC",  # by its name, where it has one
         "reports": [_report(report) for report in reports],
     }
     return msgspec.json.encode(body).decode()
