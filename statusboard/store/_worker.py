@@ -24,30 +24,30 @@ T = TypeVar("T")
 
 #: Seconds between two looks for what other processes wrote.
 LOOK_EVERY = 0.2
-#: Seconds after which a busy thread gives the interpreter's lock away while a write is under way; else it is 5 ms, and
+#: Seconds after which a busy thread gives the interpreter's lock away while short jobs are done; else it is 5 ms, and
 #: each of a write's fifteen statements may have to wait as long: beside a busy event loop 80 ms, and 10 like this.
 _SOON = 0.0005
 
 
 class _Haste:
-    """Has other threads give the interpreter's lock away sooner, for as long as some worker writes."""
+    """Has other threads give the interpreter's lock away sooner, for as long as some worker makes haste."""
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
-        self._writing = 0
+        self._count = 0
         self._usual = 0.0
 
     def __enter__(self) -> None:
         with self._lock:
-            self._writing += 1
-            if self._writing == 1:
+            self._count += 1
+            if self._count == 1:
                 self._usual = sys.getswitchinterval()
                 sys.setswitchinterval(min(_SOON, self._usual))
 
     def __exit__(self, *_: object) -> None:
         with self._lock:
-            self._writing -= 1
-            if not self._writing:
+            self._count -= 1
+            if not self._count:
                 sys.setswitchinterval(self._usual)
 
 
@@ -68,10 +68,12 @@ class Worker:
     """Runs jobs on a `Database` that lives and dies in one thread of its own.
 
     ``written`` is called in the event loop after each job that writes and after each commit of another process.
+    ``hasty``: the jobs are short and others wait for them, so that busy threads are to give way.
     """
 
-    def __init__(self, connect: Callable[[], Database], written: Callable[[], None]) -> None:
+    def __init__(self, connect: Callable[[], Database], written: Callable[[], None], *, hasty: bool = True) -> None:
         self._connect = connect
+        self._hasty = hasty
         self._written = written
         self._jobs: queue.SimpleQueue[object] = queue.SimpleQueue()
         self._watching = False
@@ -158,7 +160,7 @@ class Worker:
         if job.result.cancelled():
             return
         try:
-            with _HASTE if job.writes else nullcontext():
+            with _HASTE if self._hasty else nullcontext():
                 result = job.run(database)
         except Exception as error:  # noqa: BLE001 - a thread's edge: whoever waits for the job gets the error
             self._fail(job.result, translated(error, database.path))

@@ -133,7 +133,7 @@ class SQLiteStore:
         return await worker.run(job)
 
     async def _start_reader(self) -> Worker:
-        worker = Worker(partial(_database.connect, replace(self._setup, read_only=True)), lambda: None)
+        worker = Worker(partial(_database.connect, replace(self._setup, read_only=True)), lambda: None, hasty=False)
         await worker.start()
         return worker
 
