@@ -15,7 +15,7 @@ A *line* is what replaces itself: a service in an environment.  `settle` takes a
 from __future__ import annotations
 
 from bisect import bisect_left
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Collection, Generator, Iterable, Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Final, Literal, TypeAlias
 
@@ -39,6 +39,8 @@ Line: TypeAlias = tuple[str, str]
 """Owner (service, else repository, else source) and environment."""
 
 _OUT = frozenset({"success", "warning", "inactive", "rolled_back"})
+#: Deployments that are handled at one step.
+_STEP: Final = 300
 _BAD = frozenset({"failed", "rolled_back"})
 _COUNTED = _OUT | _BAD
 _FAILURES: tuple[Literal["failed", "rolled_back"], ...] = ("failed", "rolled_back")
@@ -187,18 +189,39 @@ def settle(
 
     Releases that are not `is_counted` are left out.  ``rollouts`` are `rollouts_of` the releases, for whoever has them.
     """
+    steps = settling(releases, links or {}, rollouts)
+    while True:
+        try:
+            next(steps)
+        except StopIteration as done:
+            found: list[Deployment] = done.value
+            return found
+
+
+def settling(
+    releases: Collection[Release], links: Mapping[str, Sequence[Link]], rollouts: Sequence[Told] | None = None
+) -> Generator[None, None, list[Deployment]]:
+    """`settle` in steps of a few milliseconds: the line of a busy service has thousands."""
     counted = [release for release in releases if is_counted(release)]
     told = rollouts if rollouts is not None and len(counted) == len(releases) else rollouts_of(counted)
-    found = _gathered(told)
+    yield
+    found = yield from _gathered(told)
     found.sort(key=lambda rollout: (rollout.at, rollout.began))
-    for rollout in found:
-        _judge(rollout, links or {})
+    for count, rollout in enumerate(found, 1):
+        _judge(rollout, links)
+        if not count % _STEP:
+            yield
     _recover(found)
     _mark_rework(found)
-    return [_deployment(rollout) for rollout in found]
+    made: list[Deployment] = []
+    for rollout in found:
+        made.append(_deployment(rollout))
+        if not len(made) % _STEP:
+            yield
+    return made
 
 
-def _gathered(rollouts: Iterable[Told]) -> list[_Rollout]:
+def _gathered(rollouts: Iterable[Told]) -> Generator[None, None, list[_Rollout]]:
     """What counts of one line as rollouts that know who undid them, in the order in which they began.
 
     Another source's reports of the same rollout are no other one, unless something else stood there in between.
@@ -209,7 +232,9 @@ def _gathered(rollouts: Iterable[Told]) -> list[_Rollout]:
     by_start: dict[float, _Rollout] = {}
     undone: list[tuple[float, _Rollout]] = []
     out: set[str] = set()
-    for told in rollouts:
+    for count, told in enumerate(rollouts, 1):
+        if not count % _STEP:
+            yield
         first = told.releases[0]
         version = first.version or first.revision
         places = {(release.source, release.target) for release in told.releases}

@@ -20,7 +20,7 @@ from typing import Final, TypeAlias
 from msgspec import Struct
 
 from statusboard.current import verdict_of
-from statusboard.metrics.deployments import Deployment, Episode, How, Line, Link, deployed_at, line_of, settle
+from statusboard.metrics.deployments import Deployment, Episode, How, Line, Link, deployed_at, line_of, settling
 from statusboard.metrics.links import SLIGHT, Names, is_incident, linked
 from statusboard.metrics.report import Scope
 from statusboard.metrics.watched import Part
@@ -282,11 +282,9 @@ class Ledger:
                 for release in rollout.releases
                 if release.key in self._links
             }
-            settled = settle(self._lines[line].values(), links, rollouts)
-            if settled != self._settled.get(line, []):
-                self._edition += 1
-                self._editions[line] = self._edition
-            self._settled[line] = settled
+            self._settled[line] = yield from settling(self._lines[line].values(), links, rollouts)
+            self._edition += 1
+            self._editions[line] = self._edition
             del self._unsettled[line]
             yield
 
