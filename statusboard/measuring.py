@@ -8,10 +8,8 @@ a screen beside it stays alive.
 from __future__ import annotations
 
 import asyncio
-import gc
 import time
 from collections.abc import AsyncIterator, Collection, Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta, tzinfo
 from typing import Final, TypeVar
 
@@ -64,18 +62,6 @@ class Input(Struct, frozen=True, kw_only=True):
     team: str = ""
     service: str = ""
     optional: bool = False
-
-
-@contextmanager
-def _uncollected() -> Iterator[None]:
-    """All is read and nearly all of it kept: the collector would look at it again and again, for long at a time."""
-    collecting = gc.isenabled()
-    gc.disable()
-    try:
-        yield
-    finally:
-        if collecting:
-            gc.enable()
 
 
 class _Pace:
@@ -222,13 +208,10 @@ class Measure:
         async with self._lock:
             self._longest = max(self._longest, days)
             wanted = (self.store.store_id, now.astimezone(self.zone).date(), self._longest)
-            if self._for == wanted:
-                await self._read(now, environment)
-                return
-            self._begin()
-            self._for = None
-            with _uncollected():
-                await self._read(now, environment)
+            if self._for != wanted:
+                self._begin()
+                self._for = None
+            await self._read(now, environment)
             self._for = wanted
 
     async def _read(self, now: datetime, environment: str) -> None:
