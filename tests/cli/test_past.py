@@ -25,6 +25,12 @@ from tests.test_rewind import drafted
 NOW = datetime.now(UTC).replace(microsecond=0)
 
 
+@pytest.fixture(autouse=True)
+def _now(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The commands ask the clock: what a test calls now must not be the moment when this file was read."""
+    monkeypatch.setitem(globals(), "NOW", datetime.now(UTC).replace(microsecond=0))
+
+
 def ago(minutes: float) -> datetime:
     return NOW - timedelta(minutes=minutes)
 
@@ -180,7 +186,8 @@ def test_what_changed_one_line_a_change(home: Home) -> None:
 
 def test_history_says_when_nobody_watched(home: Home) -> None:
     lived(home, (2000, [fresh("am")]), (1000, []), (10, []))
-    result = home.run("history", "--since", "-1d", "--until", "-1h")
+    since, until = (f"{ago(minutes):%Y-%m-%dT%H:%M:%SZ}" for minutes in (1440, 60))
+    result = home.run("history", "--since", since, "--until", until)
     assert result.code == 0 and result.out.startswith("nothing changed between")
     assert f"not watched: am from {ago(880):%Y-%m-%d %H:%M:%S} UTC to {ago(60):%Y-%m-%d %H:%M}" in result.err
 
