@@ -45,7 +45,7 @@ _ORDER: Mapping[HealthState, int] = {
 
 
 def aged(stored: HealthState, last_success: datetime | None, interval: float, now: datetime) -> HealthState | None:
-    """What age makes of a stored state that nobody judges any more: ``aging`` or ``stale``; None where it is no worse."""
+    """What age makes of a stored state that nobody judges now: ``aging``, ``stale``; None where that is no worse."""
     state = by_age(last_success, interval, now)
     return state if state in ("aging", "stale") and _ORDER[state] > _ORDER[stored] else None
 
