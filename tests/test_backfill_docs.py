@@ -6,6 +6,7 @@ import re
 import sys
 import types
 from datetime import UTC, datetime
+from textwrap import indent
 from typing import Any
 
 import pytest
@@ -25,7 +26,8 @@ def pager(monkeypatch: pytest.MonkeyPatch) -> Any:
     head = "from datetime import datetime\nfrom statusboard.api import Past\n"
     module = types.ModuleType("statusboard_pager")
     monkeypatch.setitem(sys.modules, module.__name__, module)  # where annotations are looked up
-    exec(head + files()["statusboard_pager.py"] + "\n" + block("python", "async def history"), module.__dict__)
+    method = indent(block("python", "async def history"), "    ")
+    exec(head + files()["statusboard_pager.py"] + "\n" + method, module.__dict__)
     return module.__dict__["Pager"]
 
 

@@ -244,7 +244,7 @@ def test_every_column_is_filled_by_some_item(kind):
     }
     fields = MAKERS[kind]().__struct_fields__
     fact = MAKERS[kind](1, **{name: value for name, value in everything.items() if name in fields})
-    assert row_text(fact).cells.keys() >= set(COLUMN_IDS[kind])
+    assert row_text(fact, suspect=("1.4.2, 4 min", "")).cells.keys() >= set(COLUMN_IDS[kind])
 
 
 def test_chosen_columns_stand_in_their_order_and_wide_adds_the_others():

@@ -358,7 +358,7 @@ def test_differences_name_what_changed_and_no_values(home: Home) -> None:
           - {type: ci, name: d, repos: x}
           - {type: log, name: c, path: x}
         services: {shop: }
-        keys: {quit: x}
+        keys: {quit: K}
         """
     )
     assert differences(before, after) == [

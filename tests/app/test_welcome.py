@@ -221,7 +221,7 @@ async def test_what_was_found_is_proposed_by_name_only(tmp_path, size):
 
 
 async def test_where_the_docs_are(tmp_path):
-    async with welcomed(tmp_path, size=(60, 60)) as (app, pilot):
+    async with welcomed(tmp_path, size=(60, 80)) as (app, pilot):
         await pilot.press("w")
         await on(pilot, DocsScreen)
         shown = text_of(app)
