@@ -118,6 +118,7 @@ def test_a_rule_that_cannot_be_evaluated_is_not_green(own: OwnRules, tmp_path: P
 
         own.set(FALSE, BROKEN)
         wait_until("both targets are scraped", lambda: own.rules()["Twofold"]["health"] == "err" or None)
+        wait_until("the other one is quiet", lambda: own.rules()["Switched"]["state"] == "inactive" or None)
         code, picture = board.show("--poll")
         (source,) = picture["sources"]
         assert code == 3 and picture["summary"]["verdict"] == "blind"

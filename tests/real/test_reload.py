@@ -55,13 +55,13 @@ def test_a_board_follows_its_config(board: Bench, terminal: Tmux, items: Items, 
     terminal.write("is:failing")
     terminal.send("Enter")
     terminal.wait_for(lambda screen: "build one" in screen and "build two" not in screen)
-    replace(board, more + "keys: {quit: x}\n")
+    replace(board, more + "keys: {quit: K}\n")
     terminal.wait_for("2 of 2 fresh")
     others.items = [build("nine", "failed")]
-    replace(board, more + "keys: {quit: x}\nveiws: []\n")
+    replace(board, more + "keys: {quit: K}\nveiws: []\n")
     screen = terminal.wait_for("config not applied: config.yaml:6: unknown key `veiws`")
     assert "is:failing" in screen and "build one" in screen
-    replace(board, more + "keys: {quit: x}\n")
+    replace(board, more + "keys: {quit: K}\n")
     terminal.wait_for(lambda screen: "not applied" not in screen)
     terminal.wait_for("build nine")
     replace(board, before)
