@@ -38,9 +38,11 @@ def test_firing_silenced_inhibited_and_resolved(quiet_alertmanager: Alertmanager
         assert items["Errors"]["severity"] == "critical" and items["Slow"]["severity"] == "critical"
 
         am.resolve({"alertname": "Errors", "severity": "critical", "team": "payments"})
-        _, picture = board.show("--poll")
+        picture = board.until(
+            "it is over", lambda c, p: p if by_title(p)["Errors"]["state"] == "resolved" else None, "--poll"
+        )
         items = by_title(picture)
-        assert items["Errors"]["state"] == "resolved" and items["Errors"]["ended_at"] and items["Errors"]["approximate"]
+        assert items["Errors"]["ended_at"] and items["Errors"]["approximate"]
         assert items["Latency"]["state"] == "open", "no longer inhibited"
         _, again = board.show("--poll")
         assert again["revision"] == picture["revision"] and again["digest"] == picture["digest"]
