@@ -15,6 +15,7 @@ import logging
 import os
 import sys
 from collections.abc import Callable, Sequence
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, ClassVar, TypeAlias
 
@@ -28,6 +29,7 @@ from statusboard.screens import first
 from statusboard.screens.first import First
 from statusboard.screens.guarded import Guarded
 from statusboard.screens.terminal import TerminalApp
+from statusboard.screens.work import begin_work
 from statusboard.text import clean
 from statusboard.themes import Look, look_of
 from widgets.glance import Glance
@@ -114,7 +116,7 @@ class BoardApp(TerminalApp[None]):
 
     def _begin(self) -> None:
         heap.keep_little()
-        self.run_worker(self._start(), name="start", exclusive=True)
+        begin_work(self, self._start, name="start", exclusive=True)
 
     async def _start(self) -> None:
         try:
@@ -127,8 +129,8 @@ class BoardApp(TerminalApp[None]):
             return
         await self._go_live(engine, settings)
         if self._reloader is not None:
-            self.run_worker(self._reloader.follow(self), name="config")
-        self.run_worker(self._take_part(engine), name="join")
+            begin_work(self, partial(self._reloader.follow, self), name="config")
+        begin_work(self, partial(self._take_part, engine), name="join")
 
     async def _take_part(self, engine: Engine) -> None:
         """Poll, if nobody else does: what the store has is on the screen already."""
@@ -160,7 +162,7 @@ class BoardApp(TerminalApp[None]):
             pass  # it lets others run itself
         self._board = BoardScreen(live)
         await self.push_screen(self._board)
-        self.run_worker(self._give_notice(live), name="notices")
+        begin_work(self, partial(self._give_notice, live), name="notices")
         self.set_interval(1.0, self._tick)
         self.set_interval(AGES_EVERY, self._board.age_rows)
         if self._begin_with is not None:
@@ -243,7 +245,7 @@ class BoardApp(TerminalApp[None]):
             return
         keys = {kind: lane.keys for kind, lane in live.lanes.lanes.items()}
         made = first.encode(live.cells, keys, live.settings, live.now)
-        self.run_worker(asyncio.to_thread(first.save, self._keep_at, made), name="first", exit_on_error=False)
+        begin_work(self, partial(asyncio.to_thread, first.save, self._keep_at, made), name="first", exit_on_error=False)
 
     # -- notices of what changed
 

@@ -5,12 +5,14 @@ from __future__ import annotations
 import gc
 import os
 import time
+from functools import partial
 from typing import TYPE_CHECKING
 
 from textual import events
 
 from statusboard.app import BoardApp
 from statusboard.screens import presence
+from statusboard.screens.work import begin_work
 
 if TYPE_CHECKING:
     from statusboard.board import Delta
@@ -44,7 +46,7 @@ class WallApp(BoardApp):
             self._presence.guard(time.monotonic)
             self.set_interval(presence.ASK_EVERY, self._ask)
             self._ask()
-        self.run_worker(self._give_notice(live), name="notices")
+        begin_work(self, partial(self._give_notice, live), name="notices")
         # What is in memory now stays: the collector need not look at it again.
         gc.enable()
         gc.freeze()

@@ -11,6 +11,7 @@ import logging
 import sys
 from contextlib import suppress
 from datetime import datetime
+from functools import partial
 from itertools import groupby
 from math import inf
 from pathlib import Path
@@ -22,6 +23,7 @@ import msgspec
 from statusboard.clock import EPOCH
 from statusboard.errors import StoreError
 from statusboard.model import Change, Draft
+from statusboard.screens.work import begin_work
 from statusboard.store.base import Batch, Store, Watched
 from statusboard.store.sqlite import SQLiteStore
 
@@ -82,7 +84,7 @@ class Joining:
             return
         if made:
             # A worker of the app: what the board is told is told to the screen as well.
-            self._app.run_worker(self._join(engine), name="the demo's past", exit_on_error=False)
+            begin_work(self._app, partial(self._join, engine), name="the demo's past", exit_on_error=False)
 
     async def _make(self) -> bool:
         """Have the history made; whether it was."""

@@ -6,6 +6,7 @@ import asyncio
 import logging
 from collections.abc import Iterable
 from datetime import datetime, timedelta
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
@@ -19,6 +20,7 @@ from statusboard.model import Build, Incident, Release, Ticket
 from statusboard.query import parse
 from statusboard.screens.feed import BoardAround, entries_since
 from statusboard.screens.live import Live
+from statusboard.screens.work import begin_work
 from statusboard.text import cell_len
 from statusboard.timeline import LATE
 from statusboard.view import stands
@@ -132,7 +134,7 @@ class Attendance:
         away, lost = self.marks.pressed(now, looking=not typing and key in self._looking())
         self._repaint(lost)
         if away:
-            self._screen.run_worker(self._welcome(since, away), group="welcome", exclusive=True)
+            begin_work(self._screen, partial(self._welcome, since, away), group="welcome", exclusive=True)
         if self._saved is None or now - self._saved >= SAVE_EVERY:
             self._save()
 
@@ -141,7 +143,7 @@ class Attendance:
         since = self.marks.since
         away, _ = self.marks.pressed(self._live.now, looking=True)
         if away:
-            self._screen.run_worker(self._welcome(since, away), group="welcome", exclusive=True)
+            begin_work(self._screen, partial(self._welcome, since, away), group="welcome", exclusive=True)
         else:
             self._tell()
 
@@ -194,7 +196,7 @@ class Attendance:
             self._screen.app.say("what else has changed is hidden by the filter")
         elif (view := self._view_with_some()) is not None:
             self._screen.choose_view(view)
-            self._screen.run_worker(self._go_on_there(), group="unseen", exclusive=True)
+            begin_work(self._screen, self._go_on_there, group="unseen", exclusive=True)
         else:
             self.all_seen()
 
@@ -261,8 +263,10 @@ class Attendance:
         """Note that somebody is there, in a thread."""
         self._saved = self._live.now
         if self._file is not None and self._begun:
-            made = asyncio.to_thread(self._write, self._file, self._live.cells.board.store_id, self.marks.since)
-            self._screen.run_worker(made, group="visit", exit_on_error=False)
+            made = partial(
+                asyncio.to_thread, self._write, self._file, self._live.cells.board.store_id, self.marks.since
+            )
+            begin_work(self._screen, made, group="visit", exit_on_error=False)
 
     def _write(self, path: Path, store_id: str, moment: datetime) -> None:
         try:

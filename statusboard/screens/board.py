@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import TYPE_CHECKING, ClassVar
 
 from textual import on, work
 from textual.app import ComposeResult
@@ -18,7 +18,6 @@ from textual.reactive import Reactive
 from textual.widget import AwaitMount, Widget
 
 from statusboard.board import Delta, Row
-from statusboard.columns import GROUPS, TIMES
 from statusboard.query import complete, word_at
 from statusboard.screens.away import Attendance
 from statusboard.screens.bars import check, row_hints
@@ -26,11 +25,11 @@ from statusboard.screens.faces import Face
 from statusboard.screens.frame import Frame
 from statusboard.screens.layouts import make_face
 from statusboard.screens.live import Live
-from statusboard.screens.rewindkeys import RewindKeys
 from statusboard.screens.telling import Chosen, Teller
 from statusboard.screens.viewing import Viewing
-from statusboard.sorting import Sort, turned
-from statusboard.view import Layout, ViewSpec
+from statusboard.screens.viewkeys import ViewKeys
+from statusboard.screens.work import begin_work
+from statusboard.view import Layout
 from widgets.details import DetailsPane
 from widgets.filterbar import FilterBar
 from widgets.table import BoardTable
@@ -45,7 +44,7 @@ MANY = 1_000
 """From so many changes on, building the lanes anew is cheaper than following each."""
 
 
-class BoardScreen(RewindKeys):
+class BoardScreen(ViewKeys):
     """What is wrong and what goes on, in the layout of the view, and the details of what is under the cursor."""
 
     # As a CSS_PATH it would have Textual parse all styles of the app anew.
@@ -68,15 +67,7 @@ class BoardScreen(RewindKeys):
         Binding("u", "next_unseen", "Next row that changed while you were away", show=False, id="next_unseen"),
         Binding("U", "all_seen", "Take those marks away: all is seen", show=False, id="all_seen"),
         Binding("z", "faults_only", "Faults only", show=False, id="faults_only"),
-        Binding("s", "sort", "Sort by the next column", show=False, id="sort"),
-        Binding("i", "turn", "Sort the other way round", show=False, id="turn"),
-        Binding("v", "group", "Group by team, service, environment, source", show=False, id="group"),
-        Binding("space", "fold", "Fold or open the group, or show a service's items", show=False, id="fold"),
-        Binding("minus", "fold_all(True)", "Fold all groups", show=False, id="fold_all"),
-        Binding("plus", "fold_all(False)", "Open all groups", show=False, id="open_all"),
         Binding("w", "save_view", "Save what is shown as a view", show=False, id="save_view"),
-        Binding("ctrl+w", "wide", "All columns, or the usual ones", show=False, id="wide"),
-        Binding("T", "times", "Ages, or times, or times in UTC", show=False, id="times"),
         Binding("ctrl+s", "export", "Save what is shown to a file", show=False, id="export"),
         Binding("p", "details", "Details on or off", show=False, id="details"),
         Binding("a", "acknowledge", "Say that I am on it, or no longer", show=False, id="acknowledge"),
@@ -90,9 +81,6 @@ class BoardScreen(RewindKeys):
         Binding("r", "refresh_lane", "Read this lane's sources now", show=False, id="refresh"),
         Binding("R", "refresh_all", "Read all sources now", show=False, id="refresh_all"),
         Binding("S", "app.sources", "How well each source is read", show=False, id="sources"),
-        Binding("m", "metrics", "Delivery metrics against their goals", show=False, id="metrics"),
-        Binding("D", "stretch", "Metrics of 7, 30 or 90 days", show=False, id="stretch"),
-        Binding("H", "handover", "Hand-over: what whoever takes over must know", show=False, id="handover"),
         Binding("f", "app.wall", "Wall: large type, page by page", show=False, id="wall"),
     ]
 
@@ -138,7 +126,7 @@ class BoardScreen(RewindKeys):
         self.mount_all([frame.notice, self.attendance.line, self._filter_bar], after=frame.headline)
         self._body.mount(self._details)
         self.mount(frame.small)
-        self.run_worker(self.attendance.begin(), group="away")
+        begin_work(self, self.attendance.begin, group="away")
 
     def on_unmount(self) -> None:
         """The board ends."""
@@ -183,11 +171,6 @@ class BoardScreen(RewindKeys):
         """Whether the body shows what was asked for last."""
         moving = self._rewinding is not None and self._rewinding.busy
         return self._mounting is None and self.face.settled and not moving
-
-    @property
-    def view(self) -> ViewSpec:
-        """The view that is shown, as a person has changed it."""
-        return self.viewing.view
 
     def repaint_words(self) -> None:
         """Header, notice, titles and views: each is written only where it says something else than before."""
@@ -243,7 +226,7 @@ class BoardScreen(RewindKeys):
         for face in (*self._faces.values(), *self._past_faces.values()):
             face.forget()
         self.shown.cells.zone = self.live.cells.zone
-        self._ask()
+        self.ask()
         self.face.age()
 
     def anew(self) -> None:
@@ -425,14 +408,15 @@ class BoardScreen(RewindKeys):
     def choose_view(self, index: int) -> None:
         """Show the view at ``index`` of the settings' views."""
         self.viewing.place = index
-        self._ask()
+        self.ask()
 
     def show_anew(self) -> None:
         """Show the view as it is wanted now, and what hides rows of it."""
         self._rest()
-        self._ask()
+        self.ask()
 
-    def _ask(self) -> None:
+    def ask(self) -> None:
+        """Show what is wanted now."""
         self._ask_face()
         self.rebuild()
 
@@ -460,87 +444,6 @@ class BoardScreen(RewindKeys):
             if face.is_mounted:
                 self._focus_something()  # at once: another focus repaints all of a table
 
-    # -- how a view looks
-
-    def alter(self, **changes: Any) -> None:
-        """Show the view with other fields, until the board ends or the view is saved under a name."""
-        self.viewing.alter(**changes)
-        self._ask()
-
-    def action_sort(self) -> None:
-        """By the next column of the lane in focus; after the last one by urgency again."""
-        ids = self.face.sortable
-        if not ids:
-            self.app.say("the rows of this view have one order only")
-            return
-        self.sort_by(self.viewing.next_sort(ids))
-
-    def action_turn(self) -> None:
-        """The other way round."""
-        sort = self.view.sort
-        if sort.by:
-            self.sort_by(Sort(sort.by, descending=not sort.descending))
-        else:
-            self.app.say("sorted by urgency: choose a column first")
-
-    @on(Face.SortAsked)
-    def _sort_asked(self, event: Face.SortAsked) -> None:
-        event.stop()
-        self.sort_by(turned(self.view.sort, event.column))
-
-    def sort_by(self, sort: Sort) -> None:
-        """Another order."""
-        self.alter(sort=sort)
-        self.app.say(
-            f"sorted by {sort.by}{', the other way round' if sort.descending else ''}" if sort.by else "by urgency"
-        )
-
-    def action_metrics(self) -> None:
-        """Show delivery metrics, or the view before."""
-        self.show_layout("metrics")
-
-    def action_stretch(self) -> None:
-        """Another stretch of time."""
-        self.app.say(self.face.stretch() or "this view has no stretch of time to choose")
-
-    def action_group(self) -> None:
-        """By the next of team, service, environment, source; then not at all."""
-        if self.view.layout != "lanes":
-            self.app.say("the rows of this view have no groups")
-            return
-        choices = ("", *GROUPS)
-        group = choices[(choices.index(self.view.group) + 1) % len(choices)]
-        self.alter(group=group)
-        self.app.say(f"grouped by {group}" if group else "not grouped")
-
-    def action_fold(self) -> None:
-        """Fold the group under the cursor, or open it; while a stretch is played, hold it or go on."""
-        if self._rewinding is not None and self._rewinding.toggle():
-            return
-        if not self.face.fold():
-            self.app.say("no group here: choose one with the key for groups")
-
-    def action_fold_all(self, folded: bool) -> None:
-        """Fold all groups, or open them."""
-        if not self.face.fold_all(folded):
-            self.app.say("no groups here: choose some with the key for groups")
-
-    def action_wide(self) -> None:
-        """All columns there is room for, or the usual ones."""
-        if self.view.layout in ("services", "sources", "metrics"):
-            self.app.say("this view shows every column that there is room for")
-            return
-        self.alter(wide=not self.view.wide)
-
-    def action_times(self) -> None:
-        """Ages, or times in the board's zone, or in UTC."""
-        cells = self.live.cells
-        cells.times = TIMES[(TIMES.index(cells.times) + 1) % len(TIMES)]
-        self.shown.cells.times = cells.times
-        zone = self.live.settings.timezone or "this machine's zone"
-        self.app.say({"ago": "ages", "local": f"times in {zone}", "utc": "times in UTC"}[cells.times])
-        self.face.age()
-
     def action_save_view(self) -> None:
         """Save the view as it is shown, with the filter that is typed, under a name of one's own."""
         from statusboard.screens.keeping import save_view
@@ -559,13 +462,6 @@ class BoardScreen(RewindKeys):
 
         viewing = self.viewing
         self.app.push_screen(ExportScreen.of(self, viewing.view, viewing.query, faults_only=viewing.faults_only))
-
-    def action_handover(self) -> None:
-        """What whoever takes over must know."""
-        from statusboard.screens.handover import HandoverScreen
-
-        if not self.refuses("handed over"):
-            self.app.push_screen(HandoverScreen(self.live))
 
     def action_faults_only(self) -> None:
         """Show what is failing or unknown, or everything again."""
@@ -598,7 +494,7 @@ class BoardScreen(RewindKeys):
         if check(text) is not None or text.strip() == self.viewing.typed:
             return
         self.viewing.typed = text.strip()
-        self._ask()
+        self.ask()
 
     @on(Face.ItemsAsked)
     def _items_asked(self, event: Face.ItemsAsked) -> None:

@@ -20,6 +20,7 @@ from statusboard.query import Query
 from statusboard.screens.faces import Face
 from statusboard.screens.lanes import FLOOD_BY, GONE, columns_of, sources_of, title_of
 from statusboard.screens.live import Live
+from statusboard.screens.work import begin_work
 from statusboard.view import LANES, ViewSpec
 from widgets.lanes import LanePanel, Lanes
 from widgets.table import BoardTable, RowCells
@@ -146,7 +147,7 @@ class LanesFace(Face):
             return
         if cells.suspicion is None:
             if not any(worker.group == "suspects" and worker.node is self for worker in self.workers):
-                self.run_worker(self._begin_suspecting(), group="suspects")
+                begin_work(self, self._begin_suspecting, group="suspects")
         elif asyncio.get_running_loop().time() - self._suspected >= SUSPECTED_EVERY:
             self._suspected = asyncio.get_running_loop().time()
             if cells.suspicion.settle(cells.board):

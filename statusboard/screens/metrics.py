@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Sequence
 from datetime import UTC, tzinfo
-from typing import ClassVar, Final
+from typing import TYPE_CHECKING, ClassVar, Final
 
 from textual import on, work
 from textual.app import ComposeResult
@@ -42,6 +42,9 @@ from widgets.lanes import LanePanel, Lanes
 from widgets.table import BoardTable, Column, RowCells
 from widgets.words import Word
 
+if TYPE_CHECKING:
+    from statusboard.app import BoardApp
+
 REST: Final = 2.0
 """Seconds between two looks at what is new: numbers over weeks need not be newer."""
 WIDEST: Final = 64
@@ -57,6 +60,7 @@ _KINDS: Final = (":release:", ":incident:", ":annotation:")
 class MetricsFace(Face):
     """Scopes by numbers; Enter lists what is behind a number, one step back leads to the numbers again."""
 
+    app: BoardApp
     DEFAULT_CSS: ClassVar[str] = """
     MetricsFace { layout: vertical; }
     MetricsFace > #numbers { height: 1fr; }
@@ -411,7 +415,7 @@ class MetricsFace(Face):
             return
         if not standing.report[self._metric].behind:
             number = standing.report[self._metric]
-            self.app.notify(f"nothing is behind it: {number.why or 'nothing of the kind happened'}", markup=False)
+            self.app.say(f"nothing is behind it: {number.why or 'nothing of the kind happened'}")
             return
         self._opened = event.key
         self._list_evidence()

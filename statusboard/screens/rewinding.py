@@ -33,6 +33,7 @@ from statusboard.screens.rewound import (
     since_texts,
 )
 from statusboard.screens.then import Then
+from statusboard.screens.work import begin_work
 from widgets.scrubber import Scrubber, legend
 
 if TYPE_CHECKING:
@@ -155,7 +156,7 @@ class Rewinding:
 
     def _run(self, work: Callable[[], Coroutine[Any, Any, None]], group: str) -> None:
         """In the place of what runs in this group.  What has not begun when the board ends never was."""
-        self._screen.run_worker(work, group=group, exclusive=True)  # type: ignore[arg-type]
+        begin_work(self._screen, work, group=group, exclusive=True)
 
     def _set_off(self) -> None:
         if not self._working:

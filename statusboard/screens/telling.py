@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable, Sequence
 from datetime import UTC
+from functools import partial
 from typing import TYPE_CHECKING, Final, TypeAlias
 
 from statusboard import presenting
@@ -12,6 +13,7 @@ from statusboard.board import Delta, Row
 from statusboard.errors import StoreError
 from statusboard.model import Build, Change, Incident, Release, Ticket, health_key
 from statusboard.screens.live import Live
+from statusboard.screens.work import begin_work
 from widgets.details import DetailsPane, Section
 
 if TYPE_CHECKING:
@@ -57,8 +59,9 @@ class Teller:
             stands = (live.cells.board.store_id, row.seq)
             if stands != self._read:
                 self._read = stands
-                self._pane.run_worker(
-                    self._look_up(row.key, IN_PASSING if hurried else 0.0),
+                begin_work(
+                    self._pane,
+                    partial(self._look_up, row.key, IN_PASSING if hurried else 0.0),
                     group="history",
                     exclusive=True,
                     exit_on_error=False,
@@ -89,8 +92,8 @@ class Teller:
 
             self._lineage = Lineage()
         if self._lineage.turn_to(row, self.live):
-            reading = self._lineage.read(self.live, patience, self.tell)
-            self._pane.run_worker(reading, group="lineage", exclusive=True, exit_on_error=False)
+            reading = partial(self._lineage.read, self.live, patience, self.tell)
+            begin_work(self._pane, reading, group="lineage", exclusive=True, exit_on_error=False)
 
     def _details(self, row: Row) -> Sequence[Section]:
         live = self.live

@@ -22,6 +22,7 @@ from statusboard.screens.faces import Face
 from statusboard.screens.feed import BoardAround, Feed, end_words, title_words
 from statusboard.screens.lanes import GONE
 from statusboard.screens.live import Live
+from statusboard.screens.work import begin_work
 from statusboard.timeline import Entry, Shows
 from statusboard.view import ViewSpec
 from widgets.details import Section
@@ -115,7 +116,7 @@ class TimelineFace(Face):
     def refeed(self) -> None:
         """So much happened that the feed is read anew."""
         self._shown = ()
-        self.run_worker(self.rebuild(), group="refeed", exclusive=True)
+        begin_work(self, self.rebuild, group="refeed", exclusive=True)
 
     @property
     def _around(self) -> BoardAround:

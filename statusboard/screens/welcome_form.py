@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Coroutine, Iterable, Mapping, Sequence
+from collections.abc import Callable, Coroutine, Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, ClassVar
 
 from textual import on
@@ -18,6 +18,7 @@ from statusboard.credentials import Secret
 from statusboard.errors import CredentialError, StatusboardError
 from statusboard.screens.leaving import LeftOnce
 from statusboard.screens.welcome_fields import FieldBox, Line
+from statusboard.screens.work import begin_work
 from statusboard.setup.forming import Complaint, Form
 from statusboard.setup.proposing import SourceDraft
 from statusboard.text import clean
@@ -183,17 +184,15 @@ class FormScreen(LeftOnce, Screen[None]):
 
     def action_try(self) -> None:
         """Read the source once, aside."""
-        self._begin(self._try())
+        self._begin(self._try)
 
     def action_save(self) -> None:
         """Show what will be written."""
-        self._begin(self._save())
+        self._begin(self._save)
 
-    def _begin(self, work: Coroutine[None, None, None]) -> None:
-        if self._worker is not None and self._worker.is_running:
-            work.close()
-            return
-        self._worker = self.run_worker(work, group="form", exclusive=True)
+    def _begin(self, work: Callable[[], Coroutine[None, None, None]]) -> None:
+        if self._worker is None or not self._worker.is_running:
+            self._worker = begin_work(self, work, group="form", exclusive=True)
 
     async def _try(self) -> None:
         from statusboard.setup.answers import check_text

@@ -35,6 +35,7 @@ PLACES = {
     "BoardApp": "app",
     "BoardScreen": "board",
     "RewindKeys": "board",
+    "ViewKeys": "board",
     "SourcesFace": "sources",
     "HelpScreen": "help",
     "WallScreen": "wall",
