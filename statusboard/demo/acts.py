@@ -23,6 +23,7 @@ from statusboard.demo.records import (
     Silence,
     Ticket,
     Vendor,
+    committed,
 )
 from statusboard.demo.state import State, trim
 
@@ -187,6 +188,7 @@ class Acts:
             task=task,
             region=region,
             created=state.now,
+            committed=committed(service.name, version, service.cuts[version]) if version in service.cuts else None,
         )
         service.deployments.append(deployment)
         trim(service.deployments, self._keep_deployments, lambda old: old.state in ("inactive", "failure"))
@@ -232,6 +234,7 @@ class Acts:
                 "status": word,
                 "user": deployment.actor,
                 "commit": deployment.sha,
+                "commit_time": stamp(deployment.committed) if deployment.committed is not None else "",
             }
             state.deploy_lines.append({name: value for name, value in line.items() if value})
 
@@ -257,6 +260,7 @@ class Acts:
         """The next version of ``service``: mostly a patch, sometimes a minor release."""
         major, minor, patch = (int(part) for part in service.latest.removeprefix("v").split("."))
         service.latest = f"v{major}.{minor + 1}.0" if self.state.rng.random() < 0.3 else f"v{major}.{minor}.{patch + 1}"
+        service.cuts[service.latest] = self.state.now
         return service.latest
 
     # --------------------------------------------------------------------------------------------------------- alerts

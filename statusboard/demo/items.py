@@ -298,6 +298,7 @@ def _log_line(deployment: Deployment) -> Release | None:
         version=deployment.version,
         revision=deployment.sha,
         previous_version=deployment.previous,
+        committed_at=None if deployment.committed is None else seconds(deployment.committed),
         started_at=seconds(began),
         updated_at=seconds(when),
         ended_at=None if word == "running" else seconds(when),

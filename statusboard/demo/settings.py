@@ -17,8 +17,8 @@ KEEP = "8h"
 
 
 GOALS: Mapping[str, Mapping[str, str]] = {
-    "payments": {"deployment_frequency": ">= 1/day"},
-    "logistics": {"deployment_frequency": ">= 2/week"},
+    "payments": {"deployment_frequency": ">= 1/day", "lead_time": "<= 1d"},
+    "logistics": {"deployment_frequency": ">= 2/week", "lead_time": "<= 2d"},
 }
 """What some teams want beside what all want."""
 

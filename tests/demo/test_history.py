@@ -150,6 +150,18 @@ def test_one_team_gets_better(told: Chronicle) -> None:
     assert early / late > 2 * (len(undone) - early) / (len(shipped) - late)
 
 
+def test_the_deploy_log_says_when_commits_were_made(told: Chronicle) -> None:
+    known = [each for each in deployments(told) if each.committed_at is not None]
+    assert {service_of(each) for each in known} == {"invoicing", "warehouse"}, "GitHub was not asked"
+    first: dict[tuple[str, str, str], float] = {}  # not those that a roll-back brings again
+    for each in known:
+        assert each.ended_at is not None and each.committed_at is not None
+        took = (each.ended_at - each.committed_at).total_seconds() / 3600
+        first.setdefault((service_of(each), each.version, each.target), took)
+    hours = list(first.values())
+    assert 2 < median(hours) < 20 and min(hours) > 0 and max(hours) < 60
+
+
 def test_one_pipeline_is_flaky_one_grows_and_one_was_red_for_days(told: Chronicle) -> None:
     ended: dict[tuple[str, int], Build] = {}
     for each in told.told:

@@ -7,7 +7,7 @@ from typing import Final, Literal, NamedTuple
 
 from statusboard.demo.history.calendar import DAY, HOUR, MINUTE, Calendar
 from statusboard.demo.names import ALERTS, PEOPLE, REGIONS, Severity
-from statusboard.demo.records import Deployment, Publication, Service
+from statusboard.demo.records import Deployment, Publication, Service, committed
 
 IMPROVING: Final = "payments"
 """The team that gets better: it releases more often, breaks less and heals faster."""
@@ -52,6 +52,8 @@ class Shipping:
         self._shipped: list[tuple[Deployment, int, int]] = []
         self._published: list[tuple[Publication, int]] = []
         self._newest = self._runs = 0
+        #: When each version, by its number, was cut, and of how many hours its commits were.
+        self._cut: dict[int, tuple[float, float]] = {}
         self._tell(a_day)
 
     def _tell(self, a_day: float) -> None:
@@ -65,6 +67,9 @@ class Shipping:
         versions = _versions(self._service.version, self._newest, self._calendar)
         for deployment, version, previous in self._shipped:
             deployment.version, deployment.previous = versions[version], versions[previous]
+            if version in self._cut:
+                cut, hours = self._cut[version]
+                deployment.committed = committed(self._service.name, deployment.version, cut, hours=hours)
             self.deployments.append(deployment)
         for publication, version in self._published:
             publication.version = versions[version]
@@ -74,6 +79,7 @@ class Shipping:
         """Cut a version, take it to staging and then to production; returns when all that follows from it is over."""
         calendar, rng = self._calendar, self._rng
         self._newest = version = self._newest + 1
+        self._cut[version] = time, 40 - 30 * calendar.progress(time) if self._improving else 24
         self._deploy("staging", time, version)
         time += calendar.minutes(12, 90)
         self._publish(time, version)
@@ -99,6 +105,7 @@ class Shipping:
             ends = self._deploy("production", acts, before, task="rollback")
         elif dice < 0.85:
             self._newest = fix = self._newest + 1
+            self._cut[fix] = acts, (acts - fires) / HOUR
             acts += calendar.minutes(20, 60) * slow
             self._publish(acts, fix)
             ends = self._deploy("production", acts, fix)
