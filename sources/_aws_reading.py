@@ -1,15 +1,14 @@
 """How each of the four services is read: what is asked, how far, and what is kept.  `sources.aws` sends the requests.
 
 One reader a service and region.  CodeBuild, CodePipeline and CodeDeploy list names and ids only: what has ended is
-asked for once and kept for as long as it is in the list.
+asked for once and kept for as long as it is in the list.  Further back goes `sources._aws_history`.
 """
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import timedelta
-from fnmatch import fnmatchcase
-from typing import Any, ClassVar, Final, Protocol, TypeVar
+from typing import Any, Final, TypeVar
 
 import msgspec
 
@@ -26,6 +25,7 @@ from sources._aws import (
     release_of,
     run_of,
 )
+from sources._aws_asking import KNOWN, Ask, NamedReader, Reader
 from sources._shared.alerts import SteadyText
 from sources._shared.rows import Rows
 from sources._shared.words import meaning
@@ -37,24 +37,15 @@ from statusboard.api import (
     Item,
     NotFound,
     Part,
-    RateLimited,
+    Release,
     Scope,
-    ServerError,
     SourceError,
-    Timeout,
-    TooLarge,
-    TransportError,
     clean,
     parse_time,
 )
 
 T = TypeVar("T")
 
-PAGES: Final = 10
-#: How many projects or pipelines of a region are read: each takes a request.
-MOST: Final = 50
-#: How long the names of projects and pipelines are kept, and that there are alarms at all (seconds).
-KNOWN: Final = 300.0
 #: How long after its end a deployment may still be rolled back, and is read again.
 SETTLED: Final = timedelta(hours=1)
 BATCH: Final = 25
@@ -81,8 +72,9 @@ class Pipelines(msgspec.Struct, frozen=True, rename="camel"):
     next_token: str | None = None
 
 
-class BuildIds(msgspec.Struct, frozen=True):
+class BuildIds(msgspec.Struct, frozen=True, rename="camel"):
     ids: list[str]
+    next_token: str | None = None
 
 
 class Builds(msgspec.Struct, frozen=True, rename="camel"):
@@ -92,6 +84,7 @@ class Builds(msgspec.Struct, frozen=True, rename="camel"):
 
 class Executions(msgspec.Struct, frozen=True, rename="camel"):
     pipeline_execution_summaries: list[Any]
+    next_token: str | None = None
 
 
 class Actions(msgspec.Struct, frozen=True, rename="camel"):
@@ -105,73 +98,6 @@ class DeploymentIds(msgspec.Struct, frozen=True, rename="camel"):
 
 class Deployments(msgspec.Struct, frozen=True, rename="camel"):
     deployments_info: list[Any]
-
-
-class Ask(Protocol):
-    """Sends one request to the service and region of a reader, and decodes its answer."""
-
-    async def __call__(self, operation: str, body: Mapping[str, object], type: type[T], /) -> T: ...
-
-
-class Reader:
-    """Reads one service in one region.  ``wanted`` are the patterns or prefixes of names that the options give."""
-
-    token: ClassVar[str] = "nextToken"  # noqa: S105 - that of a page, no secret
-
-    def __init__(self, place: Place, wanted: Sequence[str], most: int, clock: Clock) -> None:
-        self.place = place
-        self.wanted = wanted
-        self.most = most
-        self.clock = clock
-        self._names: list[str] = []
-        self._names_at = float("-inf")
-
-    async def read(self, scope: Scope, ask: Ask) -> Part:
-        """The part of this service and region."""
-        raise NotImplementedError
-
-    async def lookup(self, name: str, ask: Ask) -> Item | None:
-        """One item by what stands in its key behind region and service."""
-        return None
-
-    async def _pages(self, ask: Ask, operation: str, body: Mapping[str, object], type: type[T]) -> AsyncIterator[T]:
-        token: str | None = None
-        for _ in range(PAGES):
-            page = await ask(operation, {**body, self.token: token} if token else body, type)
-            yield page
-            token = getattr(page, "next_token", None)
-            if not token:
-                return
-        raise TooLarge(f"{operation}: more than {PAGES} pages")
-
-    async def _each(
-        self, what: str, names: Callable[[], Awaitable[list[str]]], read: Callable[[str], Awaitable[None]]
-    ) -> SourceError | None:
-        """Read each project or pipeline that is wanted; the error of the first that could not be, if others could."""
-        now = self.clock.monotonic()
-        if now - self._names_at >= KNOWN:
-            self._names, self._names_at = await names(), now
-        chosen = [name for name in self._names if self._is_wanted(name)]
-        if not chosen and self.wanted:
-            raise NotFound(f"no {what} in {self.place.region} has one of the names that are asked for")
-        error: SourceError | None = None
-        if len(chosen) > MOST:
-            error = TooLarge(f"{len(chosen)} {what}s in {self.place.region}, {MOST} are read: name those that matter")
-        good = False
-        for name in chosen[:MOST]:
-            try:
-                await read(name)
-                good = True
-            except SourceError as exc:
-                error = error or named(exc, clean(name, 80))
-                if isinstance(exc, RateLimited | Timeout | TransportError | ServerError):
-                    break  # the others would fare no better
-        if error is not None and not good:
-            raise error
-        return error
-
-    def _is_wanted(self, name: str) -> bool:
-        return not self.wanted or any(fnmatchcase(name, pattern) for pattern in self.wanted)
 
 
 class AlarmReader(Reader):
@@ -193,7 +119,7 @@ class AlarmReader(Reader):
             asked: dict[str, object] = {"AlarmNamePrefix": prefix} if prefix else {}
             found: list[Any] = []
             for state in ("ALARM", "INSUFFICIENT_DATA"):
-                found += await self._alarms(ask, {**asked, "StateValue": state, "MaxRecords": 100})
+                found += await self.alarms(ask, {**asked, "StateValue": state, "MaxRecords": 100})
             rows.add(found)
             # Nothing to show may be all that is wrong: a prefix that no alarm has, or the wrong region.
             if not found and not await self._are_there_any(ask, prefix, asked):
@@ -215,85 +141,107 @@ class AlarmReader(Reader):
         self._texts = texts
         return _with(part, missing)
 
-    async def _alarms(self, ask: Ask, body: Mapping[str, object], *, one: bool = False) -> list[Any]:
-        found: list[Any] = []
+    async def alarms(self, ask: Ask, body: Mapping[str, object], *, pages: int = 0) -> list[Any]:
+        """The alarms that an answer to this holds, or its first pages."""
+        read = await self.of_all_types(ask, "DescribeAlarms", body, Alarms, pages=pages)
+        return [row for page in read for row in (*page.metric_alarms, *page.composite_alarms, *page.log_alarms)]
+
+    async def of_all_types(
+        self, ask: Ask, operation: str, body: Mapping[str, object], type: type[T], *, pages: int = 0
+    ) -> list[T]:
+        """All pages of an answer, or the first ones, about alarms of all types that there are."""
+        read: list[T] = []
         try:
-            async for page in self._pages(ask, "DescribeAlarms", {**body, "AlarmTypes": self._types}, Alarms):
-                found += [*page.metric_alarms, *page.composite_alarms, *page.log_alarms]
-                if one:
+            async for page in self.pages(ask, operation, {**body, "AlarmTypes": self._types}, type):
+                read.append(page)
+                if len(read) == pages:
                     break
         except BadAnswer as exc:
             if "LogAlarm" not in self._types or exc.status != 400 or "validation" not in str(exc).lower():
                 raise
             self._types.remove("LogAlarm")  # not every partition has these yet
-            return await self._alarms(ask, body, one=one)
-        return found
+            return await self.of_all_types(ask, operation, body, type, pages=pages)
+        return read
 
     async def _are_there_any(self, ask: Ask, prefix: str, asked: Mapping[str, object]) -> bool:
         now = self.clock.monotonic()
         if now - self._there.get(prefix, float("-inf")) >= KNOWN:
-            if not await self._alarms(ask, {**asked, "MaxRecords": 1}, one=True):
+            if not await self.alarms(ask, {**asked, "MaxRecords": 1}, pages=1):
                 return False
             self._there[prefix] = now
         return True
 
 
-class BuildReader(Reader):
+class BuildReader(NamedReader):
     """CodeBuild: the newest builds of each project."""
+
+    what = "project"
 
     def __init__(self, place: Place, wanted: Sequence[str], most: int, clock: Clock) -> None:
         super().__init__(place, wanted, most, clock)
         self._ended: dict[str, dict[str, Any]] = {}
 
-    async def read(self, scope: Scope, ask: Ask) -> Part:
-        async def names() -> list[str]:
-            body = {"sortBy": "NAME", "sortOrder": "ASCENDING"}
-            return [name async for page in self._pages(ask, "ListProjects", body, Projects) for name in page.projects]
+    async def names(self, ask: Ask) -> list[str]:
+        body = {"sortBy": "NAME", "sortOrder": "ASCENDING"}
+        return [name async for page in self.pages(ask, "ListProjects", body, Projects) for name in page.projects]
 
+    async def read(self, scope: Scope, ask: Ask) -> Part:
         async def read(project: str) -> None:
-            rows.add(await self._builds(ask, project))
+            rows.add(await self._newest(ask, project))
 
         rows = Rows("build", BuildRow)
-        error = await self._each("project", names, read)
+        error = await self.each(ask, read)
         return _with(rows.part(scope, lambda row: build_of(self.place, row)), error)
+
+    async def listed(self, ask: Ask, project: str, token: str = "") -> BuildIds:
+        """The ids of a hundred builds, the newest first: that is so unless an order is asked for, and that is refused
+        where there are more.
+        """
+        body = {"projectName": project}
+        return await ask("ListBuildsForProject", {**body, "nextToken": token} if token else body, BuildIds)
+
+    async def builds(self, ask: Ask, ids: Sequence[str]) -> list[Any]:
+        """The builds with these ids, a hundred at most; those deleted since are not among them."""
+        found = await ask("BatchGetBuilds", {"ids": ids}, Builds) if ids else Builds([])
+        if len(found.builds) + len(found.builds_not_found or ()) < len(ids):
+            raise BadAnswer(f"BatchGetBuilds: only {len(found.builds)} of {len(ids)} builds came")
+        return found.builds
 
     async def lookup(self, name: str, ask: Ask) -> Item | None:
         found = await ask("BatchGetBuilds", {"ids": [name]}, Builds)
         return next((build_of(self.place, row) for row in Rows("build", BuildRow, found.builds).good), None)
 
-    async def _builds(self, ask: Ask, project: str) -> list[Any]:
-        listed = await ask("ListBuildsForProject", {"projectName": project, "sortOrder": "DESCENDING"}, BuildIds)
-        wanted = dict.fromkeys(listed.ids[: self.most])
+    async def _newest(self, ask: Ask, project: str) -> list[Any]:
+        wanted = dict.fromkeys((await self.listed(ask, project)).ids[: self.most])
         kept = self._ended.get(project, {})
-        new = [number for number in wanted if number not in kept]
-        found = await ask("BatchGetBuilds", {"ids": new}, Builds) if new else Builds([])
-        if len(found.builds) + len(found.builds_not_found or ()) < len(new):
-            raise BadAnswer(f"BatchGetBuilds: only {len(found.builds)} of {len(new)} builds came")
-        ended = {row["id"]: row for row in found.builds if _is_over(row, "id", "endTime")}
+        found = await self.builds(ask, [number for number in wanted if number not in kept])
+        ended = {row["id"]: row for row in found if _is_over(row, "id", "endTime")}
         self._ended[project] = {number: row for number, row in {**kept, **ended}.items() if number in wanted}
-        return [*found.builds, *(kept[number] for number in wanted if number in kept)]
+        return [*found, *(kept[number] for number in wanted if number in kept)]
 
 
-class PipelineReader(Reader):
+class PipelineReader(NamedReader):
     """CodePipeline: the newest executions of each pipeline, and why the newest failed or stands still."""
+
+    what = "pipeline"
 
     def __init__(self, place: Place, wanted: Sequence[str], most: int, clock: Clock) -> None:
         super().__init__(place, wanted, most, clock)
         self._actions: dict[tuple[str, str, object], list[Action]] = {}
 
-    async def read(self, scope: Scope, ask: Ask) -> Part:
-        async def names() -> list[str]:
-            pages = self._pages(ask, "ListPipelines", {}, Pipelines)
-            return [pipeline.name async for page in pages for pipeline in page.pipelines]
+    async def names(self, ask: Ask) -> list[str]:
+        pages = self.pages(ask, "ListPipelines", {}, Pipelines)
+        return [pipeline.name async for page in pages for pipeline in page.pipelines]
 
+    async def read(self, scope: Scope, ask: Ask) -> Part:
         async def read(pipeline: str) -> None:
-            rows = await self._executions(ask, pipeline, self.most)
+            rows = rows_of(await self.listed(ask, pipeline, self.most))
             actions = await self._why(ask, pipeline, rows.good, kept)
             parts.append(rows.part(scope, lambda row: run_of(self.place, pipeline, row, actions.get(_id(row), ()))))
 
         parts: list[Part] = []
         kept: dict[tuple[str, str, object], list[Action]] = {}
-        error = await self._each("pipeline", names, read)
+        error = await self.each(ask, read)
         self._actions = kept
         items = {item.key: item for part in parts for item in part.items}
         faults = [part.error for part in parts if isinstance(part.error, SourceError)]
@@ -301,16 +249,16 @@ class PipelineReader(Reader):
 
     async def lookup(self, name: str, ask: Ask) -> Item | None:
         pipeline, _, number = name.rpartition("/")
-        found = (await self._executions(ask, pipeline, 100)).good
-        for row in found:
+        for row in rows_of(await self.listed(ask, pipeline, 100)).good:
             if row.pipeline_execution_id == number:
                 actions = await self._why(ask, pipeline, [row], {})
                 return run_of(self.place, pipeline, row, actions.get(number, ()))
         return None
 
-    async def _executions(self, ask: Ask, pipeline: str, most: int) -> Rows[Execution]:
-        listed = await ask("ListPipelineExecutions", {"pipelineName": pipeline, "maxResults": most}, Executions)
-        return Rows("execution", Execution, listed.pipeline_execution_summaries)
+    async def listed(self, ask: Ask, pipeline: str, most: int, token: str = "") -> Executions:
+        """So many executions at most, the newest first."""
+        body = {"pipelineName": pipeline, "maxResults": most}
+        return await ask("ListPipelineExecutions", {**body, "nextToken": token} if token else body, Executions)
 
     async def _why(
         self,
@@ -360,16 +308,11 @@ class DeploymentReader(Reader):
 
     async def read(self, scope: Scope, ask: Ask) -> Part:
         since = int((self.clock.now() - timedelta(days=self.most)).timestamp())
-        pages = self._pages(ask, "ListDeployments", {"createTimeRange": {"start": since}}, DeploymentIds)
+        pages = self.pages(ask, "ListDeployments", {"createTimeRange": {"start": since}}, DeploymentIds)
         ids = dict.fromkeys([number async for page in pages for number in page.deployments])
         kept = {number: row for number, row in self._ended.items() if number in ids}
         new = [number for number in ids if number not in kept]
-        found: list[Any] = []
-        for start in range(0, len(new), BATCH):
-            body = {"deploymentIds": new[start : start + BATCH]}
-            found += (await ask("BatchGetDeployments", body, Deployments)).deployments_info
-        if len(found) < len(new):
-            raise BadAnswer(f"BatchGetDeployments: only {len(found)} of {len(new)} deployments came")
+        found = await self.deployments(ask, new)
         before = self.clock.now() - SETTLED
         for row in found:
             if _is_over(row, "deploymentId", "completeTime"):
@@ -378,9 +321,21 @@ class DeploymentReader(Reader):
                     kept[row["deploymentId"]] = row
         self._ended = kept
         rows = Rows("deployment", Deployment, [*found, *(row for number, row in kept.items() if number not in new)])
-        return rows.part(
-            scope, lambda row: release_of(self.place, row) if self._is_wanted(row.application_name or "") else None
-        )
+        return rows.part(scope, self.release)
+
+    async def deployments(self, ask: Ask, ids: Sequence[str]) -> list[Any]:
+        """The deployments with these ids."""
+        found: list[Any] = []
+        for start in range(0, len(ids), BATCH):
+            body = {"deploymentIds": ids[start : start + BATCH]}
+            found += (await ask("BatchGetDeployments", body, Deployments)).deployments_info
+        if len(found) < len(ids):
+            raise BadAnswer(f"BatchGetDeployments: only {len(found)} of {len(ids)} deployments came")
+        return found
+
+    def release(self, row: Deployment) -> Release | None:
+        """A deployment of an application that is wanted."""
+        return release_of(self.place, row) if self.is_wanted(row.application_name or "") else None
 
     async def lookup(self, name: str, ask: Ask) -> Item | None:
         found = await ask("BatchGetDeployments", {"deploymentIds": [name]}, Deployments)
@@ -388,9 +343,9 @@ class DeploymentReader(Reader):
         return next((release_of(self.place, row) for row in rows), None)
 
 
-def named(error: SourceError, what: str) -> SourceError:
-    """The same error, with what it is about before it."""
-    return type(error)(f"{what}: {error}", status=error.status, retry_after=error.retry_after)
+def rows_of(listed: Executions) -> Rows[Execution]:
+    """The executions on a page."""
+    return Rows("execution", Execution, listed.pipeline_execution_summaries)
 
 
 def _with(part: Part, *errors: SourceError | None) -> Part:

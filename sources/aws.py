@@ -13,14 +13,16 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping, Sequence
 from contextvars import ContextVar
+from datetime import datetime
 from typing import Annotated, Any, Final, Literal, TypeVar
 from urllib.parse import urlsplit
 
 import msgspec
 
 from sources._aws import DENIED, MISSING, THROTTLED, NoData, Place
+from sources._aws_asking import Ask, Reader, named
 from sources._aws_auth import Signer
-from sources._aws_reading import AlarmReader, Ask, BuildReader, DeploymentReader, PipelineReader, Reader, named
+from sources._aws_reading import AlarmReader, BuildReader, DeploymentReader, PipelineReader
 from statusboard.api import (
     AuthError,
     Context,
@@ -30,6 +32,7 @@ from statusboard.api import (
     ItemKind,
     NotFound,
     Part,
+    Past,
     RateLimited,
     Reach,
     Reply,
@@ -146,9 +149,9 @@ class Aws(Source[AwsOptions]):
     default_interval = 60.0
     requests = (3, "region (and one more for each CodeBuild project and pipeline)")
     scopes_needed = (
-        "a policy with cloudwatch:DescribeAlarms; codebuild:ListProjects, ListBuildsForProject, BatchGetBuilds; "
-        "codepipeline:ListPipelines, ListPipelineExecutions, ListActionExecutions; codedeploy:ListDeployments, "
-        "BatchGetDeployments; all on resource *"
+        "a policy with cloudwatch:DescribeAlarms, DescribeAlarmHistory; codebuild:ListProjects, ListBuildsForProject, "
+        "BatchGetBuilds; codepipeline:ListPipelines, ListPipelineExecutions, ListActionExecutions; "
+        "codedeploy:ListDeployments, BatchGetDeployments; all on resource *"
     )
     example = """
         region: eu-west-1
@@ -160,7 +163,7 @@ class Aws(Source[AwsOptions]):
         Install the extra: `pip install 'statusboard[aws]'`. It brings botocore, which finds credentials and signs.
 
         - In IAM, make a policy with the actions above, and a role or user that has it. For alarms alone, set
-          `apis: [cloudwatch]`: then `cloudwatch:DescribeAlarms` is enough.
+          `apis: [cloudwatch]`: then its two actions are enough, of which the second is for `statusboard backfill` alone.
         - Credentials are found as the AWS CLI finds them: `profile` (with single sign-on: after `aws sso login`), the
           environment, the role of the machine. Or give an access key: `username: "keyring:aws-key-id"` and
           `password: "keyring:aws-secret"`, with `token` for a temporary one.
@@ -170,7 +173,8 @@ class Aws(Source[AwsOptions]):
         - `url` is for other partitions (`https://amazonaws.com.cn`) and for stand-ins such as LocalStack.
     """
     verified = "documented"
-    no_history = "of AWS only the newest executions, deployments and alarms are read"
+    history_kinds = kinds
+    no_history = "CloudWatch forgets what alarms went through after 30 days"
 
     def __init__(self, options: AwsOptions, context: Context) -> None:
         super().__init__(options, context)
@@ -251,6 +255,12 @@ class Aws(Source[AwsOptions]):
     async def read(self, scope: Scope, http: Http) -> Part:
         api, region = scope.data
         return await self._readers[api, region].read(scope, self._ask(http, SERVICES[api], region))
+
+    async def history(self, scope: Scope, http: Http, *, since: datetime, cursor: str = "") -> Past:
+        from sources._aws_history import past_of  # nobody else needs it
+
+        api, region = scope.data
+        return await past_of(self._readers[api, region], self._ask(http, SERVICES[api], region), since, cursor)
 
     async def lookup(self, kind: ItemKind, remote_id: str, http: Http) -> Item | None:
         region, _, rest = remote_id.partition("/")
