@@ -163,7 +163,7 @@ class Aws(Source[AwsOptions]):
         Install the extra: `pip install 'statusboard[aws]'`. It brings botocore, which finds credentials and signs.
 
         - In IAM, make a policy with the actions above, and a role or user that has it. For alarms alone, set
-          `apis: [cloudwatch]`: then its two actions are enough, of which the second is for `statusboard backfill` alone.
+          `apis: [cloudwatch]`: then its two actions are enough, the second for `statusboard backfill` alone.
         - Credentials are found as the AWS CLI finds them: `profile` (with single sign-on: after `aws sso login`), the
           environment, the role of the machine. Or give an access key: `username: "keyring:aws-key-id"` and
           `password: "keyring:aws-secret"`, with `token` for a temporary one.
