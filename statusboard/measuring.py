@@ -9,9 +9,9 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import AsyncIterator, Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Collection, Generator, Iterable, Iterator, Mapping, Sequence
 from datetime import UTC, datetime, timedelta, tzinfo
-from typing import Final, TypeVar
+from typing import Final, Literal, TypeAlias, TypeVar
 
 import msgspec
 from msgspec import Struct
@@ -28,17 +28,19 @@ from statusboard.metrics import (
     Stretch,
     Window,
     episode_of,
-    report_of,
     window_before,
     window_of,
 )
 from statusboard.metrics.ledger import EpisodeId
 from statusboard.metrics.over import values_over
+from statusboard.metrics.report import reporting
 from statusboard.metrics.watched import RELEASE_GAP, Part, covered, watched_together
 from statusboard.metrics.windows import joined
 from statusboard.model import Annotation, Incident, ItemKind, Release
 from statusboard.store.base import Remembered, Store
 from statusboard.weights import Weights
+
+Told: TypeAlias = Literal["release", "incident", "annotation"]
 
 SLICE: Final = 0.008
 """Seconds of work between two turns of the event loop."""
@@ -46,12 +48,19 @@ LONGEST: Final = 90
 """Days of the longest window that is kept ready; a longer one that is asked for has everything read anew."""
 FOREWORD: Final = 30
 """Days before the first window that are read too: what stood there before tells a rollback from a new version."""
-_AT_ONCE: Final = timedelta(days=5)
+_DAYS_AT_ONCE: Final[Mapping[Told, timedelta]] = {
+    "release": timedelta(days=5),
+    "incident": timedelta(days=5),
+    "annotation": timedelta(days=400),
+}
 """What is read of the store at a time."""
+_AT_ONCE: Final = 50
+"""Words taken in between two looks at the time: some tenths of a millisecond each."""
 _FRESH: Final = timedelta(minutes=1)
 """How old a report may be of which nothing has changed but the time."""
 
 F = TypeVar("F", Release, Incident, Annotation)
+R = TypeVar("R")
 
 
 class Input(Struct, frozen=True, kw_only=True):
@@ -78,6 +87,17 @@ class _Pace:
         """Let others work."""
         await asyncio.sleep(0)
         self._end = time.perf_counter() + SLICE
+
+    async def through(self, steps: Generator[None, None, R]) -> R:
+        """What comes of work that is done in steps."""
+        while True:
+            try:
+                next(steps)
+            except StopIteration as done:
+                found: R = done.value
+                return found
+            if self.over():
+                await self.rest()
 
 
 class Measure:
@@ -109,16 +129,19 @@ class Measure:
         self._begin()
 
     def _begin(self) -> None:
+        catalog = self.catalog
         self._ledger = Ledger(
-            lambda name: self.catalog.tier_of(name) == "production",
+            lambda name: catalog.tier_of(name) == "production",
             weights=self._weights,
             depends_on=self.catalog.depends_on,
         )
-        self._after: dict[str, int] = {"release": 0, "incident": 0, "annotation": 0}
+        self._after: dict[Told, int] = {"release": 0, "incident": 0, "annotation": 0}
         self._telling: set[Part] = set()
         self._episodes: dict[str, dict[int, Remembered]] = {}
         self._coverage: Mapping[Part, Sequence[Stretch]] = {}
         self._inputs_of: dict[Scope, tuple[int, Inputs]] = {}
+        self._releases_together: dict[frozenset[Part], tuple[Stretch, ...]] = {}
+        self._incidents_together: dict[tuple[frozenset[str], int], tuple[Stretch, ...]] = {}
         self._edition = 0
         self._reports: dict[tuple[Scope, int], tuple[object, Report]] = {}
 
@@ -128,8 +151,8 @@ class Measure:
         """The numbers of a scope in the window of so many days that ends now.  Raises `StoreError`."""
         await self.update(now, days, scope.environment)
         self._ledger.gathered(scope)
-        await asyncio.sleep(0)  # of everything each of the two takes some milliseconds
-        return self._report(scope, days, now)
+        await asyncio.sleep(0)  # of everything it takes some milliseconds
+        return await self._report(scope, days, now, _Pace())
 
     async def by_service(self, days: int, now: datetime, *, team: str = "", environment: str = "") -> list[Report]:
         """A report for each service that has had deployments or incidents in the window or the one before."""
@@ -162,14 +185,14 @@ class Measure:
         pace = _Pace()
         reports = []
         for scope in scopes:
-            report = self._report(scope, days, now)
+            report = await self._report(scope, days, now, pace)
             if always or report.unlinked.episodes or any(number.n or number.before_n for number in report.numbers):
                 reports.append(report)
             if pace.over():
                 await pace.rest()
         return reports
 
-    def _report(self, scope: Scope, days: int, now: datetime) -> Report:
+    async def _report(self, scope: Scope, days: int, now: datetime, pace: _Pace) -> Report:
         gathered, inputs = self._ledger.gathered(scope), self._inputs(scope)
         state = (gathered.edition, self._ledger.unlinked_edition(scope), id(inputs))
         known = self._reports.get((scope, days))
@@ -177,17 +200,18 @@ class Measure:
             return known[1]
         window = window_of(days, now, self.zone)
         own = not scope.service and not scope.environment
-        report = report_of(
+        steps = reporting(
             scope,
             window,
             gathered.deployments,
+            gathered.times,
             inputs,
-            times=gathered.times,
-            unlinked=self._ledger.unlinked(scope),
-            goals=[goal for goal in self.goals if own and goal.team == scope.team],
-            notes=self._notes(scope, window),
-            zone=self.zone,
+            self._ledger.unlinked(scope),
+            [goal for goal in self.goals if own and goal.team == scope.team],
+            self._notes(scope, window),
+            self.zone,
         )
+        report = await pace.through(steps)
         self._reports[scope, days] = (state, report)
         return report
 
@@ -220,23 +244,23 @@ class Measure:
         since = window.since - timedelta(days=FOREWORD)
         changed = False
         async for rows in self._new("release", since, now):
-            changed = changed or bool(rows)
+            changed = True
             for row, release in _decoded(rows, _RELEASE):
                 self._ledger.put_release(release, (row.source, row.part))
-                if pace.over():
-                    await pace.rest()
+            if pace.over():
+                await pace.rest()
         async for rows in self._new("incident", since, now):
-            changed = changed or bool(rows)
+            changed = True
             for row, incident in _decoded(rows, _INCIDENT):
                 self._telling.add((row.source, row.part))
                 self._put_episode(row, incident)
-                if pace.over():
-                    await pace.rest()
+            if pace.over():
+                await pace.rest()
         async for rows in self._new("annotation", since, now):
             for _, note in _decoded(rows, _ANNOTATION):
                 self._ledger.say(note)
-                if pace.over():
-                    await pace.rest()
+            if pace.over():
+                await pace.rest()
         await self._look_after_open(pace)
         for _ in self._ledger.settled(environment):
             if pace.over():
@@ -245,26 +269,29 @@ class Measure:
         if changed:
             self._edition += 1
 
-    async def _new(self, kind: str, since: datetime, now: datetime) -> AsyncIterator[list[Remembered]]:
-        """What the store has learned of a kind since it was asked last, some days at a time."""
+    async def _new(self, kind: Told, since: datetime, now: datetime) -> AsyncIterator[Sequence[Remembered]]:
+        """What the store has learned of a kind since it was asked last, some at a time."""
         after = self._after[kind]
         newest = after
+        step = _DAYS_AT_ONCE[kind]
 
         def ask(start: datetime) -> tuple[datetime | None, asyncio.Task[list[Remembered]]]:
             # What is new is little; what began in the future (a clock that is ahead) comes with the last of it.
-            end = None if after or start + _AT_ONCE > now else start + _AT_ONCE
-            asked = self.store.remembered(kind, since=start, until=end, after=after)  # type: ignore[arg-type]
+            end = None if self._for is not None or start + step > now else start + step
+            asked = self.store.remembered(kind, since=start, until=end, after=after)
             return end, asyncio.ensure_future(asked)
 
         end, reading = ask(since)
         try:
             while True:
                 rows = await reading
-                newest = max([newest, *(row.seq for row in rows)])
                 last = end is None
                 if end is not None:
                     end, reading = ask(end)  # the store reads on while these are taken in
-                yield rows
+                for start in range(0, len(rows), _AT_ONCE):
+                    some = rows[start : start + _AT_ONCE]
+                    newest = max(newest, max(row.seq for row in some))
+                    yield some
                 if last:
                     break
         finally:
@@ -317,6 +344,8 @@ class Measure:
         if found != self._coverage:
             self._coverage = found
             self._inputs_of.clear()
+            self._releases_together.clear()
+            self._incidents_together.clear()
 
     def _inputs(self, scope: Scope) -> Inputs:
         known = self._inputs_of.get(scope)
@@ -332,7 +361,12 @@ class Measure:
         """When all parts that tell of this scope's deployments were watched."""
         configured = {entry.source for entry in self.inputs if "release" in entry.kinds}
         parts = {part for part in self._ledger.parts(scope) if not configured or part[0] in configured}
-        return covered([self._coverage.get(part, ()) for part in parts], RELEASE_GAP) if parts else None
+        if not parts:
+            return None
+        asked = frozenset(parts)
+        if asked not in self._releases_together:
+            self._releases_together[asked] = covered([self._coverage.get(part, ()) for part in parts], RELEASE_GAP)
+        return self._releases_together[asked]
 
     def _incidents_watched(self, scope: Scope) -> tuple[Stretch, ...] | None:
         """When all sources were watched that would have told of this scope's incidents."""
@@ -345,11 +379,14 @@ class Measure:
             }
         if not sources:
             return None
-        watched = []
-        for source in sources:
-            parts = {part for part in self._coverage if part[0] == source}
-            watched.append(watched_together([self._coverage[part] for part in parts & self._telling or parts]))
-        return covered(watched)
+        asked = frozenset(sources), len(self._telling)
+        if asked not in self._incidents_together:
+            watched = []
+            for source in sources:
+                parts = {part for part in self._coverage if part[0] == source}
+                watched.append(watched_together([self._coverage[part] for part in parts & self._telling or parts]))
+            self._incidents_together[asked] = covered(watched)
+        return self._incidents_together[asked]
 
     def _concerns(self, entry: Input, scope: Scope) -> bool:
         """Whether a source may tell of a scope: one of which all is another team's does not."""

@@ -97,16 +97,18 @@ class Row:
 
 
 class Line:
-    """Rollouts of one service, repository or team; those apart that time and size are not all that speaks for."""
+    """Rollouts of one service, repository or team; those apart that time and size are not all that speaks for: few that
+    somebody went back behind, and the other special ones."""
 
-    __slots__ = ("plain", "special")
+    __slots__ = ("plain", "special", "undone")
 
     def __init__(self) -> None:
-        self.plain, self.special = Row(), Row()
+        self.plain, self.special, self.undone = Row(), Row(), Row()
 
     def row_of(self, rollout: Rollout) -> Row:
-        special = rollout.undone or rollout.failed or rollout.lasted > LONG
-        return self.special if special else self.plain
+        if rollout.undone:
+            return self.undone
+        return self.special if rollout.failed or rollout.lasted > LONG else self.plain
 
     def __contains__(self, rollout: Rollout) -> bool:
         return rollout in self.row_of(rollout).rollouts

@@ -129,6 +129,7 @@ class Candidates:
         self._repositories: dict[str, Line] = {}
         self._teams: dict[str, Line] = {}
         self._all = Line()
+        self._lines: dict[tuple[tuple[str, ...], str, str], list[Line]] = {}
         self._repositories_of: dict[str, dict[str, None]] = {}
         self._services_of: dict[str, dict[str, None]] = {}
         self._by_key: dict[str, Rollout] = {}
@@ -153,6 +154,14 @@ class Candidates:
 
     def _lines_of(self, rollout: Rollout) -> list[Line]:
         first = rollout.releases[0]
+        whose = (first.services, first.repository, first.team)
+        lines = self._lines.get(whose)
+        if lines is None:
+            lines = self._lines[whose] = self._find_lines(first)
+        return lines
+
+    def _find_lines(self, first: Release) -> list[Line]:
+        """All lines of a release's rollout; they stay the same."""
         lines = [self._all]
         repository = first.repository.casefold()
         for service in dict.fromkeys(name.casefold() for name in first.services):
@@ -199,9 +208,8 @@ class Candidates:
 
     def _best(self, incident: Incident, asked: _Asked, verdicts: Sequence[Annotation], most: int) -> list[_Entry]:
         """The best candidates of which nobody has said anything."""
-        passed = {id(self._by_key.get(note.text)) for note in verdicts if note.what in _VERDICTS}
         best = _Best(self.weights.floor, most)
-        looked = set(passed)
+        looked = {id(self._by_key.get(note.text)) for note in verdicts if note.what in _VERDICTS}
         since, until = asked.began - self.weights.window, asked.began + self.weights.tolerance
         for line, worth, words in self._related(incident):
             self._look(best, asked, line, (worth, words), since, until, looked)
@@ -229,16 +237,23 @@ class Candidates:
         weights, began = self.weights, asked.began
         failed, undone, time = weights.failed, weights.rolled_back_later, weights.time
         base = worth + weights.size
-        if base + time + failed + undone < best.least:
+        most = base + time + failed
+        if most + undone < best.least:
             return
         # The points of time that one still needs, at most, are compared before they are rounded.
         half_life = weights.half_life
-        for rollout in line.special.between(since, until):
+        special = line.undone.between(since, until) if line.undone.begun else []
+        if most >= best.least and line.special.begun:
+            special += line.special.between(since, until)
+        for rollout in special:
             wanted = best.least - base - (failed if rollout.failed else 0) - (undone if rollout.undone else 0) - 0.5
             late = began - rollout.began - rollout.lasted
             if wanted <= (time * 0.5 ** (late / half_life) if late > 0.0 else time) and id(rollout) not in looked:
                 looked.add(id(rollout))
                 self._enter(best, asked, rollout, worth, words)
+        wanted = best.least - base - 0.5
+        if wanted > time:
+            return
         begun, rollouts = line.plain.begun, line.plain.rollouts
         for place in range(bisect_right(begun, until) - 1, -1, -1):
             late = began - begun[place] - LONG

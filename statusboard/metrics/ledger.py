@@ -80,11 +80,14 @@ class Ledger:
         self._names = Names()
         self._odd: dict[Line, dict[str, str]] = {}
         self._told: dict[Line, dict[Part, None]] = {}
+        self._places: set[tuple[Line, Part, tuple[str, ...], str]] = set()
         self._gathered: dict[Scope, tuple[Gathered, Mapping[Line, int]]] = {}
         # incidents
         self._episodes: dict[EpisodeId, Episode] = {}
         self._by_start: list[tuple[float, EpisodeId]] = []
+        self._open: dict[EpisodeId, Episode] = {}
         self._said: dict[tuple[str, datetime | None], dict[str, Annotation]] = {}
+        self._spoken_of: set[tuple[str, datetime | None]] = set()
         self._to_link: dict[EpisodeId, None] = {}
         self._found: dict[EpisodeId, tuple[tuple[str, How], ...]] = {}
         self._links: dict[str, dict[EpisodeId, Link]] = {}
@@ -104,19 +107,27 @@ class Ledger:
             return
         if before is not None and before != line:
             self._drop(release.key, before)
-        self._told.setdefault(line, {})[part] = None
+        place = (line, part, release.services, release.team)
+        if place not in self._places:
+            self._places.add(place)
+            self._place(*place)
         if why := _why_odd(release):
             self._odd.setdefault(line, {})[release.key] = why
         elif line in self._odd:
             self._odd[line].pop(release.key, None)
         self._line_by_key[release.key] = line
-        self._lines.setdefault(line, {})[release.key] = release
+        self._lines[line][release.key] = release
         self._changed[line] = None
         self._names.put(release)
-        for service in release.services:
+
+    def _place(self, line: Line, part: Part, services: tuple[str, ...], team: str) -> None:
+        """Note of whom a line is, and who tells of it."""
+        self._lines.setdefault(line, {})
+        self._told.setdefault(line, {})[part] = None
+        for service in services:
             self._by_service.setdefault(service, {})[line] = None
-        if release.team:
-            self._by_team.setdefault(release.team, {})[line] = None
+        if team:
+            self._by_team.setdefault(team, {})[line] = None
 
     def _drop(self, key: str, line: Line) -> None:
         del self._lines[line][key]
@@ -134,6 +145,8 @@ class Ledger:
         if not is_incident(episode.incident):
             return
         self._episodes[id_] = episode
+        if episode.fate == "open":
+            self._open[id_] = episode
         insort(self._by_start, (episode.began.timestamp(), id_))
         self._to_link[id_] = None
 
@@ -142,6 +155,7 @@ class Ledger:
         episode = self._episodes.pop(id_, None)
         if episode is None:
             return
+        self._open.pop(id_, None)
         entry = (episode.began.timestamp(), id_)
         place = bisect_left(self._by_start, entry)
         del self._by_start[place]
@@ -154,7 +168,7 @@ class Ledger:
 
     def open_episodes(self) -> list[tuple[EpisodeId, Episode]]:
         """Those that are not over, as far as is known."""
-        return [(id_, episode) for id_, episode in self._episodes.items() if episode.fate == "open"]
+        return list(self._open.items())
 
     def say(self, note: Annotation) -> None:
         """What a person said of an episode's suspects, or took back."""
@@ -166,9 +180,7 @@ class Ledger:
             said[note.key] = note
         else:
             said.pop(note.key, None)
-        for id_, episode in self._episodes.items():
-            if id_[0] == note.target and episode.incident.started_at == note.episode:
-                self._to_link[id_] = None
+        self._spoken_of.add(where)
 
     # -- what follows from it ------------------------------------------------------------------------------------
 
@@ -233,24 +245,34 @@ class Ledger:
             self._to_link[id_] = None
 
     def _relink(self) -> Iterator[None]:
-        """Look for the releases of the episodes that are new or concerned, some at a step."""
+        """Look for the releases of the episodes that are new, concerned or spoken of, some at a step."""
+        if self._spoken_of:
+            for id_, episode in self._episodes.items():
+                if (id_[0], episode.incident.started_at) in self._spoken_of:
+                    self._to_link[id_] = None
+            self._spoken_of.clear()
         for count, id_ in enumerate(list(self._to_link), 1):
             episode = self._episodes[id_]
-            if id_ in self._found:
-                self._unlink(id_, episode)
             notes = self._said.get((id_[0], episode.incident.started_at)) if self._said else None
             found = linked(episode, list(notes.values()) if notes else (), self._names, self._suspects.first)
-            for key, how in found:
-                self._links.setdefault(key, {})[id_] = Link(episode, how)
-                self._stir(key)
-            self._found[id_] = found
-            if not found and episode.incident.severity not in SLIGHT:
-                for service in episode.incident.services or _NOBODY:
-                    self._unlinked.setdefault(service, {})[id_] = episode
-                    self._stir_unlinked(service)
+            before = self._found.get(id_)
+            if found != before:
+                if before is not None:
+                    self._unlink(id_, episode)
+                self._link(id_, episode, found)
             del self._to_link[id_]
             if not count % _AT_ONCE:
                 yield
+
+    def _link(self, id_: EpisodeId, episode: Episode, found: tuple[tuple[str, How], ...]) -> None:
+        self._found[id_] = found
+        for key, how in found:
+            self._links.setdefault(key, {})[id_] = Link(episode, how)
+            self._stir(key)
+        if not found and episode.incident.severity not in SLIGHT:
+            for service in episode.incident.services or _NOBODY:
+                self._unlinked.setdefault(service, {})[id_] = episode
+                self._stir_unlinked(service)
 
     def _unlink(self, id_: EpisodeId, episode: Episode) -> None:
         for key, _ in self._found.pop(id_, ()):

@@ -7,7 +7,7 @@ were watched and, for what needs incidents, those of incidents too.
 from __future__ import annotations
 
 from bisect import bisect_left
-from collections.abc import Mapping, Sequence
+from collections.abc import Generator, Mapping, Sequence
 from datetime import UTC, datetime, tzinfo
 from typing import Final
 
@@ -133,6 +133,27 @@ def report_of(
     release, of any time; ``goals`` those that are to be judged by this scope.
     """
     times = [deployment.at for deployment in deployments] if times is None else times
+    steps = reporting(scope, window, deployments, times, inputs, unlinked, goals, notes, zone)
+    while True:
+        try:
+            next(steps)
+        except StopIteration as done:
+            report: Report = done.value
+            return report
+
+
+def reporting(
+    scope: Scope,
+    window: Window,
+    deployments: Sequence[Deployment],
+    times: Sequence[datetime],
+    inputs: Inputs,
+    unlinked: Sequence[Episode],
+    goals: Sequence[Goal],
+    notes: Sequence[str],
+    zone: tzinfo,
+) -> Generator[None, None, Report]:
+    """`report_of` in steps of a few milliseconds, however many deployments there are."""
     earlier = window_before(window, zone)
     stretches: dict[bool, tuple[Covered, Sequence[Deployment], Covered, Sequence[Deployment]]] = {}
     for needs_incidents in (False, True):
@@ -148,7 +169,9 @@ def report_of(
     numbers = []
     for metric in METRICS:
         covered, found, covered_then, found_then = stretches["incident" in DEFINITIONS[metric].needs]
+        yield
         before = tally(metric, found_then, covered_then)
+        yield
         numbers.append(number(metric, found, covered, before, covered_then))
     by_metric: Mapping[Metric, Number] = {number.metric: number for number in numbers}
     return Report(
