@@ -14,6 +14,7 @@ Docs: redmine.org, Rest_api, Rest_Issues, Rest_IssueStatuses.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from datetime import datetime
 from typing import Annotated, Any, Final
 
 import msgspec
@@ -29,6 +30,7 @@ from statusboard.api import (
     ItemKind,
     NotFound,
     Part,
+    Past,
     Scope,
     Source,
     SourceOptions,
@@ -159,7 +161,7 @@ projects: [shop, billing]
 - A private certificate authority: `tls: {ca: /path/ca.pem}`.
 """
     verified = "real"
-    no_history = "reading its past is not built yet"
+    history_kinds = kinds
 
     def __init__(self, options: RedmineOptions, context: Context) -> None:
         super().__init__(options, context)
@@ -181,21 +183,22 @@ projects: [shop, billing]
         ]
 
     async def read(self, scope: Scope, http: Http) -> Part:
-        params: dict[str, str | int] = {"sort": "updated_on:desc,id:desc"}
-        if scope.data:
-            params["project_id"] = scope.data
+        params = self.asked_for(scope.data)
         if self.options.query_id:
             params["query_id"] = self.options.query_id
         else:
             params["status_id"] = "open"
-        if not self.options.subprojects:
-            params["subproject_id"] = "!*"
-        rows, total = await self._issues(params, http)
+        rows, total = await self.issues(params, http, self.options.limit)
         notes = [] if self._signs else ["read without a key: only what anybody may see is seen"]
         if total is not None:
             notes.append(f"{scope.name}: only the {len(rows.good)} that changed last are read, of {total}")
-        await self._know_statuses(rows.good, http)
-        return rows.part(scope, self._ticket, notes=notes)
+        await self.know_statuses(rows.good, http)
+        return rows.part(scope, self.ticket, notes=notes)
+
+    async def history(self, scope: Scope, http: Http, *, since: datetime, cursor: str = "") -> Past:
+        from sources._redmine_history import read  # nobody else needs it
+
+        return await read(self, scope.data, http, since, cursor)
 
     async def lookup(self, kind: ItemKind, number: str, http: Http) -> Item | None:
         if not number.isdecimal():
@@ -206,10 +209,19 @@ projects: [shop, billing]
             if exc.status != 403:
                 raise
             return None  # the key counts, as this poll has proved: the issue is where it may not look
-        await self._know_statuses([issue], http)
-        ticket = self._ticket(issue)
+        await self.know_statuses([issue], http)
+        ticket = self.ticket(issue)
         # An open one no longer belongs to what is read, or others have changed since: no more are read than `limit`.
         return ticket if ticket.state in OVER else None
+
+    def asked_for(self, project: str) -> dict[str, str | int]:
+        """The parameters of a list of a project's issues, of all for ``""``: the last to change first."""
+        params: dict[str, str | int] = {"sort": "updated_on:desc,id:desc"}
+        if project:
+            params["project_id"] = project
+        if not self.options.subprojects:
+            params["subproject_id"] = "!*"
+        return params
 
     async def _prove(self, http: Http) -> None:
         """See that the key counts: Redmine answers those without one too, with less."""
@@ -223,23 +235,25 @@ projects: [shop, billing]
         except (BadAnswer, NotFound) as exc:
             raise type(exc)(f"{exc}; is url: the root of a Redmine?", status=exc.status) from None
 
-    async def _issues(self, params: Mapping[str, str | int], http: Http) -> tuple[Rows[Issue], int | None]:
-        """The newest issues, and how many there are where that is more."""
+    async def issues(
+        self, params: Mapping[str, str | int], http: Http, limit: int, first: int = 0
+    ) -> tuple[Rows[Issue], int | None]:
+        """So many issues of a list, behind the ``first`` of it, and how many there are where that is more."""
         rows = Rows("issue", Issue)
-        read = total = 0
+        read, total = first, 0
         for _ in range(MOST_PAGES):
-            size = min(PAGE, self.options.limit - read)
+            size = min(PAGE, first + limit - read)
             page = (await http.get("/issues.json", params={**params, "limit": size, "offset": read})).decode(Issues)
             rows.add(page.issues)
             read += len(page.issues)
             total = read if page.total_count is None else page.total_count
             if read >= total:
                 return rows, None
-            if read >= self.options.limit or not page.issues:
+            if read >= first + limit or not page.issues:
                 break
         return rows, total
 
-    async def _know_statuses(self, issues: Sequence[Issue], http: Http) -> None:
+    async def know_statuses(self, issues: Sequence[Issue], http: Http) -> None:
         """Read which statuses are closed, where the issues themselves do not say it (before 5.0)."""
         now = self.clock.monotonic()
         silent = any(issue.status and issue.status.is_closed is None for issue in issues)
@@ -258,7 +272,8 @@ projects: [shop, billing]
             return self._states[name]
         return CLOSED.get(name, "done") if closed else OPEN.get(name, "open")
 
-    def _ticket(self, issue: Issue) -> Ticket:
+    def ticket(self, issue: Issue) -> Ticket:
+        """An issue, whose status is known (`know_statuses`)."""
         number = remote_id(need(issue.id, "id"))
         status = issue.status or Status()
         state = self._state(status)

@@ -1,0 +1,115 @@
+"""The past of Redmine and Linear: issues that are over, by when they changed last."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from typing import Any, ClassVar
+
+import pytest
+
+from sources.redmine import Redmine
+from statusboard.clock import FakeClock
+from statusboard.errors import BadAnswer
+from statusboard.model import Ticket
+from statusboard.source import HistoryUnsupported, Past, Source, history_of, scopes_of
+from statusboard.testing import Answer, Call, FakeHttp, HistoryContract, make_source
+from tests.sources import test_redmine
+from tests.sources.pasts import NOW, at
+
+
+async def pages_of(source: Source[Any], server: Any, url: str, *, days: int = 30, cursor: str = "") -> list[Past]:
+    """The pages of the only scope back to the horizon, or from a cursor on."""
+    http = FakeHttp(server, url)
+    (scope,) = await scopes_of(source, http)
+    pages: list[Past] = []
+    while not pages or (pages[-1].older and len(pages) < 20):
+        cursor = pages[-1].older if pages else cursor
+        pages.append(await history_of(source, scope, http, since=NOW - timedelta(days=days), cursor=cursor))
+    return pages
+
+
+# -- Redmine ---------------------------------------------------------------------------------------------------------
+
+
+def redmine_issue(number: int, hours: float, **more: Any) -> dict[str, Any]:
+    """Closed so many hours before now."""
+    times = {"created_on": at(hours + 50), "updated_on": at(hours), "closed_on": at(hours)}
+    return test_redmine.issue(number, 6 if number % 3 == 0 else 5, **{**times, **more})
+
+
+class RedmineServer(test_redmine.Server):
+    """Closed issues within a span of times, the last to change first."""
+
+    most = 100
+
+    def list(self, call: Call) -> Answer:
+        assert (call.param("status_id"), call.param("sort")) == ("closed", "updated_on:desc,id:desc")
+        span = call.param("updated_on")
+        low, _, high = span.removeprefix("><").removeprefix(">=").partition("|")
+        assert span.startswith("><") == bool(high)
+        found = [one for one in self.seen() if low <= one["updated_on"] <= (high or "9999")]
+        if project := call.param("project_id"):
+            found = [one for one in found if one["project"]["id"] == test_redmine.PROJECTS[project]]
+        found.sort(key=lambda one: (one["updated_on"], one["id"]), reverse=True)
+        offset, limit = int(call.param("offset")), min(int(call.param("limit")), self.most)
+        return Answer.of({"issues": found[offset : offset + limit], "total_count": len(found)})
+
+
+ISSUES = [redmine_issue(900 - n, 2 * n + 1, project="billing" if n % 4 == 0 else "shop") for n in range(600)]
+
+
+class TestRedmine(HistoryContract):
+    source = Redmine
+    options: ClassVar = {"url": test_redmine.URL}
+    expected = 360
+
+    def vendor(self, call: Call) -> Answer:
+        return RedmineServer(*ISSUES)(call)
+
+
+class TestRedmineByProject(TestRedmine):
+    options: ClassVar = {"url": test_redmine.URL, "projects": ("shop", "billing"), "subprojects": False}
+
+
+def redmine(**options: Any) -> Source[Any]:
+    return make_source(Redmine, {"url": test_redmine.URL, **options}, FakeClock(NOW))
+
+
+@pytest.mark.parametrize(("old", "most"), [(True, 100), (False, 30), (True, 25)])
+async def test_servers_that_tell_nothing_of_statuses_or_give_fewer_at_once(old: bool, most: int) -> None:
+    server = RedmineServer(*ISSUES, old=old)
+    server.most = most
+    items = [item for page in await pages_of(redmine(), server, test_redmine.URL) for item in page.items]
+    assert len({item.key for item in items}) == 360 and {item.state for item in items} == {"done", "cancelled"}
+
+
+async def test_a_closed_issue_of_redmine() -> None:
+    server = RedmineServer(redmine_issue(3, 5), redmine_issue(2, 9, updated_on=at(4)), redmine_issue(1, 24 * 40))
+    (page,) = await pages_of(redmine(), server, test_redmine.URL)
+    second, third = page.items
+    assert isinstance(second, Ticket) and (second.ticket_id, second.state) == ("#2", "done")
+    assert second.ended_at == NOW - timedelta(hours=9) and second.updated_at == NOW - timedelta(hours=4)
+    assert (third.state, page.reached, page.error) == ("cancelled", NOW - timedelta(hours=5), None)
+
+
+async def test_more_issues_closed_at_once_than_a_page_holds() -> None:
+    """As when a version is closed; and one that changes meanwhile is on no page behind."""
+    server = RedmineServer(*[redmine_issue(n, 5) for n in range(1, 251)], *[redmine_issue(n, 9) for n in (301, 302)])
+    pages = await pages_of(redmine(), server, test_redmine.URL)
+    assert len({item.key for page in pages for item in page.items}) == 252
+    assert [page.older for page in pages] == [f"{at(5)} 1", f"{at(5)} 2", f"{at(5)} 3", ""]
+    server.issues.insert(0, redmine_issue(999, 1))
+    (page,) = await pages_of(redmine(), server, test_redmine.URL, cursor=f"{at(9)} 1")
+    assert [item.key for item in page.items] == ["redmine:ticket:302", "redmine:ticket:301"]
+
+
+async def test_a_saved_query_of_redmine_has_no_past() -> None:
+    with pytest.raises(HistoryUnsupported, match="`query_id` chooses the issues"):
+        await pages_of(redmine(query_id=8), RedmineServer(), test_redmine.URL)
+
+
+async def test_an_issue_of_redmine_that_cannot_be_read_is_said() -> None:
+    server = RedmineServer(redmine_issue(2, 5), {**redmine_issue(1, 6), "subject": {}})
+    (page,) = await pages_of(redmine(), server, test_redmine.URL)
+    assert [item.key for item in page.items] == ["redmine:ticket:2"]
+    assert isinstance(page.error, BadAnswer) and str(page.error).startswith("1 of 2 issues could not be read")
