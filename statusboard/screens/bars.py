@@ -43,9 +43,11 @@ def hints(keys_of: Callable[[str], Sequence[str]], *, filtered: bool) -> tuple[s
     ) + (keys,)
 
 
-def row_hints(keys_of: Callable[[str], Sequence[str]]) -> str:
+def row_hints(keys_of: Callable[[str], Sequence[str]], *, item: bool) -> str:
     """What can be done with the row whose details are shown, by the keys as they are bound now."""
-    told = (("open", "open its page"), ("copy_url", "copy the link"), ("acknowledge", "on it"), ("back", "back"))
+    told = [("back", "back")]
+    if item:
+        told = [("open", "open its page"), ("copy_url", "copy the link"), ("acknowledge", "on it"), *told]
     return "  ".join(f"{key_name(keys_of(action)[0])} {what}" for action, what in told)
 
 

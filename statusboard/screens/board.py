@@ -559,12 +559,14 @@ class BoardScreen(ViewKeys):
             self._focus_lane()
         self._details.display = not self._details.display
         if self._details.display:
-            self._details.border_title = Content(f" {row_hints(self.live.keys_of)} ")
             self.face.hold()
         self._tell_details()
         self.call_after_refresh(self._face_resized)
 
     def _tell_details(self) -> None:
+        if self._details.display:
+            hints = row_hints(self.live.keys_of, item=self.subject_row is not None)
+            self._details.border_title = Content(f" {hints} ")
         self._teller.tell()
 
     def _chosen(self) -> Chosen:

@@ -121,6 +121,13 @@ async def test_what_can_be_done_with_it_is_told_above_the_details():
         await says(app, pilot, " o open its page  y copy the link  a on it  esc back ")
 
 
+async def test_with_nothing_chosen_there_is_nothing_to_open():
+    async with board(Told("am", "incident", [])) as (app, pilot):
+        await pilot.press("p")
+        await says(app, pilot, "Nothing is chosen")
+        assert "─ esc back ─" in text_of(app) and "open its page" not in text_of(app)
+
+
 class Unreadable:
     """An engine whose store tells nobody's past."""
 
