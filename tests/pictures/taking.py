@@ -88,6 +88,7 @@ def every() -> Iterator[Shot]:
         "number": ("m", "n", "p"),
         "behind": ("m", "n", "enter"),
         "rewind": ("left_curly_bracket", "left_curly_bracket"),
+        "handover": ("H",),
         "groups": ("v", "minus"),
         "wall": ("f",),
         "keys": ("question_mark",),
