@@ -184,6 +184,9 @@ def time_cell(fact: Item, now: datetime, glyphs: Glyphs, zone: tzinfo) -> str:
 
 
 def _when(moment: datetime, now: datetime, zone: tzinfo) -> str:
-    """The time of day, with the date unless it is today's."""
+    """The time of day, unless it is today's with its day: there is little room before a title."""
     local, today = moment.astimezone(zone), now.astimezone(zone).date()
-    return f"{local:%H:%M}" if local.date() == today else f"{local:%Y-%m-%d %H:%M}"
+    days = (local.date() - today).days
+    if abs(days) < 7:
+        return f"{local:%H:%M}" if not days else f"{local:%a %H:%M}"
+    return f"{local:%d %b %H:%M}" if local.year == today.year else f"{local:%Y-%m-%d %H:%M}"
