@@ -1,40 +1,27 @@
-"""What Drone and Woodpecker, which came out of it, have in common: words, builds, releases, and how lists are read.
+"""What Drone and Woodpecker, which came out of it, have in common: their words as ours, builds and releases.  Pure.
 
-Both list a repository's builds newest first, with a number that counts up; a restarted one gets a new number and names
-the one before as its ``parent``. A deployment is such a build too, for another event. Neither says anything of its
-limits, and there are no ETags.
+Both number a repository's builds; a restarted one gets a new number and names the one before as its ``parent``. A
+deployment is such a build too, for another event.  How the lists are read is in `sources._drone_family`.
 
 Words from drone/drone, core/status.go and core/event.go, and woodpecker-ci/woodpecker, server/model/const.go.
 """
 
 from __future__ import annotations
 
-import asyncio
 import re
-from collections.abc import Container, Iterable, Mapping, Sequence
-from typing import Annotated, Any, ClassVar, Final, Generic, TypeVar
+from collections.abc import Iterable, Mapping
+from typing import Any, Final
 
 import msgspec
 
-from sources._shared.reruns import overtaken
-from sources._shared.rows import Rows, remote_id
+from sources._shared.rows import remote_id
 from sources._shared.words import meaning
 from statusboard.api import (
-    BadAnswer,
     Build,
     BuildState,
-    Context,
-    Http,
-    Item,
-    ItemKind,
-    NotFound,
-    Part,
     Release,
     ReleaseState,
-    Scope,
     Source,
-    SourceOptions,
-    option,
     parse_time,
 )
 
@@ -74,25 +61,9 @@ DEPLOYS: Final = frozenset({"promote", "rollback", "deployment"})
 PULLS: Final = frozenset({"pull_request", "pull_request_closed", "pull_request_metadata"})
 ENDED: Final = frozenset({"success", "failed", "cancelled", "skipped"})
 
-REPOSITORY_KEPT: Final = 3600.0
 _PULL: Final = re.compile(r"refs/(?:pull|pull-requests|merge-requests)/(\d+)(?:/.*)?")
-_REPO: Final = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.-]*(?:/(?!\.\.?(?:/|$))[A-Za-z0-9_.-]+)+")
 
 Time = int | float | str | None
-
-
-class FamilyOptions(SourceOptions, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """What both take."""
-
-    repos: Annotated[tuple[str, ...], option("repositories, as owner/name")]
-    builds: Annotated[int, msgspec.Meta(ge=1, le=50), option("how many builds to read of each repository")] = 25
-
-    def __post_init__(self) -> None:
-        if not self.repos:
-            raise ValueError("`repos` is empty; name at least one as owner/name")
-        for repo in self.repos:
-            if not _REPO.fullmatch(repo):
-                raise ValueError(f"`repos`: {repo[:80]!r} is not of the form owner/name")
 
 
 class Repository(msgspec.Struct, frozen=True):
@@ -265,136 +236,3 @@ def _common(repository: Repository, run: Run, state: str) -> dict[str, Any]:
         "updated_at": ended_at,
         "ended_at": ended_at,
     }
-
-
-O = TypeVar("O", bound=FamilyOptions)  # noqa: E741 - as in statusboard.source
-R = TypeVar("R", bound=Row)
-
-
-class Family(Source[O], Generic[O, R]):
-    """Builds and releases of some repositories.  A vendor says how a repository is found and what its rows mean."""
-
-    kinds = frozenset({"build", "release"})
-    #: What the vendor calls a build, and the shape of one.
-    noun: ClassVar[str]
-    shape: type[R]
-
-    def __init__(self, options: O, context: Context) -> None:
-        super().__init__(options, context)
-        self._repos = {repo.lower(): repo for repo in reversed(options.repos)}
-        self._found: dict[str, tuple[Repository, float]] = {}
-        self._finding: dict[str, asyncio.Lock] = {}
-        self._newest: dict[str, int] = {}
-        self._attempts: dict[str, dict[int, Attempt]] = {}
-
-    # -- what a vendor writes ------------------------------------------------------------------------------------
-
-    async def find(self, repo: str, before: Repository | None, http: Http) -> Repository:
-        """Read a repository's details, which ``before`` are an hour old if there are any."""
-        raise NotImplementedError
-
-    def window(self, repository: Repository, kind: ItemKind) -> Mapping[str, str | int]:
-        """The parameters of a list of the newest builds."""
-        raise NotImplementedError
-
-    def further(self, repository: Repository, kind: ItemKind) -> tuple[str, Mapping[str, str | int]] | None:
-        """Another list, that holds what may have dropped out of the window unseen; its address and parameters."""
-        raise NotImplementedError
-
-    def run_of(self, repository: Repository, row: R) -> Run:
-        """What a row says; `BadAnswer` for one that cannot be told apart."""
-        raise NotImplementedError
-
-    # -- what the board calls ------------------------------------------------------------------------------------
-
-    async def scopes(self, http: Http) -> Sequence[Scope]:
-        kinds: tuple[ItemKind, ...] = ("build", "release")
-        return [
-            Scope(name=f"{repo} {kind}s", kind=kind, reach="window", data=repo)
-            for repo in dict.fromkeys(self._repos[repo.lower()] for repo in self.options.repos)
-            for kind in kinds
-            if self.wants(kind)
-        ]
-
-    async def read(self, scope: Scope, http: Http) -> Part:
-        repository = await self._repository(scope.data, http)
-        params = self.window(repository, scope.kind)
-        try:
-            page = (await http.get(repository.api, params=params)).decode(list[Any])
-        except NotFound:
-            self._found.pop(scope.data, None)  # it may have been removed, and added again
-            raise
-        rows = Rows(self.noun, self.shape, page)
-        numbers = [number for row in rows.good if (number := row.number)]
-        further = self.further(repository, scope.kind)
-        if further and len(page) >= self.options.builds and min(numbers, default=1) > self._newest.get(scope.name, 0):
-            rows.add((await http.get(further[0], params=further[1])).decode(list[Any]))
-        attempts = attempts_of(rows.good, self._attempts.get(scope.name, {}))
-
-        late = self._overtaken(repository, rows.good, attempts)
-
-        def item(row: R) -> Item | None:
-            return self._item(repository, self.run_of(repository, row), scope.kind, attempts, late)
-
-        part = rows.part(scope, item)
-        if part.error is None and numbers:
-            self._attempts[scope.name] = attempts
-            self._newest[scope.name] = max(numbers)
-        return part
-
-    async def lookup(self, kind: ItemKind, remote_id: str, http: Http) -> Item | None:
-        repo, _, number = remote_id.rpartition("/")
-        if repo.lower() not in self._repos or not number.isdecimal():
-            return None
-        repository = await self._repository(self._repos[repo.lower()], http)
-        row = (await http.get(f"{repository.api}/{number}")).decode(self.shape)
-        attempts = attempts_of([row], self._attempts.get(f"{repository.name} builds", {}))
-        late = frozenset(attempt.first for attempt in attempts.values())  # it has fallen out of its list
-        return self._item(repository, self.run_of(repository, row), kind, attempts, late)
-
-    # -- inside --------------------------------------------------------------------------------------------------
-
-    async def _repository(self, repo: str, http: Http) -> Repository:
-        try:
-            async with self._finding.setdefault(repo, asyncio.Lock()):  # its two parts are read at once
-                before, read_at = self._found.get(repo, (None, float("-inf")))
-                now = self.clock.monotonic()
-                if before is None or now - read_at >= REPOSITORY_KEPT:
-                    before = await self.find(repo, before, http)
-                    self._found[repo] = before, now
-                return before
-        except NotFound:
-            self._found.pop(repo, None)
-            raise
-        finally:
-            self._finding.pop(repo, None)
-
-    def _overtaken(self, repository: Repository, rows: Iterable[R], attempts: Mapping[int, Attempt]) -> frozenset[int]:
-        """The first attempts that builds of newer code have followed."""
-        lines: list[tuple[int, tuple[str, ...]]] = []
-        for row in rows:
-            try:
-                run = self.run_of(repository, row)
-            except BadAnswer:  # it is told of with the items
-                continue
-            if run.event not in DEPLOYS:
-                pull = run.ref if run.event in PULLS else ""
-                attempt = attempts.get(run.number, Attempt())  # a number may be 0
-                lines.append((attempt.first, (run.cron, run.branch, pull)))
-        return overtaken(lines)
-
-    def _item(
-        self,
-        repository: Repository,
-        run: Run,
-        kind: ItemKind,
-        attempts: Mapping[int, Attempt],
-        late: Container[int],
-    ) -> Item | None:
-        """The item of a run; None for one of the other kind."""
-        if run.event in DEPLOYS:
-            return release_of(self, repository, run, self.noun) if kind == "release" else None
-        if kind != "build":
-            return None
-        attempt = attempts.get(run.number, Attempt())
-        return build_of(self, repository, run, attempt, self.noun, overtaken=attempt.first in late)

@@ -14,7 +14,8 @@ from collections.abc import Mapping
 
 import msgspec
 
-from sources._drone import PULLS, Family, FamilyOptions, Repository, Row, Run, first_line
+from sources._drone import PULLS, Repository, Row, Run, first_line
+from sources._drone_family import Family, FamilyOptions
 from sources._shared.rows import need
 from statusboard.api import Http, ItemKind, NotFound
 
@@ -65,9 +66,9 @@ token: "keyring:drone"
 - Promotions and rollbacks are releases; their target is the environment.
 """
     verified = "documented"
-    no_history = "reading its past is not built yet"
 
     noun = "build"
+    most = 100
     shape = DroneBuild
 
     async def find(self, repo: str, before: Repository | None, http: Http) -> Repository:
@@ -81,8 +82,8 @@ token: "keyring:drone"
             pages=f"{self.options.url.rstrip('/')}/{repo}",
         )
 
-    def window(self, repository: Repository, kind: ItemKind) -> Mapping[str, str | int]:
-        return {"page": 1, "per_page": self.options.builds}
+    def window(self, repository: Repository, kind: ItemKind, count: int, page: int = 1) -> Mapping[str, str | int]:
+        return {"page": page, "per_page": count}
 
     def further(self, repository: Repository, kind: ItemKind) -> tuple[str, Mapping[str, str | int]] | None:
         if kind == "release":

@@ -15,7 +15,8 @@ from collections.abc import Mapping
 
 import msgspec
 
-from sources._drone import PULLS, Family, FamilyOptions, Repository, Row, Run, Time, first_line
+from sources._drone import PULLS, Repository, Row, Run, Time, first_line
+from sources._drone_family import Family, FamilyOptions
 from sources._shared.rows import need
 from statusboard.api import Http, ItemKind, NotFound
 
@@ -83,9 +84,9 @@ token: "keyring:woodpecker"
   there, *Allow deployments* must be on in the repository's settings.
 """
     verified = "documented"
-    no_history = "reading its past is not built yet"
 
     noun = "pipeline"
+    most = 50
     shape = Pipeline
 
     async def find(self, repo: str, before: Repository | None, http: Http) -> Repository:
@@ -101,8 +102,8 @@ token: "keyring:woodpecker"
             pages=f"{self.options.url.rstrip('/')}/repos/{found.id}/pipeline",
         )
 
-    def window(self, repository: Repository, kind: ItemKind) -> Mapping[str, str | int]:
-        newest: dict[str, str | int] = {"page": 1, "perPage": self.options.builds}
+    def window(self, repository: Repository, kind: ItemKind, count: int, page: int = 1) -> Mapping[str, str | int]:
+        newest: dict[str, str | int] = {"page": page, "perPage": count}
         return {**newest, "event": "deployment"} if kind == "release" else newest
 
     def further(self, repository: Repository, kind: ItemKind) -> tuple[str, Mapping[str, str | int]] | None:

@@ -62,9 +62,10 @@ class TestRedmine(HistoryContract):
     source = Redmine
     options: ClassVar = {"url": test_redmine.URL}
     expected = 360
+    server: ClassVar = RedmineServer(*ISSUES)
 
     def vendor(self, call: Call) -> Answer:
-        return RedmineServer(*ISSUES)(call)
+        return self.server(call)
 
 
 class TestRedmineByProject(TestRedmine):
