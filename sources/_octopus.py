@@ -103,6 +103,7 @@ class Version(msgspec.Struct, frozen=True, rename="pascal"):
 
 class Collection(msgspec.Struct, frozen=True, rename="pascal"):
     items: list[Any]
+    total_results: int | None = None
 
 
 class Names:

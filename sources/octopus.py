@@ -14,7 +14,8 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Iterable, Mapping, Sequence
-from typing import Annotated, Any, Final, TypeVar
+from datetime import datetime
+from typing import TYPE_CHECKING, Annotated, Any, Final, TypeVar
 from urllib.parse import quote
 
 import msgspec
@@ -46,6 +47,7 @@ from statusboard.api import (
     ItemKind,
     NotFound,
     Part,
+    Past,
     Release,
     Scope,
     Source,
@@ -54,6 +56,9 @@ from statusboard.api import (
     clean,
     option,
 )
+
+if TYPE_CHECKING:
+    from sources._octopus_history import History
 
 T = TypeVar("T")
 
@@ -116,7 +121,8 @@ spaces: [Default]
 - `spaces` by name or id. Projects that the account may not see are missing without a word: give it all of a space.
 """
     verified = "documented"
-    no_history = "reading its past is not built yet"
+    history_kinds = kinds
+    no_history = "Octopus forgets deployments when a retention policy deletes their releases"
 
     def __init__(self, options: OctopusOptions, context: Context) -> None:
         super().__init__(options, context)
@@ -126,6 +132,7 @@ spaces: [Default]
         self._lock = asyncio.Lock()
         self._known: dict[str, _Known] = {}
         self._owners = Owners()
+        self._history: History | None = None
 
     def sign(self, credentials: Credentials) -> Mapping[str, str]:
         token = credentials.token
@@ -141,13 +148,11 @@ spaces: [Default]
         ]
 
     async def read(self, scope: Scope, http: Http) -> Part:
-        space = await self._space(scope.data, http)
+        space = await self.space(scope.data, http)
         known = self._known.setdefault(space.id or "", _Known())
-        dashboard = (await http.get(f"/api/{space.id}/dashboard", params={"showAll": "true"})).decode(Dashboard)
-        if not dashboard.projects:
-            raise AuthError(f"the key may see no project of the space {clean(space.name, 80)}")
+        dashboard = await self.dashboard(space, http)
         projects = _named(dashboard.projects)
-        known.names = Names(projects, *map(_named, (dashboard.environments, dashboard.tenants or [])))
+        known.names = names_of(dashboard)
         shown = Rows("deployment", DashboardItem, dashboard.items)
         items = {id: item for item in shown.good if (id := item.deployment_id or item.id) and is_id(id)}
         params = {"take": self.options.deployments}
@@ -184,6 +189,13 @@ spaces: [Default]
             return part
         return self._owners.part(part, owners, {"", *(project.id or "" for project in projects)})
 
+    async def history(self, scope: Scope, http: Http, *, since: datetime, cursor: str = "") -> Past:
+        from sources._octopus_history import History  # nobody else needs it
+
+        if self._history is None:
+            self._history = History(self)
+        return await self._history.read(scope, http, cursor)
+
     async def lookup(self, kind: ItemKind, remote_id: str, http: Http) -> Item | None:
         space_id, _, id = remote_id.partition("/")
         space = next((space for space in await self._all_spaces(http) if space.id == space_id), None)
@@ -196,11 +208,22 @@ spaces: [Default]
         return self._release(space, known, row, tasks.get(id, Task()))
 
     def _release(self, space: Space, known: _Known, row: Deployment, task: Task) -> Release:
-        return release_of(self, self._root, space, known.names, row, task, known.versions.get(row.release_id or "", ""))
+        return self.release(space, known.names, row, task, known.versions.get(row.release_id or "", ""))
 
     # -- reading -------------------------------------------------------------------------------------------------
 
-    async def _space(self, name: str, http: Http) -> Space:
+    def release(self, space: Space, names: Names, row: Deployment, task: Task, version: str) -> Release:
+        """A deployment of a space as a release."""
+        return release_of(self, self._root, space, names, row, task, version)
+
+    async def dashboard(self, space: Space, http: Http) -> Dashboard:
+        """The dashboard of a space, in which there is a project at least."""
+        dashboard = (await http.get(f"/api/{space.id}/dashboard", params={"showAll": "true"})).decode(Dashboard)
+        if not dashboard.projects:
+            raise AuthError(f"the key may see no project of the space {clean(space.name, 80)}")
+        return dashboard
+
+    async def space(self, name: str, http: Http) -> Space:
         """The space with this name, slug or id; the default one for ``""``."""
         for space in await self._all_spaces(http):
             if not name and space.is_default:
@@ -223,7 +246,7 @@ spaces: [Default]
     async def _read_rest(self, space: Space, known: _Known, items: Mapping[str, DashboardItem], http: Http) -> None:
         """Read who made the deployments that only the dashboard shows; some at a poll."""
         new = [id for id in items if id not in known.deployments][:IDS_AT_ONCE]
-        found = {row.id: row for row in await _by_id(http, space, "deployments", new, Deployment)}
+        found = {row.id: row for row in await by_id(http, space, "deployments", new, Deployment)}
         known.deployments |= {id: found.get(id) or _as_row(id, items[id]) for id in new}
 
     async def _tasks(
@@ -239,7 +262,7 @@ spaces: [Default]
             row.task_id: id for id, row in rows.items() if row.task_id and id not in items and id not in known.finished
         }
         tasks: dict[str, Task] = dict(items)
-        for task in await _by_id(http, space, "tasks", list(due), Task):
+        for task in await by_id(http, space, "tasks", list(due), Task):
             if task.id in due:
                 tasks[due[task.id]] = task
                 if state_of(task) in FINISHED:
@@ -248,12 +271,12 @@ spaces: [Default]
 
     async def _read_versions(self, space: Space, known: _Known, rows: Iterable[Deployment], http: Http) -> None:
         new = dict.fromkeys(row.release_id for row in rows if row.release_id and row.release_id not in known.versions)
-        for release in await _by_id(http, space, "releases", list(filter(None, new)), Version):
+        for release in await by_id(http, space, "releases", list(filter(None, new)), Version):
             if release.id and release.version:
                 known.versions[release.id] = release.version
 
 
-async def _by_id(http: Http, space: Space, what: str, ids: Sequence[str], kind: type[T]) -> list[T]:
+async def by_id(http: Http, space: Space, what: str, ids: Sequence[str], kind: type[T]) -> list[T]:
     """The things with these ids; what was deleted since is not among them."""
     found: list[T] = []
     ids = [id for id in ids if is_id(id)]
@@ -263,6 +286,11 @@ async def _by_id(http: Http, space: Space, what: str, ids: Sequence[str], kind: 
         reply = await http.get(f"/api/{space.id}/{what}", params=params)
         found += Rows(what.removesuffix("s"), kind, reply.decode(Collection).items).good
     return found
+
+
+def names_of(dashboard: Dashboard) -> Names:
+    """What the projects, environments and tenants on a dashboard are called."""
+    return Names(*map(_named, (dashboard.projects, dashboard.environments, dashboard.tenants or [])))
 
 
 def _named(rows: Iterable[Any]) -> list[Named]:
