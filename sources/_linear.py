@@ -56,13 +56,15 @@ id identifier title url priority trashed createdAt updatedAt completedAt cancele
 state { name type } team { name } project { name }
 assignee { displayName } creator { displayName } labels(first: 10) { nodes { name } }
 """
-OPEN_ISSUES: Final = f"""
-query OpenIssues($team: TeamFilter, $issues: IssueFilter, $first: Int, $after: String) {{
+_ISSUES: Final = f"""($team: TeamFilter, $issues: IssueFilter, $first: Int, $after: String) {{
   teams(first: 1, filter: $team) {{ nodes {{ key }} }}
-  issues(first: $first, after: $after, filter: $issues, orderBy: updatedAt) {{
+  issues(first: $first, after: $after, filter: $issues, orderBy: updatedAt%s) {{
     nodes {{ {ISSUE} }} pageInfo {{ hasNextPage endCursor }}
   }}
 }}"""
+OPEN_ISSUES: Final = "query OpenIssues" + _ISSUES % ""
+#: Linear archives what has been over for some months.
+PAST_ISSUES: Final = "query PastIssues" + _ISSUES % ", includeArchived: true"
 ONE_ISSUE: Final = f"""
 query OneIssue($issues: IssueFilter) {{
   issues(first: 1, filter: $issues, includeArchived: true) {{ nodes {{ {ISSUE} }} }}
@@ -122,8 +124,8 @@ class Nodes(msgspec.Struct, frozen=True):
     nodes: list[Any]
 
 
-class OpenIssues(msgspec.Struct, frozen=True):
-    """What `OPEN_ISSUES` gives: a team, where there is one, and a page of issues."""
+class Issues(msgspec.Struct, frozen=True):
+    """What `OPEN_ISSUES` and `PAST_ISSUES` give: a team, where there is one, and a page of issues."""
 
     teams: Nodes
     issues: Page

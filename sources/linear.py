@@ -11,6 +11,7 @@ from __future__ import annotations
 import builtins
 import re
 from collections.abc import Mapping, Sequence
+from datetime import datetime
 from typing import Annotated, Any, Final, TypeVar
 
 import msgspec
@@ -22,8 +23,9 @@ from sources._linear import (
     WAITING,
     Envelope,
     Issue,
+    Issues,
     OneIssue,
-    OpenIssues,
+    Page,
     fault_of,
     ticket_of,
 )
@@ -36,6 +38,7 @@ from statusboard.api import (
     ItemKind,
     NotFound,
     Part,
+    Past,
     RateLimited,
     Scope,
     Source,
@@ -94,7 +97,7 @@ teams: [ENG, OPS]
 - All keys of a person share one quota (2,500 requests an hour); 60 s leaves plenty for ten teams.
 """
     verified = "documented"
-    no_history = "reading its past is not built yet"
+    history_kinds = kinds
 
     def sign(self, credentials: Credentials) -> Mapping[str, str]:
         if credentials.token and not _OAUTH.fullmatch(credentials.token):
@@ -106,29 +109,29 @@ teams: [ENG, OPS]
         return [Scope(name=name, kind="ticket", reach="window", data=key) for name, key in teams or [("issues", "")]]
 
     async def read(self, scope: Scope, http: Http) -> Part:
-        team = {"key": {"eqIgnoreCase": scope.data}} if scope.data else {}
-        unwanted = OVER if self.options.backlog else OVER + WAITING
-        issues = {"state": {"type": {"nin": unwanted}}, **({"team": team} if team else {})}
+        wanted = {"state": {"type": {"nin": OVER if self.options.backlog else OVER + WAITING}}}
         rows = Rows("issue", Issue)
         read = 0
         more = True
         cursors: list[str | None] = [None]
         for _ in range(MOST_PAGES):
             first = min(PAGE, self.options.limit - read)
-            variables = {"team": team, "issues": issues, "first": first, "after": cursors[-1]}
-            found = await self._ask(OPEN_ISSUES, variables, OpenIssues, http)
-            if not found.teams.nodes:
-                raise NotFound(f"Linear shows this key no team {clean(scope.data, 80)}".rstrip())
-            rows.add(found.issues.nodes)
-            read += len(found.issues.nodes)
-            more = found.issues.page_info.has_next_page
+            page = await self.page(OPEN_ISSUES, scope.data, wanted, first, cursors[-1], http)
+            rows.add(page.nodes)
+            read += len(page.nodes)
+            more = page.page_info.has_next_page
             if not more or read >= self.options.limit:
                 break
-            if found.issues.page_info.end_cursor in cursors:
+            if page.page_info.end_cursor in cursors:
                 raise BadAnswer("the pages of issues run in a circle")
-            cursors.append(found.issues.page_info.end_cursor)
+            cursors.append(page.page_info.end_cursor)
         notes = [f"{scope.name}: only the {len(rows.good)} that changed last are read"] if more else []
         return rows.part(scope, lambda issue: ticket_of(self, issue), notes=notes)
+
+    async def history(self, scope: Scope, http: Http, *, since: datetime, cursor: str = "") -> Past:
+        from sources._linear_history import read  # nobody else needs it
+
+        return await read(self, scope.data, http, since, cursor)
 
     async def lookup(self, kind: ItemKind, remote_id: str, http: Http) -> Item | None:
         page = (await self._ask(ONE_ISSUE, {"issues": {"id": {"eq": remote_id}}}, OneIssue, http)).issues
@@ -137,6 +140,18 @@ teams: [ENG, OPS]
             # An open one is no longer meant, or others have changed since: no more are read than `limit`.
             return ticket if ticket is not None and ticket.state in ("done", "cancelled") else None
         return None
+
+    async def page(
+        self, query: str, team: str, wanted: Mapping[str, Any], first: int, after: str | None, http: Http
+    ) -> Page:
+        """A page of a team's issues, of all that the key may see for ``""``; `NotFound` for a team that it may not."""
+        teams = {"key": {"eqIgnoreCase": team}} if team else {}
+        issues = {**wanted, **({"team": teams} if team else {})}
+        variables = {"team": teams, "issues": issues, "first": first, "after": after}
+        found = await self._ask(query, variables, Issues, http)
+        if not found.teams.nodes:
+            raise NotFound(f"Linear shows this key no team {clean(team, 80)}".rstrip())
+        return found.issues
 
     async def _ask(self, query: str, variables: Mapping[str, Any], what: builtins.type[T], http: Http) -> T:
         url = self.options.url or self.default_url
