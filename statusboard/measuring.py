@@ -169,7 +169,7 @@ class Measure:
     def over(self, scope: Scope, metric: Metric, spans: Sequence[Stretch]) -> tuple[float | None, ...]:
         """A number in each of these stretches, as of the last `update`; None where there is no data."""
         gathered = self._ledger.gathered(scope)
-        return values_over(metric, spans, gathered.deployments, gathered.times, self._inputs(scope), self.zone)
+        return values_over(metric, spans, gathered.record, self._inputs(scope), self.zone)
 
     @property
     def services(self) -> list[str]:
@@ -203,8 +203,7 @@ class Measure:
         steps = reporting(
             scope,
             window,
-            gathered.deployments,
-            gathered.times,
+            gathered.record,
             inputs,
             self._ledger.unlinked(scope),
             [goal for goal in self.goals if own and goal.team == scope.team],

@@ -25,6 +25,7 @@ from statusboard.metrics import (
     window_of,
 )
 from statusboard.metrics.over import values_over
+from statusboard.metrics.record import Record
 from statusboard.model import Release
 from statusboard.presenting import ASCII
 from statusboard.presenting.metrics import (
@@ -168,9 +169,9 @@ def test_over_time_nothing_is_known_where_nothing_was_watched(rows: list[tuple[i
     assert len(spans) == {7: 7, 30: 10, 90: 13}[days]
     seen = Inputs((spans[-2],), (spans[-2],))
     for metric in METRICS:
-        values = values_over(metric, spans, deployments, [each.at for each in deployments], seen)
+        values = values_over(metric, spans, Record.of(deployments), seen)
         assert all(value is None for place, value in enumerate(values) if place != len(spans) - 2)
-    frequency = values_over("deployment_frequency", spans, [], [], seen)
+    frequency = values_over("deployment_frequency", spans, Record.of([]), seen)
     assert frequency[-2] == 0  # watched, and nothing came
 
 

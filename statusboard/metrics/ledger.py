@@ -22,6 +22,7 @@ from msgspec import Struct
 from statusboard.current import verdict_of
 from statusboard.metrics.deployments import Deployment, Episode, How, Line, Link, deployed_at, line_of, settling
 from statusboard.metrics.links import SLIGHT, Names, is_incident, linked
+from statusboard.metrics.record import Record, in_order
 from statusboard.metrics.report import Scope
 from statusboard.metrics.watched import Part
 from statusboard.model import Annotation, Release
@@ -32,20 +33,30 @@ from statusboard.weights import Weights
 EpisodeId: TypeAlias = tuple[str, int]
 """An incident's key and `statusboard.store.base.Remembered.episode`."""
 
-_WHEN: Final = attrgetter("at")
 _BEGAN: Final = attrgetter("began")
 _NOBODY: Final = ("",)
 #: Episodes or rollouts that are handled between two chances to stop: about a millisecond's worth.
 _AT_ONCE: Final = 16
+_FEW: Final = 8
+"""Where at most every so manieth line of a scope has changed, each is put in its places; else all in order anew."""
 _NO_DEPENDENCIES: Final[Mapping[str, Collection[str]]] = {}
 
 
 class Gathered(Struct, frozen=True):
-    """The deployments of a scope by when they came out (``times``).  ``edition`` differs when they do."""
+    """The deployments of a scope.  ``edition`` differs when they do; ``lines`` has them by line, with ``editions``."""
 
-    deployments: Sequence[Deployment]
-    times: Sequence[datetime]
+    record: Record
     edition: int
+    editions: Mapping[Line, int]
+    lines: Mapping[Line, Sequence[Deployment]]
+
+    @property
+    def deployments(self) -> Sequence[Deployment]:
+        """By when they came out."""
+        return self.record.all
+
+
+_NOTHING: Final = Gathered(Record.of(()), 0, {}, {})
 
 
 class Ledger:
@@ -81,7 +92,7 @@ class Ledger:
         self._odd: dict[Line, dict[str, str]] = {}
         self._told: dict[Line, dict[Part, None]] = {}
         self._places: set[tuple[Line, Part, tuple[str, ...], str]] = set()
-        self._gathered: dict[Scope, tuple[Gathered, Mapping[Line, int]]] = {}
+        self._gathered: dict[Scope, Gathered] = {}
         # incidents
         self._episodes: dict[EpisodeId, Episode] = {}
         self._by_start: list[tuple[float, EpisodeId]] = []
@@ -304,7 +315,10 @@ class Ledger:
                 for release in rollout.releases
                 if release.key in self._links
             }
-            self._settled[line] = yield from settling(self._lines[line].values(), links, rollouts)
+            made = yield from settling(self._lines[line].values(), links, rollouts)
+            known = {deployment.key: deployment for deployment in self._settled.get(line, ())}
+            # What stays the same stays the very same.
+            self._settled[line] = [known[d.key] if d == known.get(d.key) else d for d in made] if known else made
             self._edition += 1
             self._editions[line] = self._edition
             del self._unsettled[line]
@@ -330,19 +344,27 @@ class Ledger:
                 pass
         editions = {line: self._editions.get(line, 0) for line in lines}
         known = self._gathered.get(scope)
-        if known is not None and known[1] == editions:
-            return known[0]
-        found: list[Deployment] = []
-        for line in sorted(lines):  # what came out at one moment is in the same order everywhere
-            settled = self._settled.get(line, [])
-            if scope.team or scope.service:
-                settled = [d for d in settled if _is_of(d.services, d.team, scope)]
-            found += settled
-        found.sort(key=_WHEN)
+        if known is not None and known.editions == editions:
+            return known
+        before = known or _NOTHING
+        moved = [line for line in lines if before.editions.get(line) != editions[line]]
+        by_line = {**before.lines, **{line: self._settled_of(line, scope) for line in moved}}
+        if len(moved) * _FEW > len(editions) or len(by_line) > len(editions):
+            by_line = {line: self._settled_of(line, scope) for line in sorted(lines)}
+            record = Record.of(in_order(by_line.values()))
+        else:
+            record = before.record
+            for line in moved:
+                record = record.moved(line, before.lines.get(line, ()), by_line[line])
         edition = max(editions.values(), default=0)
-        gathered = Gathered(found, [d.at for d in found], edition)
-        self._gathered[scope] = (gathered, editions)
+        gathered = self._gathered[scope] = Gathered(record, edition, editions, by_line)
         return gathered
+
+    def _settled_of(self, line: Line, scope: Scope) -> Sequence[Deployment]:
+        settled = self._settled.get(line, [])
+        if scope.team or scope.service:
+            return [d for d in settled if _is_of(d.services, d.team, scope)]
+        return settled
 
     def unlinked_edition(self, scope: Scope) -> int:
         """Differs when what `unlinked` gives may have changed."""

@@ -13,6 +13,7 @@ from msgspec import Struct
 
 from statusboard.metrics.deployments import Deployment
 from statusboard.metrics.kinds import DEFINITIONS, Definition, Metric, Unit
+from statusboard.metrics.record import Record
 
 LEAST_DAYS: Final = 1.0
 """Local days that must have been watched before a frequency is told: two deployments in an hour are not 48 a day."""
@@ -134,7 +135,7 @@ def median(values: Sequence[float]) -> float | None:
     return ordered[half] if len(ordered) % 2 else (ordered[half - 1] + ordered[half]) / 2
 
 
-def tally(metric: Metric, deployments: Sequence[Deployment], covered: Covered) -> Tally:
+def tally(metric: Metric, record: Record, covered: Covered) -> Tally:
     """One number of the deployments that came out in a stretch."""
     if not covered.known:
         kinds = " or ".join(f"{kind}s" for kind in DEFINITIONS[metric].needs)
@@ -143,47 +144,45 @@ def tally(metric: Metric, deployments: Sequence[Deployment], covered: Covered) -
         return Tally(None, 0, 0, "nothing of this window was watched", (), ())
     match metric:
         case "lead_time":
-            return _lead_time(deployments)
+            return _lead_time(record.fresh)
         case "deployment_frequency":
-            return _frequency(deployments, covered)
+            return _frequency(record.out, covered)
         case "recovery_time":
-            return _recovery(deployments)
+            return _recovery(record)
         case "change_fail_rate":
-            return _rate(deployments, [d for d in deployments if d.failure])
+            return _rate(record.all, record.failed)
         case _:
-            return _rate(deployments, [d for d in deployments if d.rework])
+            return _rate(record.all, record.rework)
 
 
-def _lead_time(deployments: Sequence[Deployment]) -> Tally:
-    new = [d for d in deployments if d.new and d.came_out]
-    known = [d for d in new if d.lead is not None]
+def _lead_time(fresh: Sequence[Deployment]) -> Tally:
+    known = [d for d in fresh if d.lead is not None]
     why = ""
     if not known:
-        why = "no deployment says when its commits were made" if new else "nothing new was deployed"
+        why = "no deployment says when its commits were made" if fresh else "nothing new was deployed"
     value = median([d.lead for d in known if d.lead is not None])
     silent = []
-    if len(known) < len(new):
-        unknown = [d.releases for d in new if d.lead is None]
+    if len(known) < len(fresh):
+        unknown = [d.releases for d in fresh if d.lead is None]
         sources = {releases[0].source for releases in unknown}
         sources.update(release.source for releases in unknown if len(releases) > 1 for release in releases)
         silent = sorted(sources)
-    return Tally(value, len(known), len(new) - len(known), why, known, known, tuple(silent))
+    return Tally(value, len(known), len(fresh) - len(known), why, known, known, tuple(silent))
 
 
-def _frequency(deployments: Sequence[Deployment], covered: Covered) -> Tally:
-    out = [d for d in deployments if d.came_out]
+def _frequency(out: Sequence[Deployment], covered: Covered) -> Tally:
     if covered.days < LEAST_DAYS:
         return Tally(None, len(out), 0, "watched for less than a day", out, out)
     return Tally(len(out) / covered.days, len(out), 0, "" if out else "watched, and nothing was deployed", out, out)
 
 
-def _recovery(deployments: Sequence[Deployment]) -> Tally:
-    failed = [d for d in deployments if d.failure]
+def _recovery(record: Record) -> Tally:
+    failed = record.failed
     over = [d for d in failed if d.recovery is not None]
     why = ""
     if not over:
         why = "none of the failed deployments has recovered" if failed else "no deployment failed"
-        if not deployments:
+        if not record.all:
             why = "nothing was deployed"
     value = median([d.recovery for d in over if d.recovery is not None])
     return Tally(value, len(over), len(failed) - len(over), why, over, failed if over else ())
@@ -198,24 +197,21 @@ def _rate(deployments: Sequence[Deployment], hits: Sequence[Deployment]) -> Tall
 def linking_of(deployments: Sequence[Deployment]) -> Linking:
     """How the failures among deployments are known.  An episode that is linked to several counts once."""
     how: dict[tuple[str, datetime], str] = {}
-    suspected = told = 0
-    for deployment in deployments:
-        suspected += deployment.suspected  # an episode has one suspect at most
-        if len(deployment.links) > deployment.suspected:
-            for link in deployment.links:
-                if link.how != "suspected":
-                    how[link.episode.incident.key, link.episode.began] = link.how
-        elif not deployment.links and deployment.failure:
+    suspected = sum([d.suspected for d in deployments])  # an episode has one suspect at most
+    told = 0
+    for deployment in [d for d in deployments if not d.suspected or len(d.links) > d.suspected]:
+        for link in deployment.links:
+            if link.how != "suspected":
+                how[link.episode.incident.key, link.episode.began] = link.how
+        if not deployment.links and deployment.failure:
             told += 1
     words = list(how.values())
     return Linking(words.count("confirmed"), words.count("declared"), suspected, told)
 
 
-def number(
-    metric: Metric, deployments: Sequence[Deployment], covered: Covered, before: Tally, before_covered: Covered
-) -> Number:
+def number(metric: Metric, record: Record, covered: Covered, before: Tally, before_covered: Covered) -> Number:
     """One number of a window, beside what it was in the window before."""
-    found = tally(metric, deployments, covered)
+    found = tally(metric, record, covered)
     needs_incidents = "incident" in DEFINITIONS[metric].needs
     return Number(
         metric=metric,

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from datetime import UTC, datetime, tzinfo
+from datetime import UTC, tzinfo
 from typing import Final
 
-from statusboard.metrics.deployments import Deployment
 from statusboard.metrics.kinds import Metric
 from statusboard.metrics.numbers import tally
-from statusboard.metrics.report import Inputs, covered_in, within
+from statusboard.metrics.record import Record
+from statusboard.metrics.report import Inputs, covered_in
 from statusboard.metrics.windows import Stretch, Window
 
 LEAST: Final = 0.5
@@ -19,24 +19,20 @@ LEAST: Final = 0.5
 def values_over(
     metric: Metric,
     spans: Sequence[Stretch],
-    deployments: Sequence[Deployment],
-    times: Sequence[datetime],
+    record: Record,
     inputs: Inputs,
     zone: tzinfo = UTC,
 ) -> tuple[float | None, ...]:
-    """The value of a number in each of the ``spans``; None where there is no data.
-
-    ``deployments`` are all of a scope, by when they came out (``times``).
-    """
+    """The value of a number in each of the ``spans``; None where there is no data.  ``record`` is all of a scope."""
     watched = inputs.of(metric)
     values: list[float | None] = []
     for span in spans:
         stretches, covered = covered_in(Window(1, span.since, span.until), watched, zone)
-        found = within(deployments, times, stretches)
+        found = record.within(stretches)
         if metric != "deployment_frequency":
             values.append(tally(metric, found, covered).value)
         elif covered.days < LEAST * covered.of or not covered.days:
             values.append(None)
         else:  # of single days too, of which the number itself is not told
-            values.append(sum(deployment.came_out for deployment in found) / covered.days)
+            values.append(len(found.out) / covered.days)
     return tuple(values)

@@ -6,9 +6,8 @@ were watched and, for what needs incidents, those of incidents too.
 
 from __future__ import annotations
 
-from bisect import bisect_left
 from collections.abc import Generator, Mapping, Sequence
-from datetime import UTC, datetime, tzinfo
+from datetime import UTC, tzinfo
 from typing import Final
 
 from msgspec import Struct
@@ -17,6 +16,7 @@ from statusboard.metrics.deployments import Deployment, Episode
 from statusboard.metrics.goals import Goal
 from statusboard.metrics.kinds import DEFINITIONS, METRICS, Metric
 from statusboard.metrics.numbers import Covered, Number, number, tally
+from statusboard.metrics.record import Record
 from statusboard.metrics.windows import Stretch, Window, days_between, shared, total_days, window_before
 
 WINDOWS: Final = (7, 30, 90)
@@ -102,26 +102,12 @@ def covered_in(window: Window, inputs: Sequence[Stretch] | None, zone: tzinfo = 
     return found, Covered(found[0].since, found[-1].until, days, of)
 
 
-def within(
-    deployments: Sequence[Deployment], times: Sequence[datetime], stretches: Sequence[Stretch]
-) -> Sequence[Deployment]:
-    """The deployments, ordered by ``times`` (when they came out), that lie in the stretches."""
-    if len(stretches) == 1:
-        only = stretches[0]
-        return deployments[bisect_left(times, only.since) : bisect_left(times, only.until)]
-    found: list[Deployment] = []
-    for stretch in stretches:
-        found += deployments[bisect_left(times, stretch.since) : bisect_left(times, stretch.until)]
-    return found
-
-
 def report_of(
     scope: Scope,
     window: Window,
     deployments: Sequence[Deployment],
     inputs: Inputs,
     *,
-    times: Sequence[datetime] | None = None,
     unlinked: Sequence[Episode] = (),
     goals: Sequence[Goal] = (),
     notes: Sequence[str] = (),
@@ -129,11 +115,10 @@ def report_of(
 ) -> Report:
     """The report of a scope.
 
-    ``deployments`` are all of the scope, by when they came out (``times``); ``unlinked`` its episodes without a
+    ``deployments`` are all of the scope, by when they came out; ``unlinked`` its episodes without a
     release, of any time; ``goals`` those that are to be judged by this scope.
     """
-    times = [deployment.at for deployment in deployments] if times is None else times
-    steps = reporting(scope, window, deployments, times, inputs, unlinked, goals, notes, zone)
+    steps = reporting(scope, window, Record.of(deployments), inputs, unlinked, goals, notes, zone)
     while True:
         try:
             next(steps)
@@ -145,8 +130,7 @@ def report_of(
 def reporting(
     scope: Scope,
     window: Window,
-    deployments: Sequence[Deployment],
-    times: Sequence[datetime],
+    record: Record,
     inputs: Inputs,
     unlinked: Sequence[Episode],
     goals: Sequence[Goal],
@@ -155,17 +139,12 @@ def reporting(
 ) -> Generator[None, None, Report]:
     """`report_of` in steps of a few milliseconds, however many deployments there are."""
     earlier = window_before(window, zone)
-    stretches: dict[bool, tuple[Covered, Sequence[Deployment], Covered, Sequence[Deployment]]] = {}
+    stretches: dict[bool, tuple[Covered, Record, Covered, Record]] = {}
     for needs_incidents in (False, True):
         watched = inputs.both if needs_incidents else inputs.releases
         now, covered = covered_in(window, watched, zone)
         then, covered_then = covered_in(earlier, watched, zone)
-        stretches[needs_incidents] = (
-            covered,
-            within(deployments, times, now),
-            covered_then,
-            within(deployments, times, then),
-        )
+        stretches[needs_incidents] = covered, record.within(now), covered_then, record.within(then)
     numbers = []
     for metric in METRICS:
         covered, found, covered_then, found_then = stretches["incident" in DEFINITIONS[metric].needs]

@@ -7,8 +7,10 @@ from typing import Any
 
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from msgspec.structs import replace
 
 from statusboard.metrics import METRICS, Deployment, Inputs, Report, Scope, Stretch, median, report_of, window_of
+from statusboard.metrics.record import Record, in_order
 from statusboard.metrics.windows import joined
 from statusboard.model import Annotation, Incident, Release
 from statusboard.suspects import Candidates
@@ -57,7 +59,7 @@ def histories(draw: st.DrawFn) -> Facts:
         for what in draw(st.lists(st.sampled_from(["suspect_confirmed", "suspect_dismissed"]), max_size=2))
         if told and incidents
     ]
-    return [*told, *incidents, *notes]
+    return [*told, *incidents, *{note.key: note for note in notes}.values()]
 
 
 def deployments(facts: Facts, scope: Scope = SCOPES[0]) -> list[Deployment]:
@@ -223,3 +225,22 @@ def test_half_of_the_values_lie_on_each_side_of_the_median(values: list[float]):
     assert middle is not None
     assert sum(value <= middle for value in values) * 2 >= len(values)
     assert sum(value >= middle for value in values) * 2 >= len(values)
+
+
+@SOME
+@given(histories(), histories())
+def test_a_record_in_which_a_line_moves_is_the_same_as_one_put_in_order_anew(one: Facts, two: Facts):
+    def line(service: str, facts: Facts) -> list[Deployment]:
+        own: Facts = [replace(fact, services=(service,)) for fact in facts if not isinstance(fact, Annotation)]
+        return deployments(own, Scope(service=service))
+
+    before = {(service, "production"): line(service, one) for service in ("a", "b", "c")}  # all at the same moments
+    after = {**before, ("b", "production"): [*line("b", two), *before["b", "production"]]}
+    after["b", "production"].sort(key=lambda deployment: deployment.at)
+    record = Record.of(in_order(before.values()))
+    for known, wanted in ((before, after), (after, before)):
+        moved = Record.of(in_order(known.values())).moved(
+            ("b", "production"), known["b", "production"], wanted["b", "production"]
+        )
+        assert moved == Record.of(in_order(wanted.values()))
+    assert record.moved(("b", "production"), before["b", "production"], before["b", "production"]) == record
