@@ -10,6 +10,7 @@ Routes from spinnaker/gate (ApplicationController, PipelineController) and spinn
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from datetime import datetime
 from fnmatch import fnmatchcase
 from typing import Annotated, Any, Final
 from urllib.parse import quote, urlsplit
@@ -26,6 +27,7 @@ from statusboard.api import (
     ItemKind,
     NotFound,
     Part,
+    Past,
     Release,
     Scope,
     Source,
@@ -95,7 +97,8 @@ ui_url: https://spinnaker.example
 - A pipeline's account is its environment, and the label `regions` says where to, as far as its configuration tells.
 """
     verified = "documented"
-    no_history = "reading its past is not built yet"
+    history_kinds = kinds
+    no_history = "Spinnaker forgets the executions of deleted pipelines, and old ones as its clean-up is told"
 
     def __init__(self, options: SpinnakerOptions, context: Context) -> None:
         super().__init__(options, context)
@@ -118,11 +121,11 @@ ui_url: https://spinnaker.example
             await http.get(f"/applications/{quote(application, safe='')}", params={"expand": "false"})
         pipelines = {row.pipeline_config_id or "" for row in rows.good}
         gone = self._owners.gone(scope.name, pipelines)
-        places = await self._places_of(application, rows.good, http, renew=bool(gone))
+        places = await self.places_of(application, rows.good, http, renew=bool(gone))
         owners: dict[str, str] = {}
 
         def release(row: Execution) -> Release | None:
-            found = self._release(application, places.known, row)
+            found = self.release(application, places.known, row)
             if found is not None:
                 owners[found.key] = row.pipeline_config_id or ""
             return found
@@ -139,19 +142,25 @@ ui_url: https://spinnaker.example
         # A pipeline that has no executions any more may only not have run for long.
         return part if places.fault else self._owners.part(part, owners, {"", *pipelines, *places.known})
 
+    async def history(self, scope: Scope, http: Http, *, since: datetime, cursor: str = "") -> Past:
+        from sources._spinnaker_history import read  # nobody else needs it
+
+        return await read(self, scope.data, http, since, cursor)
+
     async def lookup(self, kind: ItemKind, remote_id: str, http: Http) -> Item | None:
         application, _, number = remote_id.rpartition("/")
         row = (await http.get(f"/pipelines/{quote(number, safe='')}")).decode(Execution)
-        return self._release(application, (await self._places_of(application, [row], http)).known, row)
+        return self.release(application, (await self.places_of(application, [row], http)).known, row)
 
-    def _release(self, application: str, places: Mapping[str, Place], row: Execution) -> Release | None:
+    def release(self, application: str, places: Mapping[str, Place], row: Execution) -> Release | None:
+        """An execution of an application; None for one that is no deployment, or of a pipeline that is not wanted."""
         if self.options.pipelines and not any(fnmatchcase(row.name or "", name) for name in self.options.pipelines):
             return None
         page = f"{self.options.ui_url.rstrip('/')}/#/applications/{quote(application, safe='')}"
         place = places.get(row.pipeline_config_id or "")
         return release_of(self, page if self.options.ui_url else "", application, place, row)
 
-    async def _places_of(
+    async def places_of(
         self, application: str, rows: Sequence[Execution], http: Http, *, renew: bool = False
     ) -> _Places:
         """Where the pipelines of an application deploy to; ``renew`` asks for it in any case."""

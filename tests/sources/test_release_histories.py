@@ -1,18 +1,21 @@
-"""The past of Octopus Deploy: deployments by when they were made."""
+"""The past of Octopus Deploy and Spinnaker: deployments by when they were made."""
 
 from __future__ import annotations
 
 from datetime import timedelta
 from typing import Any, ClassVar
 
+import pytest
+
 from sources.octopus import IDS_AT_ONCE, Octopus
+from sources.spinnaker import Spinnaker
 from statusboard.clock import FakeClock
-from statusboard.errors import BadAnswer
+from statusboard.errors import BadAnswer, NotFound, ServerError
 from statusboard.model import Release
 from statusboard.source import Past, Source, history_of, scopes_of
 from statusboard.testing import Answer, Call, FakeHttp, HistoryContract, make_source
-from tests.sources import test_octopus
-from tests.sources.pasts import NOW, at
+from tests.sources import test_octopus, test_spinnaker
+from tests.sources.pasts import NOW, at, unix
 
 
 async def pages_of(source: Source[Any], server: Any, url: str, *, days: int = 30, cursor: str = "") -> list[Past]:
@@ -117,3 +120,92 @@ async def test_what_octopus_no_longer_knows_is_said() -> None:
     assert [item.state for item in releases([page])] == ["unknown", "success"]
     assert page.notes == ("how some deployments went is not told: their tasks are gone",)
     assert isinstance(page.error, BadAnswer)
+
+
+# -- Spinnaker -------------------------------------------------------------------------------------------------------
+
+
+def ran(number: int, hours: float, status: str = "SUCCEEDED", **more: Any) -> dict[str, Any]:
+    """An execution that was asked for so many hours before now, and took half an hour."""
+    begin = unix(hours) * 1000
+    times = {"buildTime": begin - 1000, "startTime": begin, "endTime": begin + 1_800_000}
+    return test_spinnaker.execution(number, status, **{**times, **more})
+
+
+class SpinnakerServer(test_spinnaker.Server):
+    """Executions within a span of times, newest first."""
+
+    def __init__(self, *executions: dict[str, Any]) -> None:
+        super().__init__()
+        self.executions = list(executions)
+
+    def __call__(self, call: Call) -> Answer:
+        if not call.path.endswith("/executions/search"):
+            return super().__call__(call)
+        assert call.param("expand") == "false"
+        low, high = int(call.param("triggerTimeStartBoundary")), int(call.param("triggerTimeEndBoundary") or 2**63 - 1)
+        found = [row for row in self.executions if low <= row["buildTime"] <= high]
+        found.sort(key=lambda row: -int(row["buildTime"]))
+        first, size = int(call.param("startIndex")), int(call.param("size"))
+        return Answer.of(found[first : first + size] if "/checkout/" in call.path else [])
+
+
+class TestSpinnaker(HistoryContract):
+    source = Spinnaker
+    options: ClassVar = {"url": test_spinnaker.URL, "applications": ["checkout"], "pipelines": ["Deploy*"]}
+    expected = 180
+    server: ClassVar = SpinnakerServer(
+        *[ran(900 - n, 2 * n + 1, pipeline="Nightly" if n % 2 else "Deploy") for n in range(600)]
+    )
+
+    def vendor(self, call: Call) -> Answer:
+        return self.server(call)
+
+
+def spinnaker(**options: Any) -> Source[Any]:
+    given = {"url": test_spinnaker.URL, "applications": ["checkout"], **options}
+    return make_source(Spinnaker, given, FakeClock(NOW))
+
+
+async def test_an_execution_of_spinnaker_as_it_went() -> None:
+    trial = ran(2, 4, trigger={"dryRun": True})
+    server = SpinnakerServer(ran(3, 3, "TERMINAL"), trial, ran(1, 5))
+    (page,) = await pages_of(spinnaker(), server, test_spinnaker.URL)
+    failed, good = releases([page])
+    assert (failed.key, failed.state) == ("spinnaker:release:checkout/01KE3", "failed")
+    assert (good.state, good.environment, good.version) == ("success", "prod", "1.4.2")
+    assert (good.started_at, good.ended_at) == (NOW - timedelta(hours=5), NOW - timedelta(hours=4.5))
+    assert (page.reached, page.error) == (NOW - timedelta(hours=5, seconds=1), None)
+
+
+async def test_more_executions_of_one_second_than_a_page_holds() -> None:
+    server = SpinnakerServer(ran(500, 1), *[ran(n, 5) for n in range(1, 221)], ran(501, 9))
+    pages = await pages_of(spinnaker(), server, test_spinnaker.URL)
+    assert len({item.key for item in releases(pages)}) == 222
+    second = "2026-02-28T18:59:59Z"
+    assert [page.older for page in pages] == [f"{second} 1", f"{second} 2", f"{second} 3", ""]
+
+
+async def test_new_executions_of_spinnaker_move_nothing() -> None:
+    server = SpinnakerServer(*[ran(n, n) for n in range(1, 151)])
+    first = (await pages_of(spinnaker(), server, test_spinnaker.URL, days=9))[0]
+    server.executions += [ran(1_000 + n, 0.5) for n in range(20)]
+    rest = await pages_of(spinnaker(), server, test_spinnaker.URL, cursor=first.older)
+    assert {item.key.rpartition("KE")[2] for item in releases([first, *rest])} == {str(n) for n in range(1, 151)}
+
+
+async def test_an_application_without_a_past_and_one_that_is_none() -> None:
+    (page,) = await pages_of(spinnaker(), SpinnakerServer(), test_spinnaker.URL)
+    assert (page.items, page.older) == ((), "")
+    with pytest.raises(NotFound):
+        await pages_of(spinnaker(applications=["chekcout"]), SpinnakerServer(), test_spinnaker.URL)
+
+
+async def test_without_where_pipelines_deploy_to_there_is_no_past() -> None:
+    def server(call: Call) -> Answer:
+        if call.path.endswith("/pipelineConfigs"):
+            return Answer(status=500)
+        return SpinnakerServer(ran(1, 5))(call)
+
+    with pytest.raises(ServerError):
+        await pages_of(spinnaker(), server, test_spinnaker.URL)
