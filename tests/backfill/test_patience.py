@@ -18,7 +18,6 @@ from statusboard.store.base import Store
 from statusboard.store.memory import MemoryStore
 from tests.backfill.kit import DAY, NOW, Chronicle, Configured, Slow, build, fail, run, stored
 
-
 # -- quotas and faults -----------------------------------------------------------------------------------------------
 
 
