@@ -31,7 +31,7 @@ SUSPECTED: Final = 40
 """How many incidents decide whether there is a column for what stood before them."""
 SUSPECTED_EVERY: Final = 1.0
 PAINTED: Final = 0.1
-"""Seconds after which another past moment is painted: what takes longer is begun then."""
+"""Seconds after which what was built is painted: what takes longer is begun then."""
 _FIELDS: Final[Mapping[str, tuple[str, ...]]] = {
     "assignee": ("assignee", "acknowledged_by"),
     "branch": ("branch", "change"),
@@ -156,8 +156,7 @@ class LanesFace(Face):
     async def _begin_suspecting(self) -> None:
         from statusboard.screens.suspecting import begin
 
-        if self.live.newest is not None:
-            await asyncio.sleep(PAINTED)
+        await asyncio.sleep(PAINTED)
         async for _ in begin(self.live):
             await asyncio.sleep(0)
         if self.is_attached and "incident" in self.lanes.view.lanes:

@@ -176,7 +176,8 @@ async def still(app: BoardApp, pilot: Pilot[Any]) -> None:
         await settled(app, pilot)
         await pilot.pause(0.03)
         now = text_of(app)
-        same = same + 1 if now == before and "being read" not in now else 0
+        coming = "being read" in now or any(worker.group == "suspects" for worker in app.workers)
+        same = same + 1 if now == before and not coming else 0
         before = now
 
 
