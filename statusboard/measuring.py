@@ -137,7 +137,8 @@ class Measure:
         )
         self._after: dict[Told, int] = {"release": 0, "incident": 0, "annotation": 0}
         self._telling: set[Part] = set()
-        self._episodes: dict[str, dict[int, Remembered]] = {}
+        #: When each episode of a key was observed last.
+        self._episodes: dict[str, dict[int, datetime]] = {}
         self._coverage: Mapping[Part, Sequence[Stretch]] = {}
         self._inputs_of: dict[Scope, tuple[int, Inputs]] = {}
         self._releases_together: dict[frozenset[Part], tuple[Stretch, ...]] = {}
@@ -298,17 +299,19 @@ class Measure:
         self._after[kind] = newest
 
     def _put_episode(self, row: Remembered, incident: Incident) -> None:
-        known = self._episodes.setdefault(row.key, {})
-        if known and row.episode not in known:
+        known = self._episodes.get(row.key)
+        if known is None:
+            known = self._episodes[row.key] = {}
+        elif row.episode not in known:
             # Where a vendor tells another start of what was not over then, it is the same episode told otherwise.
             began = incident.started_at or row.at
-            for episode, other in list(known.items()):
+            for episode, observed_at in list(known.items()):
                 held = self._ledger.episode((row.key, episode))
-                last = held.ended if held is not None and held.ended is not None else other.observed_at
+                last = held.ended if held is not None and held.ended is not None else observed_at
                 if held is None or began < last:
                     del known[episode]
                     self._ledger.forget_episode((row.key, episode))
-        known[row.episode] = row
+        known[row.episode] = row.observed_at
         self._ledger.put_episode((row.key, row.episode), episode_of(incident, row.at))
 
     async def _look_after_open(self, pace: _Pace) -> None:

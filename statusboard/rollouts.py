@@ -54,20 +54,29 @@ class Rollout:
 
     def __init__(self, releases: tuple[Release, ...]) -> None:
         self.releases = releases
-        #: For each release when it began; and when it ended, or None while that is not known.
-        self.starts = [_began(release) for release in releases]
-        self.ends = [_ended(release, start) for release, start in zip(releases, self.starts, strict=True)]
-        self.began = self.starts[0]
-        self.environment = releases[0].environment.casefold()
-        self.failed = any(release.state == "failed" for release in releases)
-        self.commits = max(0, *(release.commits or 0 for release in releases))
-        longest = max((end or start) - start for start, end in zip(self.starts, self.ends, strict=True))
-        self.lasted = longest + self.starts[-1] - self.began
-        if any(release.state == "running" for release in releases):
-            self.lasted += STUCK
         self.undoes = False
         self.undone = False
         self.undone_at: float | None = None
+        first = releases[0]
+        self.environment = first.environment.casefold()
+        self.began = start = _began(first)
+        end = _ended(first, start)
+        #: For each release when it began; and when it ended, or None while that is not known.
+        self.starts, self.ends = [start], [end]
+        self.failed = first.state == "failed"
+        self.commits = max(0, first.commits or 0)
+        longest, running = (end or start) - start, first.state == "running"
+        for release in releases[1:]:
+            start = _began(release)
+            end = _ended(release, start)
+            self.starts.append(start)
+            self.ends.append(end)
+            self.failed = self.failed or release.state == "failed"
+            self.commits = max(self.commits, release.commits or 0)
+            longest, running = max(longest, (end or start) - start), running or release.state == "running"
+        self.lasted = longest + self.starts[-1] - self.began
+        if running:
+            self.lasted += STUCK
 
 
 class Row:
@@ -227,7 +236,7 @@ def _mark_undone(rollouts: list[Rollout]) -> None:
         else:
             while kept and is_older(name, names[kept - 1]):
                 kept -= 1
-        if kept < len(names) or is_older(name, replaced):
+        if kept < len(names) or (not names and is_older(name, replaced)):
             rollout.undoes = True
             for undone in below[kept:]:
                 if not undone.undone:

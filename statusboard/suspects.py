@@ -93,7 +93,10 @@ class _Best:
         self.entries: list[_Entry] = []
 
     def enter(self, entry: _Entry) -> None:
-        insort(self.entries, entry, key=_order)
+        if not self.entries or (self.most == 1 and entry[0] > self.entries[0][0]):
+            self.entries[:] = [entry]
+        else:
+            insort(self.entries, entry, key=_order)
         del self.entries[self.most :]
         if len(self.entries) == self.most:
             self.least = max(self.least, self.entries[-1][0])
@@ -130,6 +133,7 @@ class Candidates:
         self._teams: dict[str, Line] = {}
         self._all = Line()
         self._lines: dict[tuple[tuple[str, ...], str, str], list[Line]] = {}
+        self._sizes: dict[int, int] = {}
         self._repositories_of: dict[str, dict[str, None]] = {}
         self._services_of: dict[str, dict[str, None]] = {}
         self._by_key: dict[str, Rollout] = {}
@@ -203,8 +207,13 @@ class Candidates:
     def first(self, incident: Incident, said: Iterable[Annotation] = ()) -> Release | None:
         """The release of the best suspect that nobody has dismissed, without its reasons: quick, for many."""
         asked = _asked(incident)
-        best = self._best(incident, asked, standing(said, incident), 1) if asked is not None else []
-        return self._near(best[0][3], asked).release if best and asked is not None else None
+        if asked is None:
+            return None
+        best = self._best(incident, asked, standing(said, incident) if said else (), 1)
+        if not best:
+            return None
+        rollout = best[0][3]
+        return self._near(rollout, asked).release if len(rollout.releases) > 1 else rollout.releases[0]
 
     def _best(self, incident: Incident, asked: _Asked, verdicts: Sequence[Annotation], most: int) -> list[_Entry]:
         """The best candidates of which nobody has said anything."""
@@ -252,18 +261,20 @@ class Candidates:
                 looked.add(id(rollout))
                 self._enter(best, asked, rollout, worth, words)
         wanted = best.least - base - 0.5
-        if wanted > time:
-            return
         begun, rollouts = line.plain.begun, line.plain.rollouts
-        for place in range(bisect_right(begun, until) - 1, -1, -1):
+        place = bisect_right(begun, until) if wanted <= time else 0
+        while place:
+            place -= 1
             late = began - begun[place] - LONG
-            wanted = best.least - base - 0.5
-            if begun[place] < since or wanted > (time * 0.5 ** (late / half_life) if late > 0.0 else time):
+            if begun[place] < since or (late > 0.0 and wanted > time * 0.5 ** (late / half_life)):
                 break
             rollout = rollouts[place]
             if id(rollout) not in looked:
                 looked.add(id(rollout))
                 self._enter(best, asked, rollout, worth, words)
+                wanted = best.least - base - 0.5
+                if wanted > time:
+                    break
 
     def _enter(self, best: _Best, asked: _Asked, rollout: Rollout, worth: int, words: str) -> None:
         parts = self._parts(rollout, asked)
@@ -319,7 +330,11 @@ class Candidates:
         if rollout.undoes and rollout.began > began:
             return None
         if len(rollout.starts) == 1:
-            before = _distance(began, rollout.starts[0], rollout.ends[0], rollout.releases[0])[0]
+            end = rollout.ends[0]
+            if end is not None and end <= began:  # as of nearly all
+                before = began - end
+            else:
+                before = _distance(began, rollout.starts[0], end, rollout.releases[0])[0]
         else:
             before = self._near(rollout, asked).before
         undone = 0
@@ -331,8 +346,15 @@ class Candidates:
             weights.failed if rollout.failed else 0,
             undone,
             weights.rollback if rollout.undoes else 0,
-            round(weights.size * min(1.0, log2(rollout.commits) / 6)) if rollout.commits else 0,
+            self._sizes[rollout.commits] if rollout.commits in self._sizes else self._size(rollout.commits),
         )
+
+    def _size(self, commits: int) -> int:
+        """What it is worth that a rollout brings so many commits."""
+        points = round(self.weights.size * min(1.0, log2(commits) / 6)) if commits else 0
+        if len(self._sizes) < _REMEMBERED:
+            self._sizes[commits] = points
+        return points
 
     def _near(self, rollout: Rollout, asked: _Asked) -> _Near:
         """How near it comes: on the incident's own target where it has begun there, else as a whole."""

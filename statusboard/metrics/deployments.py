@@ -145,7 +145,7 @@ class _Rollout:
     """A deployment while it is put together."""
 
     __slots__ = (
-        "at", "began", "came_out", "failure", "last", "links", "members", "new", "open", "places", "recovered",
+        "at", "bad", "began", "came_out", "failure", "last", "links", "members", "new", "open", "places", "recovered",
         "rework", "trouble", "undoes", "undone_by", "version",
     )  # fmt: skip
 
@@ -155,7 +155,7 @@ class _Rollout:
         self.members: list[Release] = []
         self.places: set[tuple[str, str]] = set()
         self.began = self.at = EPOCH
-        self.came_out = False
+        self.came_out = self.bad = False
         self.new = True
         self.undoes = False
         self.undone_by: _Rollout | None = None
@@ -174,7 +174,9 @@ class _Rollout:
             began = min(release.started_at or at, at)
             self.began = min(self.began, began) if self.members else began
             self.at = max(self.at, at)
-            self.came_out = self.came_out or verdict_of(release) in _OUT
+            verdict = verdict_of(release)
+            self.came_out = self.came_out or verdict in _OUT
+            self.bad = self.bad or verdict in _BAD
             self.members.append(release)
         self.places |= places
         self.last = max(self.last, last)
@@ -269,10 +271,11 @@ def _judge(rollout: _Rollout, links: Mapping[str, Sequence[Link]]) -> None:
     found: list[Link] = []
     for release in rollout.members:
         for link in links.get(release.key, ()):
-            if not any(_same(link, other) for other in found):
+            if not found or not any(_same(link, other) for other in found):
                 found.append(link)
     if found:
-        found.sort(key=lambda link: (link.episode.began, link.episode.incident.key))
+        if len(found) > 1:
+            found.sort(key=lambda link: (link.episode.began, link.episode.incident.key))
         rollout.links = tuple(found)
         rollout.failure = "incident"
         rollout.trouble = max(found[0].episode.began, rollout.began)
@@ -282,8 +285,11 @@ def _judge(rollout: _Rollout, links: Mapping[str, Sequence[Link]]) -> None:
             ends = [link.episode.ended for link in found if link.episode.ended is not None]
             rollout.recovered = max((*ends, rollout.trouble)) if ends else None
         return
-    verdicts = {verdict_of(release) for release in rollout.members}
-    rollout.failure = next((word for word in _FAILURES if word in verdicts), "undone" if rollout.undone_by else "")
+    if rollout.bad:
+        verdicts = {verdict_of(release) for release in rollout.members}
+        rollout.failure = next(word for word in _FAILURES if word in verdicts)
+    elif rollout.undone_by is not None:
+        rollout.failure = "undone"
     if rollout.failure:
         rollout.trouble = rollout.at
 

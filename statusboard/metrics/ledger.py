@@ -158,7 +158,11 @@ class Ledger:
         self._episodes[id_] = episode
         if episode.fate == "open":
             self._open[id_] = episode
-        insort(self._by_start, (episode.began.timestamp(), id_))
+        entry = (episode.began.timestamp(), id_)
+        if not self._by_start or self._by_start[-1] < entry:  # as they come when all is read
+            self._by_start.append(entry)
+        else:
+            insort(self._by_start, entry)
         self._to_link[id_] = None
 
     def forget_episode(self, id_: EpisodeId) -> None:
