@@ -29,7 +29,7 @@ from statusboard.screens.welcome import WelcomeScreen
 from statusboard.screens.welcome_types import TypesScreen
 from statusboard.themes import Look
 from tests.app.stage import Told, board, settled, text_of, until
-from tests.app.test_welcome import lamp_form, on, welcomed
+from tests.app.welcoming import lamp_form, on, welcomed
 from tests.boards import NOW, build, incident, release, ticket
 from tests.pictures.company import StillClock
 
