@@ -11,6 +11,7 @@ Credentials go to the origin of the source's ``url`` and to those of `Source.ori
 the library's own exceptions escapes or is chained, since those hold requests and so headers.
 """
 
+from statusboard.client import _library  # noqa: F401 - before anything imports httpx
 from statusboard.client._budget import Budget
 from statusboard.client._double import mock
 from statusboard.client._exchange import MAX_REDIRECTS, WHOLE_REQUEST

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import gzip
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -292,3 +294,11 @@ async def test_a_wrong_credential_over_the_wire():
     ):
         with pytest.raises(AuthError, match="GET /x: 401 Unauthorized: Bad credentials"):
             await client.factory("part").get("/x")
+
+
+def test_the_library_comes_without_its_command_line():
+    code = (
+        "import sys, statusboard.client; print([m for m in ('httpx._main', 'pygments') if m in sys.modules]);"
+        "import httpx._main"  # who wants it can still have it
+    )
+    assert subprocess.run([sys.executable, "-c", code], stdout=subprocess.PIPE, text=True, check=True).stdout == "[]\n"
