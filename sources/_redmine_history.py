@@ -1,12 +1,13 @@
 """Redmine's past: closed issues by when they changed last.
 
-A filter of times takes two of them with ``><``, both of which are within, to the second (``date_clause`` of
-redmine/redmine, app/models/query.rb).  The last to change come first, so what changes meanwhile is on no page behind.
+A filter of times takes two of them with ``><``, both of which are within (``date_clause`` of redmine/redmine,
+app/models/query.rb).  The real server (5.0) keeps fractions of seconds that it does not tell, so a span ends a second
+later.  The last to change come first, so what changes meanwhile is on no page behind.
 """
 
 from __future__ import annotations
 
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Final
 
 from sources._shared.backwards import Until, moment, past
@@ -17,6 +18,7 @@ if TYPE_CHECKING:
 
 #: The most that Redmine gives at once.
 PAGE: Final = 100
+SECOND: Final = timedelta(seconds=1)
 
 
 async def read(source: Redmine, project: str, http: Http, since: datetime, cursor: str) -> Past:
@@ -24,7 +26,7 @@ async def read(source: Redmine, project: str, http: Http, since: datetime, curso
     if source.options.query_id:
         raise HistoryUnsupported("`query_id` chooses the issues, and Redmine takes no other filter beside it")
     until = Until.of(cursor)
-    span = f"><{moment(since)}|{moment(until.at)}" if until.at else f">={moment(since)}"
+    span = f"><{moment(since)}|{moment(until.at + SECOND)}" if until.at else f">={moment(since)}"
     params = {**source.asked_for(project), "status_id": "closed", "updated_on": span}
     rows, total = await source.issues(params, http, PAGE, (until.page - 1) * PAGE)
     await source.know_statuses(rows.good, http)

@@ -2,12 +2,19 @@
 
 from __future__ import annotations
 
+import asyncio
 from contextlib import AbstractContextManager
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from sources.redmine import Redmine as RedmineSource
+from statusboard.client import ClientPool
+from statusboard.clock import SystemClock
+from statusboard.source import Past, history_of, scopes_of
+from statusboard.testing import make_source
 from tests.real.board import Bench, bench
 from tests.real.redmine import Redmine
 
@@ -119,3 +126,32 @@ def test_a_wrong_key_is_a_fault_and_so_is_one_that_no_longer_counts(redmine: Red
             redmine.lock(False)
         _, picture = board.show("--poll")
         assert picture["sources"][0]["state"] == "fresh"
+
+
+def past_of(redmine: Redmine, cursor: str = "") -> Past:
+    """A page of what the source tells of the last day."""
+
+    async def read() -> Past:
+        source = make_source(RedmineSource, {"url": redmine.url, "projects": ["shop"]}, SystemClock())
+        async with ClientPool(SystemClock()) as pool:
+            factory = pool.for_source(source).factory
+            (scope,) = await scopes_of(source, factory(""))
+            since = datetime.now(UTC) - timedelta(days=1)
+            return await history_of(source, scope, factory(""), since=since, cursor=cursor)
+
+    return asyncio.run(read())
+
+
+def test_closed_issues_are_read_back_within_a_span_of_times(redmine: Redmine) -> None:
+    closed, still_open = redmine.create_issue("to be closed"), redmine.create_issue("to be left open")
+    redmine.change_issue(closed, status="Closed")
+    page = past_of(redmine)
+    found = {item.key: item for item in page.items}
+    assert f"redmine:ticket:{still_open}" not in found
+    changed = found[f"redmine:ticket:{closed}"].updated_at
+    assert changed and found[f"redmine:ticket:{closed}"].ended_at
+    for until, within in ((changed, True), (changed - timedelta(seconds=2), False)):
+        older = past_of(redmine, f"{until:%Y-%m-%dT%H:%M:%SZ} 1")
+        assert (f"redmine:ticket:{closed}" in {item.key for item in older.items}) is within, "to the second"
+        assert older.error is page.error is None
+    assert not past_of(redmine, f"{datetime.now(UTC) - timedelta(hours=23):%Y-%m-%dT%H:%M:%SZ} 1").items

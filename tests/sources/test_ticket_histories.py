@@ -44,12 +44,17 @@ class RedmineServer(test_redmine.Server):
 
     most = 100
 
+    @staticmethod
+    def kept(one: dict[str, Any]) -> str:
+        """When an issue changed, with the fraction that is not told."""
+        return f"{one['updated_on'][:-1]}.5"
+
     def list(self, call: Call) -> Answer:
         assert (call.param("status_id"), call.param("sort")) == ("closed", "updated_on:desc,id:desc")
         span = call.param("updated_on")
         low, _, high = span.removeprefix("><").removeprefix(">=").partition("|")
         assert span.startswith("><") == bool(high)
-        found = [one for one in self.seen() if low <= one["updated_on"] <= (high or "9999")]
+        found = [one for one in self.seen() if low <= one["updated_on"] and self.kept(one) <= (high or "9999Z")[:-1]]
         if project := call.param("project_id"):
             found = [one for one in found if one["project"]["id"] == test_redmine.PROJECTS[project]]
         found.sort(key=lambda one: (one["updated_on"], one["id"]), reverse=True)
