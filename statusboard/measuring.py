@@ -8,8 +8,10 @@ a screen beside it stays alive.
 from __future__ import annotations
 
 import asyncio
+import gc
 import time
 from collections.abc import AsyncIterator, Collection, Generator, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta, tzinfo
 from typing import Final, Literal, TypeAlias, TypeVar
 
@@ -71,6 +73,19 @@ class Input(Struct, frozen=True, kw_only=True):
     team: str = ""
     service: str = ""
     optional: bool = False
+
+
+@contextmanager
+def _uncollected() -> Iterator[None]:
+    """All is read anew, and nearly all of it stays: the collector need not look at it, neither now nor later."""
+    collecting = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if collecting:
+            gc.freeze()
+            gc.enable()
 
 
 class _Pace:
@@ -151,9 +166,9 @@ class Measure:
     async def report(self, scope: Scope, days: int, now: datetime) -> Report:
         """The numbers of a scope in the window of so many days that ends now.  Raises `StoreError`."""
         await self.update(now, days, scope.environment)
-        self._ledger.gathered(scope)
-        await asyncio.sleep(0)  # of everything it takes some milliseconds
-        return await self._report(scope, days, now, _Pace())
+        pace = _Pace()
+        await pace.through(self._ledger.gathering(scope))
+        return await self._report(scope, days, now, pace)
 
     async def by_service(self, days: int, now: datetime, *, team: str = "", environment: str = "") -> list[Report]:
         """A report for each service that has had deployments or incidents in the window or the one before."""
@@ -232,10 +247,13 @@ class Measure:
         async with self._lock:
             self._longest = max(self._longest, days)
             wanted = (self.store.store_id, now.astimezone(self.zone).date(), self._longest)
-            if self._for != wanted:
-                self._begin()
-                self._for = None
-            await self._read(now, environment)
+            if self._for == wanted:
+                await self._read(now, environment)
+                return
+            self._begin()
+            self._for = None
+            with _uncollected():
+                await self._read(now, environment)
             self._for = wanted
 
     async def _read(self, now: datetime, environment: str) -> None:

@@ -18,6 +18,7 @@ import re
 from bisect import bisect_left, bisect_right
 from collections.abc import Callable, Iterable
 from datetime import datetime
+from operator import itemgetter
 from typing import Final
 
 from statusboard.model import Release
@@ -33,6 +34,7 @@ LONG: Final = 30 * 60.0
 #: Versions of one place that are remembered to tell a rollback by: nobody goes further back.
 _REMEMBERED: Final = 50
 
+_PLACE: Final = itemgetter(0, 1)
 _WAITING: Final = frozenset({"queued", "blocked"})
 _REPLACED: Final = frozenset({"inactive", "rolled_back"})
 _VERSION = re.compile(r"[vV]?([0-9]{1,9}(?:\.[0-9]{1,9}){1,4})")
@@ -142,7 +144,7 @@ def rollouts_of(
         never = release.state == "cancelled" and release.started_at is None
         if time is not None and not never and counts[environment]:
             begun.append((time.timestamp(), release.key, release))
-    begun.sort(key=lambda entry: entry[:2])
+    begun.sort(key=_PLACE)
     found = [Rollout(tuple(members)) for members in _gathered(begun)]
     found.sort(key=lambda rollout: (rollout.began, rollout.releases[0].key))
     _mark_undone(found)
@@ -220,7 +222,7 @@ def _mark_undone(rollouts: list[Rollout]) -> None:
         for rollout in rollouts
         for number, (start, release) in enumerate(zip(rollout.starts, rollout.releases, strict=True))
     ]
-    members.sort(key=lambda entry: entry[:2])
+    members.sort(key=_PLACE)
     for start, _, release, rollout in members:
         name = _name_of(release)
         if not name or not release.services:

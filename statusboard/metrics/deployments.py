@@ -23,6 +23,7 @@ from msgspec import Struct
 
 from statusboard.clock import EPOCH
 from statusboard.current import verdict_of
+from statusboard.metrics.steps import done
 from statusboard.model import Incident, Release
 from statusboard.rollouts import GAP, rollouts_of
 from statusboard.rollouts import Rollout as Told
@@ -191,13 +192,7 @@ def settle(
 
     Releases that are not `is_counted` are left out.  ``rollouts`` are `rollouts_of` the releases, for whoever has them.
     """
-    steps = settling(releases, links or {}, rollouts)
-    while True:
-        try:
-            next(steps)
-        except StopIteration as done:
-            found: list[Deployment] = done.value
-            return found
+    return done(settling(releases, links or {}, rollouts))
 
 
 def settling(
@@ -253,10 +248,11 @@ def _gathered(rollouts: Iterable[Told]) -> Generator[None, None, list[_Rollout]]
         rollout.take(told.releases, places, told.starts[-1])
         if rollout.came_out and version:
             out.add(version)
-        standing.update((target, version) for _, target in places)
+        for _, target in places:
+            standing[target] = version
         if told.undoes:
             rollout.undoes = True
-            by_start.update((start, rollout) for start in told.starts)
+            by_start.update(dict.fromkeys(told.starts, rollout))
         if told.undone and told.undone_at is not None:
             undone.append((told.undone_at, rollout))
     for at, rollout in undone:

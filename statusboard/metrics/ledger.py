@@ -12,7 +12,7 @@ Lines of environments that are not production wait until somebody asks for their
 from __future__ import annotations
 
 from bisect import bisect_left, insort
-from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Generator, Iterable, Iterator, Mapping, Sequence
 from datetime import datetime
 from operator import attrgetter
 from typing import Final, TypeAlias
@@ -24,6 +24,7 @@ from statusboard.metrics.deployments import Deployment, Episode, How, Line, Link
 from statusboard.metrics.links import SLIGHT, Names, is_incident, linked
 from statusboard.metrics.record import Record, in_order
 from statusboard.metrics.report import Scope
+from statusboard.metrics.steps import done
 from statusboard.metrics.watched import Part
 from statusboard.model import Annotation, Release
 from statusboard.rollouts import Rollout, rollouts_of
@@ -342,6 +343,10 @@ class Ledger:
 
     def gathered(self, scope: Scope) -> Gathered:
         """The deployments of a scope."""
+        return done(self.gathering(scope))
+
+    def gathering(self, scope: Scope) -> Generator[None, None, Gathered]:
+        """`gathered`, in steps."""
         lines = self._lines_of(scope)
         if scope.environment and not self._changed.keys().isdisjoint(lines):
             for _ in self.settled(scope.environment):  # for whoever has not asked for it before
@@ -355,7 +360,9 @@ class Ledger:
         by_line = {**before.lines, **{line: self._settled_of(line, scope) for line in moved}}
         if len(moved) * _FEW > len(editions) or len(by_line) > len(editions):
             by_line = {line: self._settled_of(line, scope) for line in sorted(lines)}
-            record = Record.of(in_order(by_line.values()))
+            found = in_order(by_line.values())
+            yield
+            record = yield from Record.sorting(found)
         else:
             record = before.record
             for line in moved:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from bisect import bisect_left, bisect_right
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Generator, Iterable, Sequence
 from datetime import datetime
 from operator import attrgetter
 from typing import Final
@@ -11,6 +11,7 @@ from typing import Final
 from msgspec import Struct
 
 from statusboard.metrics.deployments import Deployment, Line
+from statusboard.metrics.steps import done
 from statusboard.metrics.windows import Stretch
 
 _WHEN: Final = attrgetter("at")
@@ -41,7 +42,16 @@ class Record(Struct, frozen=True):
     @classmethod
     def of(cls, deployments: Sequence[Deployment]) -> Record:
         """Of deployments in the order in which they came out."""
-        return cls(*(list(filter(counts, deployments)) for counts in _COUNTS))
+        return done(cls.sorting(deployments))
+
+    @classmethod
+    def sorting(cls, deployments: Sequence[Deployment]) -> Generator[None, None, Record]:
+        """`of`, in steps."""
+        lists: list[Sequence[Deployment]] = []
+        for counts in _COUNTS:
+            lists.append(list(filter(counts, deployments)))
+            yield
+        return cls(*lists)
 
     def moved(self, line: Line, before: Sequence[Deployment], after: Sequence[Deployment]) -> Record:
         """The same after what this line had ``before`` has become others: quick where that are few of many."""

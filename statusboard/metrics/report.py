@@ -17,6 +17,7 @@ from statusboard.metrics.goals import Goal
 from statusboard.metrics.kinds import DEFINITIONS, METRICS, Metric
 from statusboard.metrics.numbers import Covered, Number, number, tally
 from statusboard.metrics.record import Record
+from statusboard.metrics.steps import done
 from statusboard.metrics.windows import Stretch, Window, days_between, shared, total_days, window_before
 
 WINDOWS: Final = (7, 30, 90)
@@ -118,13 +119,7 @@ def report_of(
     ``deployments`` are all of the scope, by when they came out; ``unlinked`` its episodes without a
     release, of any time; ``goals`` those that are to be judged by this scope.
     """
-    steps = reporting(scope, window, Record.of(deployments), inputs, unlinked, goals, notes, zone)
-    while True:
-        try:
-            next(steps)
-        except StopIteration as done:
-            report: Report = done.value
-            return report
+    return done(reporting(scope, window, Record.of(deployments), inputs, unlinked, goals, notes, zone))
 
 
 def reporting(
