@@ -223,7 +223,8 @@ class Candidates:
         for line, worth, words in self._related(incident):
             self._look(best, asked, line, (worth, words), since, until, looked)
         weights = self.weights
-        if weights.floor <= weights.time + weights.size + weights.failed + weights.rolled_back_later:
+        time = weights.time + weights.slow_time
+        if weights.floor <= time + weights.size + weights.failed + weights.rolled_back_later:
             self._look(best, asked, self._all, _UNRELATED, since, until, looked)
         return best.entries
 
@@ -244,20 +245,19 @@ class Candidates:
         """
         worth, words = relation
         weights, began = self.weights, asked.began
-        failed, undone, time = weights.failed, weights.rolled_back_later, weights.time
+        failed, undone, time = weights.failed, weights.rolled_back_later, weights.time + weights.slow_time
         base = worth + weights.size
         most = base + time + failed
         if most + undone < best.least:
             return
         # The points of time that one still needs, at most, are compared before they are rounded.
-        half_life = weights.half_life
         special = line.undone.between(since, until) if line.undone.begun else []
         if most >= best.least and line.special.begun:
             special += line.special.between(since, until)
         for rollout in special:
             wanted = best.least - base - (failed if rollout.failed else 0) - (undone if rollout.undone else 0) - 0.5
             late = began - rollout.began - rollout.lasted
-            if wanted <= (time * 0.5 ** (late / half_life) if late > 0.0 else time) and id(rollout) not in looked:
+            if wanted <= (_time(weights, late) if late > 0.0 else time) and id(rollout) not in looked:
                 looked.add(id(rollout))
                 self._enter(best, asked, rollout, worth, words)
         wanted = best.least - base - 0.5
@@ -266,7 +266,7 @@ class Candidates:
         while place:
             place -= 1
             late = began - begun[place] - LONG
-            if begun[place] < since or (late > 0.0 and wanted > time * 0.5 ** (late / half_life)):
+            if begun[place] < since or (late > 0.0 and wanted > _time(weights, late)):
                 break
             rollout = rollouts[place]
             if id(rollout) not in looked:
@@ -312,8 +312,10 @@ class Candidates:
         for repository in repositories:
             yield self._repositories.get(repository), weights.repository, "same repository"
         team = incident.team.casefold()
-        yield self._teams.get(team), weights.team, "same team"
-        if not incident.services:  # it is one of the team's, who knows which
+        if incident.services:
+            yield self._teams.get(team), weights.team, "same team"
+        else:  # it is one of the team's, who knows which
+            yield self._teams.get(team), weights.only_team, "same team, no service is named"
             for service in self._services_of.get(team, ()):
                 for below in self._depends_on.get(service.casefold(), ()):
                     words = f"{service} of the team depends on {below}"
@@ -342,7 +344,7 @@ class Candidates:
             later = rollout.undone_at is None or rollout.undone_at > began
             undone = weights.rolled_back_later if later else weights.rolled_back_before
         return (
-            round(weights.time * 0.5 ** (abs(before) / weights.half_life)),
+            round(_time(weights, before)),
             weights.failed if rollout.failed else 0,
             undone,
             weights.rollback if rollout.undoes else 0,
@@ -424,6 +426,16 @@ def _asked(incident: Incident) -> _Asked | None:
 
 _VERDICTS: Final = frozenset({"suspect_confirmed", "suspect_dismissed"})
 _FIRST: Final = range(1)
+
+
+def _time(weights: Weights, before: float) -> float:
+    """What it is worth to have finished so many seconds before; of what began after that it might be the clocks."""
+    if before < 0.0:
+        points: float = (weights.time + weights.slow_time) * 0.5 ** (-before / (weights.tolerance or 1.0))
+    else:
+        points = weights.time * 0.5 ** (before / weights.half_life)
+        points += weights.slow_time * 0.5 ** (before / weights.slow_half_life)
+    return points
 
 
 def _distance(began: float, start: float, end: float | None, release: Release) -> tuple[float, _How]:

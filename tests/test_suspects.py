@@ -87,9 +87,9 @@ def test_a_suspect_tells_each_of_its_points():
     undone = release("7", state="rolled_back", updated_at=ago(-20), commits=64)
     assert told(suspects([undone])) == [
         "same service +40",
-        "finished 4 min before +23",
-        "rolled back later +25",
-        "64 commits +3",
+        "finished 4 min before +34",
+        "rolled back later +20",
+        "64 commits +6",
     ]
 
 
@@ -106,12 +106,18 @@ def test_a_suspect_tells_each_of_its_points():
 )
 def test_how_it_is_related(more: Mapping[str, Any], words: str):
     fault = incident(repository="acme/shop", team="till")
-    assert told(suspects([release(**more)], fault)) == [words, "finished 4 min before +23"]
+    assert told(suspects([release(**more)], fault)) == [words, "finished 4 min before +34"]
 
 
 def test_a_repository_of_the_service_is_known_by_its_other_releases():
     known = release("1", began=9000, ended=9000, repository="acme/all")
     assert told(suspects([known, release("2", services=("x",), repository="Acme/All")]))[0] == "same repository +15"
+
+
+def test_the_team_counts_more_where_an_incident_names_no_service():
+    other = release(services=("x",), team="Till")
+    assert told(suspects([other], incident(services=(), team="till")))[0] == "same team, no service is named +20"
+    assert told(suspects([other], incident(team="till")))[0] == "same team +10"
 
 
 def test_of_a_team_s_incident_without_a_service_what_the_team_depends_on_is_related():
@@ -123,19 +129,21 @@ def test_of_a_team_s_incident_without_a_service_what_the_team_depends_on_is_rela
 @pytest.mark.parametrize(
     "began, ended, more, words",
     [
-        (10, 4, {}, "finished 4 min before +23"),
-        (40, 30, {}, "finished 30 min before +12"),
-        (200, 190, {}, "finished 3 h before +0"),
-        (1, 0.5, {}, "finished 30 s before +25"),
-        (10, -5, {}, "was being rolled out +25"),
-        (10, None, {}, "began 10 min before +20"),
-        (10, None, {"state": "running"}, "was being rolled out +25"),
-        (90, None, {"state": "running"}, "began 90 min before +3"),
-        (-1, -5, {}, "began 1 min after, by its clock +24"),
-        (10, 20, {}, "finished 10 min before +20"),  # ends before it begins
-        (None, 10, {}, "finished 10 min before +20"),
-        (None, None, {"updated_at": ago(10)}, "began 10 min before +20"),
-        (10, 2, {"state": "inactive"}, "began 10 min before +20"),  # its end is when it was replaced
+        (10, 4, {}, "finished 4 min before +34"),
+        (40, 30, {}, "finished 30 min before +26"),
+        (200, 190, {}, "finished 3 h before +14"),
+        (1_200, 1_199, {}, "finished 20 h before +2"),
+        (1, 0.5, {}, "finished 30 s before +35"),
+        (10, -5, {}, "was being rolled out +35"),
+        (10, None, {}, "began 10 min before +32"),
+        (10, None, {"state": "running"}, "was being rolled out +35"),
+        (90, None, {"state": "running"}, "began 90 min before +19"),
+        (-1, -5, {}, "began 1 min after, by its clock +30"),
+        (-5, None, {}, "began 5 min after, by its clock +18"),
+        (10, 20, {}, "finished 10 min before +32"),  # ends before it begins
+        (None, 10, {}, "finished 10 min before +32"),
+        (None, None, {"updated_at": ago(10)}, "began 10 min before +32"),
+        (10, 2, {"state": "inactive"}, "began 10 min before +32"),  # its end is when it was replaced
     ],
 )
 def test_when_it_was(began: float | None, ended: float | None, more: Mapping[str, Any], words: str):
@@ -143,9 +151,24 @@ def test_when_it_was(began: float | None, ended: float | None, more: Mapping[str
     assert words in reasons
 
 
+def test_one_share_of_time_goes_quickly_and_the_other_slowly():
+    hours = release(began=200, ended=180)
+    assert "finished 3 h before +0" in told(suspects([hours], slow_time=0))
+    assert "finished 3 h before +20" in told(suspects([hours], slow_half_life=Duration(14 * 86_400)))
+    with pytest.raises(ValueError, match="slow_half_life"):
+        Weights(slow_half_life=Duration(0))
+
+
+def test_what_is_hours_old_in_the_service_gives_way_to_what_just_went_out_below():
+    hours = [release(str(n), 60 * n, 60 * n - 4, version=f"3.{9 - n}") for n in (15, 18, 20)]
+    below = release("9", 30, 24, services=("cart",))
+    assert names(suspects([*hours, below])) == ["9", "15", "18"]
+    assert names(suspects([*hours, below], slow_time=0, time=0)) == ["15", "18", "20"]
+
+
 def test_a_failed_one_and_a_large_one_count_more():
     assert "failed +8" in told(suspects([release(state="failed")]))
-    assert "8 commits +2" in told(suspects([release(commits=8)]))
+    assert "8 commits +3" in told(suspects([release(commits=8)]))
     assert all("commit" not in reason for reason in told(suspects([release(commits=1)])))
 
 
@@ -169,7 +192,7 @@ def test_one_rolled_back_before_the_incident_counts_less():
         release(state="cancelled", began=None),
         release(began=None, ended=None),
         release(began=24 * 60 + 1),
-        release(began=-2.1, ended=None),
+        release(began=-5.1, ended=None),
         release(began=-600, ended=-700),
         release(services=("x",), began=120, ended=119),
     ],
@@ -208,7 +231,7 @@ def test_the_tolerance_of_clocks_can_be_set():
 def test_the_best_three_whatever_the_order():
     many = [release(str(n), began=n * 20 + 10, ended=n * 20 + 4, version=f"2.{9 - n}") for n in range(6)]
     assert names(suspects(many)) == names(suspects(reversed(many))) == ["0", "1", "2"]
-    assert names(suspects(many, floor=60)) == ["0"]
+    assert names(suspects(many, floor=70)) == ["0"]
 
 
 # -- rollouts and rollbacks -------------------------------------------------------------------------------------------
@@ -383,7 +406,7 @@ def test_the_documentation_has_these_weights():
     told = {name: int(points.replace("−", "-")) for name, points in rows}
     weights = structs.asdict(Weights())
     assert told == {name: points for name, points in weights.items() if name in told}
-    assert weights.keys() - told.keys() == {"floor", "half_life", "window", "tolerance"}
+    assert weights.keys() - told.keys() == {"floor", "half_life", "slow_half_life", "window", "tolerance"}
     for name in weights:
         assert f"`{name}`" in text
 

@@ -18,7 +18,7 @@ def production(environment: str) -> bool:
 
 
 def suspicion() -> Suspicion:
-    return Suspicion(Weights(floor=30), {"shop": ("checkout",)}, production)
+    return Suspicion(Weights(floor=40), {"shop": ("checkout",)}, production)
 
 
 def release(number: int, minutes: float, service: str = "checkout", **more: object) -> Release:
