@@ -11,7 +11,7 @@ from typing import Any
 
 import msgspec
 
-from sources._shared.rows import need
+from sources._shared.rows import Rows, need
 from sources._shared.words import meaning
 from statusboard.api import BadAnswer, Release, ReleaseState, Source, clean, parse_time
 
@@ -115,6 +115,16 @@ class Names:
     def of(self, id: str | None) -> str:
         """The name, or the id where it is not known; ``""`` for none."""
         return self._names.get(id or "", id or "")
+
+
+def named(rows: Iterable[Any]) -> list[Named]:
+    """Those of these rows that can be read."""
+    return Rows("name", Named, rows).good
+
+
+def names_of(dashboard: Dashboard) -> Names:
+    """What the projects, environments and tenants on a dashboard are called."""
+    return Names(*map(named, (dashboard.projects, dashboard.environments, dashboard.tenants or [])))
 
 
 def is_id(id: str | None) -> bool:

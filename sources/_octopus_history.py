@@ -9,10 +9,9 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import TYPE_CHECKING, Final
 
-from sources._octopus import Collection, Deployment, Names, Space, Task, Version
+from sources._octopus import Collection, Deployment, Names, Space, Task, Version, names_of
 from sources._shared.backwards import counted, oldest, past
 from sources._shared.rows import Rows
-from sources.octopus import by_id, names_of
 from statusboard.api import Http, Past, Release, Scope, parse_time
 
 if TYPE_CHECKING:
@@ -39,9 +38,10 @@ class History:
         reply = await http.get(f"/api/{space.id}/deployments", params={"skip": skip, "take": PAGE})
         page = reply.decode(Collection)
         rows = Rows("deployment", Deployment, page.items)
-        tasks = {task.id: task for task in await by_id(http, space, "tasks", _told(r.task_id for r in rows.good), Task)}
-        releases = await by_id(http, space, "releases", _told(row.release_id for row in rows.good), Version)
-        versions = {release.id: release.version for release in releases}
+        told = await source.by_id(http, space, "tasks", _told(row.task_id for row in rows.good), Task)
+        tasks = {task.id: task for task in told}
+        deployed = await source.by_id(http, space, "releases", _told(row.release_id for row in rows.good), Version)
+        versions = {version.id: version.version for version in deployed}
 
         def release(row: Deployment) -> Release:
             task = tasks.get(row.task_id) or Task()

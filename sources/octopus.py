@@ -13,6 +13,7 @@ Docs: octopus.com/docs/octopus-rest-api, and octopus.com's reference of the API 
 from __future__ import annotations
 
 import asyncio
+import builtins
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
 from typing import TYPE_CHECKING, Annotated, Any, Final, TypeVar
@@ -26,13 +27,14 @@ from sources._octopus import (
     Dashboard,
     DashboardItem,
     Deployment,
-    Named,
     Names,
     Space,
     Task,
     Version,
     id_of,
     is_id,
+    named,
+    names_of,
     release_of,
     state_of,
 )
@@ -151,7 +153,7 @@ spaces: [Default]
         space = await self.space(scope.data, http)
         known = self._known.setdefault(space.id or "", _Known())
         dashboard = await self.dashboard(space, http)
-        projects = _named(dashboard.projects)
+        projects = named(dashboard.projects)
         known.names = names_of(dashboard)
         shown = Rows("deployment", DashboardItem, dashboard.items)
         items = {id: item for item in shown.good if (id := item.deployment_id or item.id) and is_id(id)}
@@ -223,6 +225,17 @@ spaces: [Default]
             raise AuthError(f"the key may see no project of the space {clean(space.name, 80)}")
         return dashboard
 
+    async def by_id(self, http: Http, space: Space, what: str, ids: Sequence[str], kind: builtins.type[T]) -> list[T]:
+        """The things with these ids; what was deleted since is not among them."""
+        found: list[T] = []
+        ids = [id for id in ids if is_id(id)]
+        for start in range(0, len(ids), IDS_AT_ONCE):
+            some = ids[start : start + IDS_AT_ONCE]
+            params: dict[str, str | int] = {"ids": ",".join(some), "take": len(some)}
+            reply = await http.get(f"/api/{space.id}/{what}", params=params)
+            found += Rows(what.removesuffix("s"), kind, reply.decode(Collection).items).good
+        return found
+
     async def space(self, name: str, http: Http) -> Space:
         """The space with this name, slug or id; the default one for ``""``."""
         for space in await self._all_spaces(http):
@@ -246,7 +259,7 @@ spaces: [Default]
     async def _read_rest(self, space: Space, known: _Known, items: Mapping[str, DashboardItem], http: Http) -> None:
         """Read who made the deployments that only the dashboard shows; some at a poll."""
         new = [id for id in items if id not in known.deployments][:IDS_AT_ONCE]
-        found = {row.id: row for row in await by_id(http, space, "deployments", new, Deployment)}
+        found = {row.id: row for row in await self.by_id(http, space, "deployments", new, Deployment)}
         known.deployments |= {id: found.get(id) or _as_row(id, items[id]) for id in new}
 
     async def _tasks(
@@ -262,7 +275,7 @@ spaces: [Default]
             row.task_id: id for id, row in rows.items() if row.task_id and id not in items and id not in known.finished
         }
         tasks: dict[str, Task] = dict(items)
-        for task in await by_id(http, space, "tasks", list(due), Task):
+        for task in await self.by_id(http, space, "tasks", list(due), Task):
             if task.id in due:
                 tasks[due[task.id]] = task
                 if state_of(task) in FINISHED:
@@ -271,30 +284,9 @@ spaces: [Default]
 
     async def _read_versions(self, space: Space, known: _Known, rows: Iterable[Deployment], http: Http) -> None:
         new = dict.fromkeys(row.release_id for row in rows if row.release_id and row.release_id not in known.versions)
-        for release in await by_id(http, space, "releases", list(filter(None, new)), Version):
+        for release in await self.by_id(http, space, "releases", list(filter(None, new)), Version):
             if release.id and release.version:
                 known.versions[release.id] = release.version
-
-
-async def by_id(http: Http, space: Space, what: str, ids: Sequence[str], kind: type[T]) -> list[T]:
-    """The things with these ids; what was deleted since is not among them."""
-    found: list[T] = []
-    ids = [id for id in ids if is_id(id)]
-    for start in range(0, len(ids), IDS_AT_ONCE):
-        some = ids[start : start + IDS_AT_ONCE]
-        params: dict[str, str | int] = {"ids": ",".join(some), "take": len(some)}
-        reply = await http.get(f"/api/{space.id}/{what}", params=params)
-        found += Rows(what.removesuffix("s"), kind, reply.decode(Collection).items).good
-    return found
-
-
-def names_of(dashboard: Dashboard) -> Names:
-    """What the projects, environments and tenants on a dashboard are called."""
-    return Names(*map(_named, (dashboard.projects, dashboard.environments, dashboard.tenants or [])))
-
-
-def _named(rows: Iterable[Any]) -> list[Named]:
-    return Rows("name", Named, rows).good
 
 
 def _as_row(id: str, item: DashboardItem) -> Deployment:
