@@ -6,7 +6,7 @@ backwards as well.  Nothing here does I/O.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from datetime import datetime, timedelta
 from operator import attrgetter
 from typing import Any, Final, Literal, Protocol, TypeAlias
@@ -106,6 +106,14 @@ class Row:
         self.newest = False
         self._order: Order | None = None
 
+    def again(self) -> Row:
+        """The same fact for another board, on which it may stand otherwise."""
+        row = Row.__new__(Row)
+        row.key, row.seq, row.observed_at, row.fact = self.key, self.seq, self.observed_at, self.fact
+        row.hash, row.slot, row._order = self.hash, self.slot, self._order
+        row.current = row.failing = row.unknown = row.newest = False
+        return row
+
     @property
     def order(self) -> Order:
         """What decides between the rows of its slot; most have no rival, so it is found when asked for."""
@@ -142,10 +150,8 @@ class Summary(Struct, frozen=True, kw_only=True):
 
 
 class StoredRow(Protocol):
-    """A live row as a store gives it (`statusboard.store.base.Live`)."""
+    """A live row as a store gives it (`Live` and `Stored` of `statusboard.store.base`)."""
 
-    @property
-    def key(self) -> str: ...
     @property
     def seq(self) -> int: ...
     @property
@@ -195,10 +201,17 @@ class Board:
 
         Their texts are not shared: that takes a third of the time again, and a board that starts has none to spare.
         """
+        return self._take(Row(row.seq, row.observed_at, decode(row.body), row.body_hash) for row in rows)
+
+    def adopt(self, rows: Iterable[Row]) -> Delta:
+        """As `load`, of rows that another board of this store has: they are decoded already."""
+        return self._take(row.again() for row in rows)
+
+    def _take(self, rows: Iterable[Row]) -> Delta:
         touched: set[Slot] = set()
         changed: set[str] = set()
         for row in rows:
-            self._put(Row(row.seq, row.observed_at, decode(row.body), row.body_hash), touched)
+            self._put(row, touched)
             changed.add(row.key)
         changed |= self._settle(touched)
         return Delta(frozenset(changed), frozenset())
@@ -247,26 +260,43 @@ class Board:
             if change.origin != "backfill" and (change.key not in oldest or change.seq < oldest[change.key].seq):
                 oldest[change.key] = change
         replaced = {change.seq: change for change in before}
-        touched: set[Slot] = set()
-        changed: set[str] = set()
-        gone: set[str] = set()
-        said_of: set[str] = set()
+        gone: list[str] = []
+        rows: list[Row] = []
         for key, change in oldest.items():
-            if change.kind == "annotation":
-                said_of |= self._targets(key)
             was = replaced.get(change.prev_seq) if change.prev_seq is not None else None
             if was is None or was.body is None:
-                if self._drop(key, touched):
-                    gone.add(key)
-                continue
-            self._put(Row(was.seq, was.observed_at, self._texts.share(decode(was.body)), was.body_hash), touched)
-            changed.add(key)
-            if change.kind == "annotation":
-                said_of |= self._targets(key)
+                gone.append(key)
+            else:
+                rows.append(Row(was.seq, was.observed_at, self._texts.share(decode(was.body)), was.body_hash))
         self.seq = first - 1
-        changed |= self._settle(touched)
-        changed |= said_of & self.rows.keys()
-        return Delta(frozenset(changed), frozenset(gone))
+        return self._replace(gone, rows)
+
+    def turn(self, left: Iterable[str], rows: Iterable[StoredRow], seq: int) -> Delta:
+        """Become the board of another moment, at revision ``seq``.
+
+        ``left`` are the keys on this board of which another row is live then, or none; ``rows`` are all that are live
+        then and not on this board.
+        """
+        share = self._texts.share
+        found = [Row(row.seq, row.observed_at, share(decode(row.body)), row.body_hash) for row in rows]
+        self.seq = seq
+        return self._replace(set(left).difference(row.key for row in found), found)
+
+    def _replace(self, gone: Iterable[str], rows: Sequence[Row]) -> Delta:
+        touched: set[Slot] = set()
+        left: set[str] = set()
+        said_of: set[str] = set()
+        for key in gone:
+            said_of |= self._targets(key)
+            if self._drop(key, touched):
+                left.add(key)
+        for row in rows:
+            said_of |= self._targets(row.key)
+            self._put(row, touched)
+            said_of |= self._targets(row.key)
+        changed = {row.key for row in rows} | self._settle(touched)
+        changed |= said_of & self.rows.keys()  # they look different
+        return Delta(frozenset(changed), frozenset(left))
 
     def _put(self, row: Row, touched: set[Slot]) -> None:
         old = self.rows.get(row.key)

@@ -1,8 +1,8 @@
 """The board at a past moment, which can move.
 
 What is shown of a moment is what had been observed by then: no later word of it, and nothing that was only backfilled.
-A `Past` folds the changes between two moments into its board, forwards or backwards; it reads the whole picture only
-where it goes far.  What nobody watched then (`Watching`) is shown as not watched, whatever was known last.
+A `Past` reads only what differs from what it shows, and folds the changes of a step into its board, forwards or
+backwards.  What nobody watched then (`Watching`) is shown as not watched, whatever was known last.
 """
 
 from __future__ import annotations
@@ -10,26 +10,28 @@ from __future__ import annotations
 import asyncio
 from bisect import bisect_right
 from collections import defaultdict
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Awaitable, Collection, Iterable, Mapping, Sequence
 from datetime import UTC, datetime, timedelta, tzinfo
 from typing import Final, Literal
 
 from msgspec import Struct
 
-from statusboard.board import Board, Delta
+from statusboard.board import Board, Delta, Row
 from statusboard.clock import EPOCH, Clock, SystemClock
 from statusboard.errors import HistoryGone, MomentError
 from statusboard.health import AGING, aged
 from statusboard.model import Change, ShownHealth, SourceHealth, Status
-from statusboard.store.base import Coverage, Moment, Store
+from statusboard.store.base import Coverage, Moment, Outline, Store, Stored
 
 Way = Literal[-1, 1]
 """Back, or forward."""
 
-#: Further away than so many changes the whole picture is read anew.
+#: Where more differs than so many rows, or changes, a board is made anew.
 NEAR: Final = 2_000
 #: Whoever polls judges each source every second: what it has not noticed after so long, nobody has.
 NOTICED: Final = timedelta(seconds=10)
+#: Rows read at a time.
+PIECE: Final = 1_000
 #: Rows folded between two turns of the event loop.
 CHUNK: Final = 500
 _AFTER_ALL: Final = 1 << 62
@@ -119,8 +121,17 @@ class Past:
     ``unwatched`` are the sources that nobody watched then.
     """
 
-    def __init__(self, store: Store, *, clock: Clock | None = None, zone: tzinfo = UTC, near: int = NEAR) -> None:
+    def __init__(
+        self,
+        store: Store,
+        *,
+        clock: Clock | None = None,
+        zone: tzinfo = UTC,
+        near: int = NEAR,
+        like: Board | None = None,
+    ) -> None:
         self.board = Board(store.store_id)
+        self._known = like or Board()
         self.at = EPOCH
         self.statuses: dict[str, Status] = {}
         self._store = store
@@ -134,14 +145,23 @@ class Past:
 
     @classmethod
     async def open(
-        cls, store: Store, at: datetime, *, clock: Clock | None = None, zone: tzinfo = UTC, near: int = NEAR
+        cls,
+        store: Store,
+        at: datetime,
+        *,
+        clock: Clock | None = None,
+        zone: tzinfo = UTC,
+        near: int = NEAR,
+        like: Board | None = None,
     ) -> Past:
-        """The board at a moment; a way of more than ``near`` changes is gone at once.
+        """The board at a moment; where more than ``near`` rows differ it is made anew, else the one there is changed.
+
+        What is on a board ``like`` it, of the same store, is not read again.
 
         Raises `MomentError`, which tells the earliest moment or what time it is (in ``zone``): for one that lies ahead,
         before the first change, or of which something is no longer kept.  `StoreError` where the store cannot be read.
         """
-        past = cls(store, clock=clock, zone=zone, near=near)
+        past = cls(store, clock=clock, zone=zone, near=near, like=like)
         await past.go(at)
         return past
 
@@ -160,8 +180,10 @@ class Past:
     async def go(self, at: datetime) -> Delta:
         """Show another moment.  Raises as `open` does, and then shows what it did."""
         async with self._moving:
-            await self._refuse(at)
-            return await self._move(at, None)
+            outline = await self._outline(at)
+            if not outline.live or at > self._clock.now():
+                await self._refuse(at)
+            return await self._move(at, None, outline)
 
     async def step(self, step: Way) -> Delta | None:
         """Go to the previous or next moment at which something came in; None where there is no whole one.
@@ -206,22 +228,20 @@ class Past:
             return last
         return await store.neighbour(self.seq, -1, incidents=incidents)
 
-    async def _move(self, at: datetime, here: Moment | None) -> Delta:
+    async def _move(self, at: datetime, here: Moment | None, outline: Outline | None = None) -> Delta:
         """Show this moment; ``here`` is given where it is one at which something came in.  Nothing changes if it fails.
 
+        Without an ``outline`` it is a step, most of which are short: what came in between is folded, if it is not much.
         Nobody sees the board between two moments: it changes at once, when all has been read.
         """
         watching = await self._watched_until(at)
         shown = self.board.overlay
-        if at < self.at:
-            delta = await self._back(at)
-        else:
-            delta = await self._forward(at)
+        delta = None
+        if outline is None:
+            delta = await (self._back(at) if at < self.at else self._forward(at))
         if delta is None:
-            board = await self._read(at)
-            delta = Delta(frozenset(board.rows), frozenset(self.board.rows.keys() - board.rows.keys()))
-            self.board = board
-        board = self.board
+            delta = await self._turn(outline or await self._outline(at))
+        board = self._known = self.board
         self.at, self._here = at, here
         board.overlay = watching.overlay(board.health, at)
         self.statuses = {name: _status(health, watching.read(name, at)) for name, health in board.health.items()}
@@ -245,24 +265,57 @@ class Past:
 
     async def _forward(self, at: datetime) -> Delta | None:
         """Fold in what came up to ``at``; None where that is too much."""
-        if self.at == EPOCH:
-            return None
         last = await self._store.seq_at(at)
         if last - self.seq > self._near:
             return None
         changes = await self._store.recorded(range(self.seq + 1, last + 1))
         return self.board.fold(reversed(changes))
 
-    async def _read(self, at: datetime) -> Board:
+    async def _outline(self, at: datetime) -> Outline:
         try:
-            picture = await self._store.snapshot(at)
+            return await self._store.outline(at)
         except HistoryGone:
             raise await self._too_early() from None
-        board = Board(picture.store_id)
-        for start in range(0, len(picture.rows), CHUNK):
-            board.load(picture.rows[start : start + CHUNK])
+
+    async def _turn(self, outline: Outline) -> Delta:
+        """Show what was live then.  What is known already (it is shown now) is not read again."""
+        known = {row.seq: row for row in self._known.rows.values()} if self._known.store_id == outline.store_id else {}
+        live = set(outline.live)
+        wanted = [seq for seq in outline.live if seq not in known]
+        left = [row.key for seq, row in known.items() if seq not in live]
+        pieces = [wanted[start : start + PIECE] for start in range(0, len(wanted), PIECE)]
+        reading = [asyncio.ensure_future(self._store.stored(piece)) for piece in pieces]
+        try:
+            if self._known is self.board and len(wanted) + len(left) <= self._near:
+                rows = [row for piece in reading for row in await piece]
+                if len(rows) < len(wanted):  # something has become too old meanwhile
+                    raise await self._too_early()
+                return self.board.turn(left, rows, outline.seq)
+            board = await self._make(outline, known, reading)
+        finally:
+            for piece in reading:
+                piece.cancel()
+            await asyncio.gather(*reading, return_exceptions=True)
+        before, self.board = self.board, board
+        return Delta(frozenset(board.rows), frozenset(before.rows.keys() - board.rows.keys()))
+
+    async def _make(
+        self, outline: Outline, known: Mapping[int, Row], reading: Iterable[Awaitable[Sequence[Stored]]]
+    ) -> Board:
+        """Another board.  While one piece is loaded the next is read."""
+        board = Board(outline.store_id)
+        same = [known[seq] for seq in outline.live if seq in known]
+        for start in range(0, len(same), CHUNK):
+            board.adopt(same[start : start + CHUNK])
             await asyncio.sleep(0)
-        board.seq = picture.seq
+        for piece in reading:
+            rows = await piece
+            for start in range(0, len(rows), CHUNK):
+                board.load(rows[start : start + CHUNK])
+                await asyncio.sleep(0)
+        if len(board) < len(outline.live):
+            raise await self._too_early()
+        board.seq = outline.seq
         return board
 
     async def _watched_until(self, at: datetime) -> Watching:
@@ -303,7 +356,7 @@ class Past:
 async def earliest(store: Store) -> datetime | None:
     """The first moment that can be shown; None where nothing was stored yet."""
     try:
-        await store.snapshot(EPOCH)
+        await store.outline(EPOCH)
     except HistoryGone as gone:
         # A picture with holes would look fine, so it begins with this change.
         whole = await store.recorded([gone.oldest]) or await store.past(before=gone.oldest + 1, limit=1)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import tempfile
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from datetime import datetime, timedelta
 from pathlib import Path
@@ -23,7 +23,7 @@ from statusboard.errors import MomentError
 from statusboard.model import Draft, Fact, Origin, encode
 from statusboard.rewind import Past, Since, Watching, Way, earliest
 from statusboard.store._database import Setup
-from statusboard.store.base import Batch, Coverage, Lease, Store, Watched
+from statusboard.store.base import Batch, Coverage, Lease, Store, Stored, Watched
 from statusboard.store.memory import MemoryStore
 from statusboard.store.sqlite import SQLiteStore
 from tests.boards import FACTS, NOW, STEPS, ago, build, health, incident, note, release, removals
@@ -113,7 +113,7 @@ def walks(draw: DrawFn) -> list[int | str]:
     return draw(st.lists(ways, min_size=1, max_size=12))
 
 
-async def _walk(sort: Sort, batches: list[Any], walk: list[int | str], near: int) -> None:
+async def _walk(sort: Sort, batches: list[Any], walk: list[int | str], near: int, like: bool) -> None:
     clock = FakeClock(NOW + timedelta(days=1))
     with tempfile.TemporaryDirectory() as folder:
         async with opened(sort, folder, clock) as store:
@@ -121,12 +121,17 @@ async def _walk(sort: Sort, batches: list[Any], walk: list[int | str], near: int
             for minutes, origin, facts in batches:
                 now += timedelta(minutes=minutes)
                 await put(store, now, *facts, origin=origin)
-            if await earliest(store) is None:
+            first = await earliest(store)
+            if first is None:
                 with pytest.raises(MomentError, match="nothing has been stored yet"):
                     await Past.open(store, now, clock=clock)
                 return
-            past = await Past.open(store, clock.now(), clock=clock, near=near)
+            present = await shown_at(store, clock.now())
+            shown = looks(present)
+            to = max(first, now) if like else clock.now()
+            past = await Past.open(store, to, clock=clock, near=near, like=present if like else None)
             await same(past, store)
+            assert looks(present) == shown, "what is like it is left as it is"
             for way in walk:
                 await _one_way(past, store, way)
                 await same(past, store)
@@ -138,7 +143,11 @@ async def _one_way(past: Past, store: Store, way: int | str) -> None:
         to, first = NOW + timedelta(minutes=way), await earliest(store)
         assert first is not None
         if to >= first:
-            await past.go(to)
+            before = looks(past.board)
+            delta = await past.go(to)
+            after = looks(past.board)
+            assert {key for key in after if before.get(key) != after[key]} <= delta.changed <= after.keys()
+            assert before.keys() - after.keys() == delta.gone
             return
         with pytest.raises(MomentError) as early:
             await past.go(to)
@@ -160,9 +169,9 @@ async def _one_way(past: Past, store: Store, way: int | str) -> None:
 
 @pytest.mark.parametrize("sort", ["memory", "sqlite"])
 @settings(max_examples=60, deadline=None)
-@given(batches=BATCHES, walk=walks(), near=st.sampled_from((0, 3, rewind.NEAR)))
-def test_every_road_to_a_moment_shows_what_was_shown_then(sort, batches, walk, near):
-    asyncio.run(_walk(sort, batches, walk, near))
+@given(batches=BATCHES, walk=walks(), near=st.sampled_from((0, 3, rewind.NEAR)), like=st.booleans())
+def test_every_road_to_a_moment_shows_what_was_shown_then(sort, batches, walk, near, like):
+    asyncio.run(_walk(sort, batches, walk, near, like))
 
 
 @settings(max_examples=150, deadline=None)
@@ -294,6 +303,51 @@ async def test_what_was_retired_is_not_shown_with_holes(store: Store, clock: Fak
     with pytest.raises(MomentError):
         await past.go(NOW - timedelta(days=119))
     assert past.at == NOW - timedelta(days=100)
+
+
+class Hurried(MemoryStore):
+    """One in which something becomes too old as soon as one has begun to read."""
+
+    hurried = False
+
+    async def stored(self, seqs: Sequence[int]) -> list[Stored]:
+        found = await super().stored(seqs)
+        return found[1:] if self.hurried else found
+
+
+@pytest.mark.parametrize("near", [0, rewind.NEAR])
+async def test_what_goes_while_it_is_read_leaves_no_hole(clock: FakeClock, near: int) -> None:
+    store = Hurried(clock=clock)
+    await put(store, ago(30), build(1), build(2))
+    await put(store, ago(20), build(1, "failed"), build(3))
+    past = await Past.open(store, NOW, clock=clock, near=near)
+    was = looks(past.board)
+    store.hurried = True
+    with pytest.raises(MomentError, match="the earliest is"):
+        await past.go(ago(25))
+    assert past.at == NOW and looks(past.board) == was
+    store.hurried = False
+    await past.go(ago(25))
+    await same(past, store)
+
+
+async def test_what_is_known_is_not_read_again(clock: FakeClock) -> None:
+    class Counting(MemoryStore):
+        async def stored(self, seqs: Sequence[int]) -> list[Stored]:
+            asked.extend(seqs)
+            return await super().stored(seqs)
+
+    asked: list[int] = []
+    store = Counting(clock=clock)
+    await put(store, ago(30), build(1), build(2))
+    await put(store, ago(20), build(1, "failed"), build(3))
+    present = await shown_at(store, NOW)
+    past = await Past.open(store, ago(25), clock=clock, like=present)
+    assert asked == [1] and past.board.rows["ci:build:2"] is not present.rows["ci:build:2"]
+    assert past.board.rows["ci:build:2"].fact is present.rows["ci:build:2"].fact
+    await past.go(NOW)
+    assert asked == [1, 3, 4]
+    await same(past, store)
 
 
 async def test_what_came_back_after_its_end_was_retired_can_be_taken_back(store: Store, clock: FakeClock) -> None:

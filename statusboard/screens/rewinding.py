@@ -168,16 +168,32 @@ class Rewinding:
         try:
             while (move := self._next()) is not None:
                 self._begun = self._turn
-                try:
-                    await move()
-                except (MomentError, StoreError) as error:
-                    self._steps = self._incidents = 0
-                    self._say_why(error)
-                self._opened = None  # unless it is shown by now, there was nothing to go to
-                await asyncio.sleep(FRAME)
+                with self._undisturbed():
+                    try:
+                        await move()
+                    except (MomentError, StoreError) as error:
+                        self._steps = self._incidents = 0
+                        self._say_why(error)
+                    self._opened = None  # unless it is shown by now, there was nothing to go to
+                    await asyncio.sleep(FRAME)
         finally:
             self._working = False
         self._run(self._rest, "rewound")
+
+    @contextmanager
+    def _undisturbed(self) -> Iterator[None]:
+        """Until what is read meanwhile is painted nothing is collected, and the board of before is not taken apart.
+
+        The collector would look at each row of a board that is read again and again.
+        """
+        cells = self.then.cells if self.then is not None else None
+        before = (cells.board, cells.suspicion) if cells is not None else None
+        gc.disable()
+        try:
+            yield
+        finally:
+            gc.enable()
+            del before
 
     def _next(self) -> Callable[[], Awaitable[None]] | None:
         if (target := self._target) is not None:
@@ -196,17 +212,16 @@ class Rewinding:
             return self.then.past
         live = self._live
         self._store = store = live.engine.store
-        past = await Past.open(store, at, clock=live.engine.clock, zone=live.cells.zone)
+        past = await Past.open(store, at, clock=live.engine.clock, zone=live.cells.zone, like=live.cells.board)
         self._opened = Then(live, past, store)
         return past
 
     async def _go(self, at: datetime) -> None:
-        with _uncollected():
-            if self.then is None:
-                await self._open(at)
-                await self._show(None)
-            else:
-                await self._show(await self.then.past.go(at))
+        if self.then is None:
+            await self._open(at)
+            await self._show(None)
+        else:
+            await self._show(await self.then.past.go(at))
 
     async def _take_steps(self, way: Way) -> None:
         """As many of the steps that were asked for as can be taken before they must be seen."""
@@ -307,7 +322,9 @@ class Rewinding:
     async def _begin(self, since: datetime, refused: Callable[[str], None] | None) -> None:
         self._begun = self._turn
         try:
-            await self._go(since)
+            with self._undisturbed():
+                await self._go(since)
+                await asyncio.sleep(FRAME)
         except (MomentError, StoreError) as error:
             self.play = None
             if refused is not None:
@@ -412,13 +429,3 @@ class Rewinding:
         if self.then is then and then.moment == at:
             self._since = since_texts(since)
             self.tell()
-
-
-@contextmanager
-def _uncollected() -> Iterator[None]:
-    """A whole board is read: the collector would look at its rows again and again."""
-    gc.disable()
-    try:
-        yield
-    finally:
-        gc.enable()

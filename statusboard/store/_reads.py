@@ -20,7 +20,7 @@ from statusboard.errors import HistoryGone
 from statusboard.model import Change, Kind, Origin, Status, Validator
 from statusboard.store._database import Database
 from statusboard.store._rules import CHUNK
-from statusboard.store.base import Coverage, Live, Picture, Registration
+from statusboard.store.base import Coverage, Live, Outline, Picture, Registration, Stored
 
 #: Rows an aggregate holds at most: bounds the memory that a big picture takes while it is read.
 _AT_ONCE = 2_000
@@ -31,6 +31,7 @@ _LiveRow = tuple[int, int, str, Kind, str, Origin, str, int]
 
 _CHANGE_ROWS = msgspec.json.Decoder(list[_ChangeRow])
 _LIVE_ROWS = msgspec.json.Decoder(list[_LiveRow])
+_STORED_ROWS = msgspec.json.Decoder(list[tuple[int, int, int]])
 _STEPS = msgspec.json.Decoder(list[tuple[int, int | None, int]])
 _NUMBERS = msgspec.json.Decoder(list[int])
 _STATUS = msgspec.json.Decoder(Status)
@@ -45,6 +46,10 @@ _AGGREGATES = (
 )
 _SELECT_CHANGES = _AGGREGATES.format(_CHANGE_COLUMNS)
 _SELECT_LIVE = _AGGREGATES.format(_LIVE_COLUMNS)
+_SELECT_STORED = (
+    _AGGREGATES.format("c.seq, c.observed_at, length(c.body)")
+    + "json_each(?) l CROSS JOIN changes c ON c.seq = l.value WHERE c.body IS NOT NULL"
+)
 # CROSS JOIN keeps SQLite to this order of loops.
 _OF_CHANGES = "changes c CROSS JOIN keys k ON k.id = c.key_id "
 _OF_LIVE = "live l CROSS JOIN changes c ON c.seq = l.seq CROSS JOIN keys k ON k.id = c.key_id "
@@ -183,12 +188,26 @@ def live_seqs(connection: sqlite3.Connection) -> list[int]:
 def picture_at(database: Database, at: int) -> Picture:
     """The rows that were live at a moment (microseconds).  `HistoryGone` before the earliest that is whole."""
     with database.reading() as connection:
-        if at < meta(connection, "whole_at"):
-            raise HistoryGone(meta(connection, "whole_from"))
-        seq = seq_at(connection, at)
-        newest = seq == meta(connection, "next_seq") - 1
-        rows = _live_now(connection) if newest else _live_among(connection, sorted(_folded(connection, seq)))
+        seq, live = _live_then(connection, at)
+        rows = _live_among(connection, live)
     return Picture(store_id=database.store_id, seq=seq, rows=tuple(rows))
+
+
+def outline_at(database: Database, at: int) -> Outline:
+    """Which rows were live at a moment (microseconds).  `HistoryGone` as of `picture_at`."""
+    with database.reading() as connection:
+        seq, live = _live_then(connection, at)
+    return Outline(store_id=database.store_id, seq=seq, live=live)
+
+
+def _live_then(connection: sqlite3.Connection, at: int) -> tuple[int, list[int]]:
+    """The revision at a moment (microseconds), and the numbers of the rows that were live then, ascending."""
+    if at < meta(connection, "whole_at"):
+        raise HistoryGone(meta(connection, "whole_from"))
+    seq = seq_at(connection, at)
+    if seq == meta(connection, "next_seq") - 1:
+        return seq, live_seqs(connection)
+    return seq, sorted(_folded(connection, seq))
 
 
 def seq_at(connection: sqlite3.Connection, at: int) -> int:
@@ -287,6 +306,22 @@ def _listed(connection: sqlite3.Connection, seqs: Sequence[int]) -> list[Change]
     for piece in pieces(seqs, _AT_ONCE):
         found += _changes(connection, _OF_LISTED, (msgspec.json.encode(piece).decode(),))
     return sorted(found, key=lambda change: change.seq, reverse=True)
+
+
+def stored(database: Database, seqs: Sequence[int]) -> list[Stored]:
+    """What the changes with these ascending numbers wrote, as far as they are kept; not of removals."""
+    found: list[Stored] = []
+    times = Times()
+    with database.reading() as connection:
+        for piece in pieces(seqs, _AT_ONCE):
+            rows, bodies, hashes = connection.execute(_SELECT_STORED, (msgspec.json.encode(piece).decode(),)).fetchone()
+            body_at = hash_at = 0
+            for seq, observed_at, size in _STORED_ROWS.decode(rows):
+                body = bodies[body_at : body_at + size]
+                found.append(Stored(seq, times[observed_at], body, hashes[hash_at : hash_at + _HASH_BYTES]))
+                body_at += size
+                hash_at += _HASH_BYTES
+    return found
 
 
 def live_of(database: Database, keys: Collection[str]) -> list[Live]:

@@ -57,6 +57,23 @@ class Picture(Struct, frozen=True, kw_only=True):
     rows: tuple[Live, ...]
 
 
+class Outline(Struct, frozen=True, kw_only=True):
+    """Which rows were live at one revision: the numbers of the changes that wrote them, ascending."""
+
+    store_id: str
+    seq: int
+    live: list[int]
+
+
+class Stored(Struct, frozen=True, gc=False):
+    """What a change wrote, as far as it takes to show its row.  Of a removal there is none."""
+
+    seq: int
+    observed_at: datetime
+    body: bytes
+    body_hash: bytes
+
+
 class Coverage(Struct, frozen=True, kw_only=True, gc=False):
     """A stretch of time in which a part of a source was watched.  ``epoch`` is the lease token it was watched under."""
 
@@ -211,6 +228,15 @@ class Store(Protocol):
         `HistoryGone` for a moment of which something was retired: a picture with holes would look fine.
         """
 
+    async def outline(self, as_of: datetime) -> Outline:
+        """Which rows `snapshot` shows of a moment.  `HistoryGone` as there."""
+
+    async def stored(self, seqs: Sequence[int]) -> list[Stored]:
+        """What the changes with these ascending numbers wrote, in their order.
+
+        Removals, and what never was or was retired, are left out.
+        """
+
     async def get(self, keys: Collection[str]) -> list[Live]:
         """The live rows of these keys, in no particular order; absent keys are left out."""
 
@@ -240,13 +266,13 @@ class Store(Protocol):
         """
 
     async def remembered(
-        self, kind: Kind, *, since: datetime, until: datetime | None = None, after: int = 0
+        self, kind: Kind, *, since: datetime, until: datetime | None = None, after: int = 0, upto: int | None = None
     ) -> list[Remembered]:
         """The last word on each release, attempt of a build, episode of an incident or annotation from [since, until).
 
         Oldest first (by ``at``); also what has left the board, as long as the change with its body is kept.  ``after``:
         only those with a higher ``seq``, which is what is new since the highest one that somebody has.  Of other kinds
-        nothing is remembered.
+        nothing is remembered.  ``upto``: as it was remembered at that revision.
 
         What was backfilled never takes the place of what was seen live, whichever came first.  Where a vendor tells
         another start of an incident that was already open then, or before its last episode had ended, it is the same
@@ -261,8 +287,12 @@ class Store(Protocol):
         steps from ``since`` on, which is as good for a line of some hundred cells and reads 90 days in a blink.
         """
 
-    async def backfilled(self, source: str | None = None) -> list[Backfilled]:
-        """What was paged back through, by source, part and ``until``; written with a `Batch`."""
+    async def backfilled(self, source: str | None = None, *, upto: int | None = None) -> list[Backfilled]:
+        """What was paged back through, by source, part and ``until``; written with a `Batch`.
+
+        ``upto``: as far as it can be told to have been read at that revision.  A stretch that began later (``until`` is
+        when it began) may be among them, so that those are left out who ask for a moment.
+        """
 
     async def forget_backfilled(self, source: str, part: str | None = None) -> None:
         """Forget how far backfill has come with a source, or with one part of it, so that it begins anew."""

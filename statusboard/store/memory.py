@@ -35,9 +35,11 @@ from statusboard.store.base import (
     Live,
     Mark,
     Moment,
+    Outline,
     Picture,
     Registration,
     Remembered,
+    Stored,
     StoreHealth,
 )
 
@@ -160,6 +162,10 @@ class MemoryStore:
         self._check_open()
         if as_of is None:
             return self._picture(self._last, self._live.values())
+        return self._picture(*self._shown(as_of))
+
+    def _shown(self, as_of: datetime) -> tuple[int, Collection[Change]]:
+        """The revision at a moment, and the changes that were live then."""
         if self._whole_at is not None and as_of < self._whole_at:
             raise HistoryGone(self._whole_from)
         seqs = list(self._changes)
@@ -175,10 +181,22 @@ class MemoryStore:
                 live.pop(change.key, None)
             else:
                 live[change.key] = change
-        return self._picture(seq, live.values())
+        return seq, live.values()
 
     def _picture(self, seq: int, live: Iterable[Change]) -> Picture:
         return Picture(store_id=self.store_id, seq=seq, rows=tuple(_live(change) for change in live))
+
+    async def outline(self, as_of: datetime) -> Outline:
+        """Which rows `snapshot` shows of a moment.  See `Store.outline`."""
+        self._check_open()
+        seq, live = self._shown(as_of)
+        return Outline(store_id=self.store_id, seq=seq, live=sorted(change.seq for change in live))
+
+    async def stored(self, seqs: Sequence[int]) -> list[Stored]:
+        """What these changes wrote, in the order of their numbers, which ascend.  See `Store.stored`."""
+        self._check_open()
+        found = (self._changes[seq] for seq in seqs if seq in self._changes)
+        return [Stored(c.seq, c.observed_at, c.body, c.body_hash) for c in found if c.body is not None]
 
     async def get(self, keys: Collection[str]) -> list[Live]:
         """The live rows of these keys, in no particular order; absent keys are left out."""
@@ -219,11 +237,12 @@ class MemoryStore:
         return _recollection.neighbour(self._changes, self._facts, seq, step, incidents, self._whole_at)
 
     async def remembered(
-        self, kind: Kind, *, since: datetime, until: datetime | None = None, after: int = 0
+        self, kind: Kind, *, since: datetime, until: datetime | None = None, after: int = 0, upto: int | None = None
     ) -> list[Remembered]:
         """The last word on what began in [since, until), oldest first.  See `Store.remembered`."""
         self._check_open()
-        return _recollection.remembered(self._changes, self._facts, kind, since, until, after)
+        facts = self._facts if upto is None else _recollection.facts_at(self._changes, self._facts, kind, upto)
+        return _recollection.remembered(self._changes, facts, kind, since, until, after)
 
     async def marks(self, since: datetime, until: datetime, *, step: timedelta = NO_STEP) -> list[Mark]:
         """Incidents, releases and failed builds that began in [since, until).  See `Store.marks`."""
@@ -400,10 +419,11 @@ class MemoryStore:
         self._check_open()
         return [status for _, status in sorted(self._statuses.items())]
 
-    async def backfilled(self, source: str | None = None) -> list[Backfilled]:
-        """What was paged back through, by source, part and ``until``."""
+    async def backfilled(self, source: str | None = None, *, upto: int | None = None) -> list[Backfilled]:
+        """What was paged back through, by source, part and ``until``.  See `Store.backfilled`."""
         self._check_open()
-        return [b for _, b in sorted(self._backfilled.items()) if source is None or b.source == source]
+        found = [b for _, b in sorted(self._backfilled.items()) if source is None or b.source == source]
+        return found if upto is None else _recollection.filled_by(self._changes.values(), found, upto)
 
     async def forget_backfilled(self, source: str, part: str | None = None) -> None:
         """Forget how far backfill has come with a source, or with one part of it."""

@@ -39,9 +39,11 @@ from statusboard.store.base import (
     Live,
     Mark,
     Moment,
+    Outline,
     Picture,
     Registration,
     Remembered,
+    Stored,
     StoreHealth,
 )
 
@@ -171,6 +173,15 @@ class SQLiteStore:
         at = to_us(as_of)
         return await self._read(lambda database: _reads.picture_at(database, at))
 
+    async def outline(self, as_of: datetime) -> Outline:
+        """Which rows `snapshot` shows of a moment.  See `Store.outline`."""
+        at = to_us(as_of)
+        return await self._read(lambda database: _reads.outline_at(database, at))
+
+    async def stored(self, seqs: Sequence[int]) -> list[Stored]:
+        """What these changes wrote, in the order of their numbers, which ascend.  See `Store.stored`."""
+        return await self._read(lambda database: _reads.stored(database, seqs), len(seqs))
+
     async def get(self, keys: Collection[str]) -> list[Live]:
         """The live rows of these keys, in no particular order; absent keys are left out."""
         return await self._run(lambda database: _reads.live_of(database, keys))
@@ -198,11 +209,11 @@ class SQLiteStore:
         return await self._run(lambda database: _recall.neighbour(database, seq, step, incidents))
 
     async def remembered(
-        self, kind: Kind, *, since: datetime, until: datetime | None = None, after: int = 0
+        self, kind: Kind, *, since: datetime, until: datetime | None = None, after: int = 0, upto: int | None = None
     ) -> list[Remembered]:
         """The last word on what began in [since, until), oldest first.  See `Store.remembered`."""
         start, end = to_us(since), None if until is None else to_us(until)
-        return await self._read(lambda database: _recall.remembered(database, kind, start, end, after))
+        return await self._read(lambda database: _recall.remembered(database, kind, start, end, after, upto))
 
     async def marks(self, since: datetime, until: datetime, *, step: timedelta = NO_STEP) -> list[Mark]:
         """Incidents, releases and failed builds that began in [since, until).  See `Store.marks`."""
@@ -313,8 +324,10 @@ class SQLiteStore:
 
         return await self._run(read)
 
-    async def backfilled(self, source: str | None = None) -> list[Backfilled]:
-        """What was paged back through, by source, part and ``until``."""
+    async def backfilled(self, source: str | None = None, *, upto: int | None = None) -> list[Backfilled]:
+        """What was paged back through, by source, part and ``until``.  See `Store.backfilled`."""
+        if upto is not None:
+            return await self._read(lambda database: _recall.backfilled(database, source, upto))
         return await self._run(lambda database: _recall.backfilled(database, source))
 
     async def forget_backfilled(self, source: str, part: str | None = None) -> None:

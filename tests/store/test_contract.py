@@ -12,7 +12,7 @@ from statusboard.clock import FakeClock
 from statusboard.errors import StoreError
 from statusboard.model import Change, Status
 from statusboard.store._rules import CHUNK
-from statusboard.store.base import Batch, Lease, Store, digest_of
+from statusboard.store.base import Batch, Lease, Store, Stored, digest_of
 from tests.store.kit import PATIENCE, T0, at, batch, draft, read_all, same_rows
 
 # -- appending -----------------------------------------------------------------------------------------------------
@@ -200,6 +200,26 @@ async def test_as_of_goes_by_what_was_seen_not_by_what_happened(store: Store):
     assert (await store.snapshot(at(99))).rows == ()
 
 
+async def test_a_picture_can_be_read_in_two_steps(store: Store):
+    await store.append(batch(draft(1, b"a"), draft(2, b"\xff"), seconds=0))
+    await store.append(batch(draft(3, b"c", origin="backfill"), draft(1, b"d"), seconds=10))
+    await store.append(batch(draft(2, None), draft(4, b""), seconds=20))
+    for seconds in (-1, 0, 9, 10, 20, 99):
+        picture, outline = await store.snapshot(at(seconds)), await store.outline(at(seconds))
+        assert (outline.store_id, outline.seq) == (picture.store_id, picture.seq)
+        assert outline.live == sorted(row.seq for row in picture.rows)
+        rows = sorted(picture.rows, key=lambda row: row.seq)
+        assert await store.stored(outline.live) == [
+            Stored(row.seq, row.observed_at, row.body, row.body_hash) for row in rows
+        ]
+
+
+async def test_what_was_not_written_is_left_out(store: Store):
+    await store.append(batch(draft(1, b"a"), draft(1, None), draft(2, b"b")))
+    assert [row.seq for row in await store.stored([1, 2, 3, 4])] == [1, 3]
+    assert await store.stored([2, 9]) == await store.stored([]) == []
+
+
 # -- the feed ------------------------------------------------------------------------------------------------------
 
 
@@ -257,6 +277,8 @@ USES: dict[str, Callable[[Store], Awaitable[object]]] = {
     "append": lambda store: store.append(batch(draft())),
     "snapshot": lambda store: store.snapshot(),
     "as_of": lambda store: store.snapshot(T0),
+    "outline": lambda store: store.outline(T0),
+    "stored": lambda store: store.stored([1]),
     "get": lambda store: store.get(["k"]),
     "history": lambda store: store.history("k"),
     "past": lambda store: store.past(),

@@ -209,6 +209,8 @@ async def test_a_moment_with_holes_is_gone(store: Store):
     await store.retain(at(99 * DAY))
     with pytest.raises(HistoryGone):
         await store.snapshot(at(9))
+    with pytest.raises(HistoryGone):
+        await store.outline(at(9))
     assert [row.body for row in (await store.snapshot(at(10))).rows] == [b"b"]
     assert len((await store.snapshot(at(20))).rows) == 2
 
