@@ -27,7 +27,7 @@ from tests.bench import other_worlds, worlds
 from tests.bench.labelled import History, Rollout
 from tests.bench.table import Row
 
-TUNED = range(6)
+TUNED = range(30)
 UNSEEN = range(1_000, 1_006)
 LOOKED = timedelta(minutes=5)
 """How long after an incident began somebody looks at it."""
