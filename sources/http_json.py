@@ -45,6 +45,7 @@ from statusboard.api import (
     Part,
     Release,
     ReleaseState,
+    ReleaseType,
     Reply,
     Scope,
     Severity,
@@ -67,6 +68,7 @@ MODELS: Mapping[str, tuple[type[Build | Incident | Release | Ticket], tuple[str,
 TIMES: Final = frozenset({
     "started_at", "updated_at", "ended_at", "acknowledged_at", "suppressed_until", "queued_at", "committed_at",
 })  # fmt: skip
+_TYPES: Final = get_args(ReleaseType)
 NUMBERS: Final = frozenset({"run_number", "attempt", "commits"})
 MAPPINGS: Final = frozenset({"links", "labels"})
 #: What the board itself decides.
@@ -235,8 +237,8 @@ class HttpJson(Source[HttpJsonOptions]):
         state = self._states.get(word, word)
         values["state"] = state if state in self._known_states else "unknown"
         _settle_severity(values)
-        if values.get("type") not in (None, "deployment", "publication"):
-            raise BadAnswer("`fields.type` is neither deployment nor publication")
+        if values.get("type") not in (None, *_TYPES):
+            raise BadAnswer(f"`fields.type` is none of {', '.join(_TYPES)}")
         key = self.key(self.options.kind, remote_id(identity))
         values.setdefault("title", identity)
         return self._model(key=key, source=self.name, **values)

@@ -47,6 +47,8 @@ def slot_of(fact: Fact) -> Slot | None:
             owner = fact.service or fact.repository or fact.source
             if fact.type == "publication":
                 return ("publication", fact.source, owner)
+            if fact.type == "configuration":
+                return ("configuration", owner, fact.environment, fact.target, fact.setting or fact.title)
             return ("release", owner, fact.environment, fact.target)
         case Incident():
             if fact.cluster and fact.fingerprint:
@@ -61,6 +63,8 @@ def slot_of(fact: Fact) -> Slot | None:
 def competes(fact: Fact) -> bool:
     """Whether this fact may be current at all."""
     match fact:
+        case Release() if fact.type == "configuration":
+            return False  # nothing stays for it: its values come and go, and whoever keeps them knows the present one
         case Build() | Release():
             return verdict_of(fact) != ""
         case Incident():

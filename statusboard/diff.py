@@ -324,6 +324,8 @@ def change_type(before: Fact | None, after: Fact) -> str:
                 return "release.updated"
             if after.type == "publication":
                 return "service.published"
+            if after.type == "configuration":
+                return "release.configured" if after.state in ("success", "warning") else f"release.{after.state}"
             return _RELEASE.get(after.state, f"release.{after.state}")
         case Incident():
             if after.state == "resolved":

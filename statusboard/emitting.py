@@ -30,14 +30,14 @@ _COMMON: Final = (
 )  # fmt: skip
 #: What can be said of each kind, beside labels; the first ones are asked for.
 FIELDS: Mapping[ItemKind, tuple[str, ...]] = {
-    "release": ("service", "version", "revision", "previous_version", "committed", *_COMMON),
+    "release": ("service", "version", "revision", "previous_version", "committed", "setting", *_COMMON),
     "build": ("pipeline", "run_number", "branch", "default_branch", "revision", "change", "title", *_COMMON),
     "incident": ("title", "severity", "assignee", *_COMMON),
     "ticket": ("title", "ticket_id", "priority", "assignee", *_COMMON),
 }
 #: One of these must be said, or nobody would know what the line is about.
 NEEDED: Mapping[ItemKind, tuple[str, ...]] = {
-    "release": ("service", "version"),
+    "release": ("service", "version", "setting"),
     "build": ("pipeline", "title", "id"),
     "incident": ("title", "service", "id"),
     "ticket": ("title", "ticket_id", "id"),
@@ -63,7 +63,7 @@ def line_of(kind: str, said: Mapping[str, object], labels: Mapping[str, str], no
             row[name] = text
     if not any(name in row for name in NEEDED[known]):
         raise EmitError(f"say what it is about: one of {', '.join(NEEDED[known])}")
-    row.setdefault("state", _DEFAULT_STATE.get(known, ""))
+    row.setdefault("state", "success" if "setting" in row else _DEFAULT_STATE.get(known, ""))
     _check(known, row)
     for name, value in labels.items():
         if name in row or name in FIELDS[known] or not name or not name.isprintable():

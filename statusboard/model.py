@@ -33,7 +33,7 @@ HealthState: TypeAlias = Literal["starting", "fresh", "partial", "aging", "stale
 #: What is shown of a source: how it was read, or that nobody watched it at the moment that is shown (never stored).
 ShownHealth: TypeAlias = HealthState | Literal["unwatched"]
 Severity: TypeAlias = Literal["critical", "high", "medium", "low", "info", "unknown"]
-ReleaseType: TypeAlias = Literal["deployment", "publication"]
+ReleaseType: TypeAlias = Literal["deployment", "publication", "configuration"]
 
 #: ``complete``: what is absent is gone.  ``window``: what is absent is only older.  ``delta``: absence says nothing.
 Reach: TypeAlias = Literal["complete", "window", "delta"]
@@ -138,8 +138,10 @@ class Incident(_Item, frozen=True, kw_only=True, omit_defaults=True, gc=False, t
 
 
 class Release(_Item, frozen=True, kw_only=True, omit_defaults=True, gc=False, tag="release"):
-    """A deployment to an environment, or the publication of a version (which is not a deployment).
+    """A deployment to an environment, the publication of a version, or a change of configuration (a parameter, a flag):
+    neither of these is a deployment.
 
+    Of a change of configuration ``setting`` is what was set, ``version`` to what, and ``previous_version`` what it was.
     ``commits`` is how many commits it brought that were not there before; ``committed_at`` is when the middle one of
     them was made (half of them are older), where the source can tell.
     """
@@ -153,6 +155,7 @@ class Release(_Item, frozen=True, kw_only=True, omit_defaults=True, gc=False, ta
     prerelease: bool = False
     commits: int | None = None
     committed_at: datetime | None = None
+    setting: str = ""
 
 
 class Ticket(_Item, frozen=True, kw_only=True, omit_defaults=True, gc=False, tag="ticket"):

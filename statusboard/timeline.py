@@ -323,10 +323,20 @@ def _release(before: Release | None, after: Release) -> _Told | None:
         words = " ".join(filter(None, (name or "a version", "published" if out else _RELEASED[after.state])))
         return _Told(event, words, moment)
     where = after.environment or after.target
+    if after.type == "configuration":
+        return _Told(event, _configured(after, name, where), moment)
     words = " ".join(filter(None, ("release", name, f"to {where}" if where else "", _RELEASED[after.state])))
     if out and after.previous_version and after.previous_version != name:
         words += f" (was {after.previous_version})"
     return _Told(event, words, moment)
+
+
+def _configured(after: Release, value: str, where: str) -> str:
+    what = " ".join(filter(None, ("setting", after.setting, f"in {where}" if where else "")))
+    if after.state not in ("success", "warning"):
+        return f"{what} {_RELEASED[after.state]}"
+    was = f" (was {after.previous_version})" if after.previous_version else ""
+    return f"{what} is {value}{was}" if value else f"{what} has changed"
 
 
 def _ticket(before: Ticket | None, after: Ticket) -> _Told | None:

@@ -83,6 +83,15 @@ def test_a_publication_never_fails_and_never_meets_a_deployment():
     assert slot_of(published) != slot_of(release(2, type="deployment"))
 
 
+@pytest.mark.parametrize("state", sorted(STATES["release"]))
+def test_a_setting_is_never_current_and_meets_only_itself(state):
+    flag = release(1, state, type="configuration", setting="new-basket", version="on")
+    assert not competes(flag) and not is_failing(flag)
+    assert slot_of(flag) == slot_of(release(2, type="configuration", setting="new-basket", version="off"))
+    assert slot_of(flag) != slot_of(release(2, type="configuration", setting="timeout"))
+    assert slot_of(flag) != slot_of(release(2))
+
+
 @pytest.mark.parametrize(
     "other",
     [

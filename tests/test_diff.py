@@ -183,6 +183,8 @@ def test_what_may_not_come_in(item: object, why: str) -> None:
         (None, Release(key="d:release:1", source="d", state="failed"), "release.failed"),
         (None, Release(key="d:release:1", source="d", state="rolled_back"), "service.rolledback"),
         (None, Release(key="d:release:1", source="d", state="success", type="publication"), "service.published"),
+        (None, Release(key="d:release:1", source="d", state="success", type="configuration"), "release.configured"),
+        (None, Release(key="d:release:1", source="d", state="failed", type="configuration"), "release.failed"),
         (None, Ticket(key="t:ticket:1", source="t", state="open"), "ticket.created"),
         (
             Ticket(key="t:ticket:1", source="t", state="open"),

@@ -50,6 +50,11 @@ def test_a_line_says_when_and_what_and_its_labels() -> None:
     }
 
 
+def test_what_is_set_is_done_unless_it_is_said_otherwise() -> None:
+    assert line("release", service="till", setting="new-basket", version="on")["state"] == "success"
+    assert line("release", setting="new-basket", state="failed")["state"] == "failed"
+
+
 def test_an_incident_or_ticket_is_open_unless_it_is_said_otherwise() -> None:
     assert line("incident", title="x")["state"] == "open"
     assert line("ticket", title="x")["state"] == "open"

@@ -496,6 +496,13 @@ def test_incidents_after_a_release_nearest_first():
     assert texts(board_of(alone, health("cd")), alone, AFTER) == ["no incident of shop is known since"]
 
 
+def test_a_setting_that_was_changed_before_an_incident():
+    flag = release(1, type="configuration", setting="new-basket", version="on", services=("shop",), started_at=ago(3))
+    down = incident(1, services=("shop",), started_at=ago(1))
+    board = board_of(flag, down, health("cd"), health("am"))
+    assert told(board, down)[BEFORE] == [("2m before", "✓ success setting new-basket = on production")]
+
+
 def test_the_release_that_a_build_became():
     made = build(1, revision=HASH, started_at=ago(40), ended_at=ago(35))
     out = release(1, revision=HASH[:8], version="2.0", started_at=ago(30))

@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 
 from statusboard.clock import to_us
 from statusboard.diff import draft, removal
-from statusboard.model import SEVERITIES, STATES, Change, Draft, Fact, PartError
+from statusboard.model import SEVERITIES, STATES, Change, Draft, Fact, PartError, Release
 from statusboard.presenting import ASCII, UNICODE
 from statusboard.presenting.timeline import day_cells, entry_cells, sign_of
 from statusboard.query import parse
@@ -24,6 +24,10 @@ from statusboard.store.base import Batch, digest_of
 from statusboard.store.memory import MemoryStore
 from statusboard.timeline import Around, Entry, entry_of
 from tests.boards import FACTS, NOW, ago, board_of, build, health, incident, note, release, ticket
+
+
+def flag(state: str = "success", **more: Any) -> Release:
+    return release(1, state, **{"type": "configuration", "setting": "new-basket", "version": "on", **more})
 
 
 def changed(
@@ -101,6 +105,10 @@ RUN = build(7, "running")
         (None, release(1, "failed"), "release 1.0 to production failed"),
         (release(1), release(1, "rolled_back"), "release 1.0 to production was rolled back"),
         (None, release(1, type="publication"), "1.0 published"),
+        (None, flag(), "setting new-basket in production is on"),
+        (flag("running"), flag(previous_version="off"), "setting new-basket in production is on (was off)"),
+        (None, flag(version="", environment=""), "setting new-basket has changed"),
+        (None, flag("failed"), "setting new-basket in production failed"),
         (None, ticket(5), "ticket T-5 opened"),
         (ticket(5), ticket(5, "in_progress", assignee="ann"), "ticket T-5 taken up by ann"),
         (ticket(5), ticket(5, "done"), "ticket T-5 done"),

@@ -47,6 +47,7 @@ ALIASES: Mapping[str, tuple[str, ...]] = {
     "revision": ("revision", "commit", "sha"),
     "previous": ("previous_version", "previous", "from"),
     "committed": ("committed_at", "committed", "commit_time"),
+    "setting": ("setting",),
     "repository": ("repository", "repo"),
     "url": ("url", "link"),
     "description": ("description", "message", "msg"),
@@ -65,7 +66,7 @@ _COMMON: Final = ("id", "time", "service", "environment", "target", "state", "st
                   "url", "description", "reason")  # fmt: skip
 #: What a line of each kind may tell; everything else in it is a label.
 FIELDS: Mapping[ItemKind, tuple[str, ...]] = {
-    "release": (*_COMMON, "version", "revision", "previous", "committed"),
+    "release": (*_COMMON, "version", "revision", "previous", "committed", "setting"),
     "build": (*_COMMON, "title", "pipeline", "number", "branch", "default_branch", "change", "revision"),
     "incident": (*_COMMON, "title", "severity", "assignee"),
     "ticket": (*_COMMON, "title", "ticket", "priority", "assignee"),
@@ -79,7 +80,7 @@ SAME: Mapping[ItemKind, tuple[str, ...]] = {
 }
 #: One of these a line must have, or it says nothing.
 NEEDED: Mapping[ItemKind, tuple[str, ...]] = {
-    "release": ("service", "version"),
+    "release": ("service", "version", "setting"),
     "build": ("pipeline", "title"),
     "incident": ("title", "service"),
     "ticket": ("ticket", "title"),
@@ -185,7 +186,9 @@ class Entry(msgspec.Struct, frozen=True):
 
     def same(self) -> tuple[str, ...]:
         """What tells this thing from others, where there is no id."""
-        return (self.kind, *(self.fields[name] for name in SAME[self.kind]))
+        told = (self.kind, *(self.fields[name] for name in SAME[self.kind]))
+        setting = self.fields.get("setting")  # the ids of releases are older than it
+        return (*told, setting) if setting else told
 
 
 def entry_of(data: bytes) -> Entry:
@@ -273,7 +276,7 @@ class Lines:
         word = fields["state"]
         state = self._states[entry.kind].get(word.lower(), "unknown")
         if not word and entry.kind == "release":
-            state = self._default
+            state = "success" if fields["setting"] else self._default
         time, rough = parse_time_exact(fields["time"])
         started, started_rough = parse_time_exact(fields["started"])
         ended, ended_rough = parse_time_exact(fields["ended"])
@@ -317,14 +320,20 @@ def _title(kind: ItemKind, fields: Mapping[str, str], old: Item | None) -> str:
         return fields["title"] or (old.title if old else "")
     else:
         return fields.get("pipeline", "") or fields["service"] or fields.get("ticket", "")
+    if setting := fields["setting"] or (old.setting if isinstance(old, Release) else ""):
+        title = " ".join(filter(None, (service, setting)))
+        return f"{title} = {version}" if version else title
     title = " ".join(filter(None, (service, version)))
     return f"{title} to {environment}" if environment else title
 
 
 def _release(fields: Mapping[str, str], common: dict[str, Any], old: Item | None) -> Item:
     before = old if isinstance(old, Release) else None
+    setting = fields["setting"] or (before.setting if before else "")
     return Release(
         **common,
+        type="configuration" if setting else "deployment",
+        setting=setting,
         version=fields["version"] or (before.version if before else ""),
         revision=fields["revision"] or (before.revision if before else ""),
         previous_version=fields["previous"] or (before.previous_version if before else ""),

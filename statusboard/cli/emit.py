@@ -24,6 +24,7 @@ _OPTIONS = {
     "revision": "The commit.",
     "previous-version": "Of a release: what it replaces.",
     "committed": "Of a release: when its commits were made; git show -s --format=%cI tells it.",
+    "setting": "Of a release that is a change of configuration or of a flag: what is set; --version says to what.",
     "actor": "Who did it.",
     "repository": "As owner/name.",
     "target": "A region or cluster.",
@@ -72,6 +73,7 @@ def command(kind: str, to: str | None, from_env: bool, label: tuple[str, ...], *
     Examples:
       statusboard emit release --service checkout --version 1.4.2 --environment production --state success
       statusboard emit release --from-env --service checkout --version 1.4.2 --state running --to - | ssh board@wall
+      statusboard emit release --service checkout --setting new-basket --version on
       statusboard emit incident --id db-1 --title "Disk full" --service ledger --severity critical
       statusboard emit incident --id db-1 --state resolved
     """

@@ -16,10 +16,10 @@ from statusboard.clock import rfc3339
 from statusboard.current import is_failing
 from statusboard.handover.told import Episode, Handover, Shipped, Unread
 from statusboard.metrics import Judged, change_text, value_text
-from statusboard.model import Incident
+from statusboard.model import Incident, Release
 from statusboard.pipelines import PipelineHealth
 from statusboard.presenting.glyphs import UNICODE, Cell, Glyphs, state_cell
-from statusboard.presenting.lines import length, short_revision, time_of_day
+from statusboard.presenting.lines import length, setting_of, short_revision, time_of_day
 from statusboard.suspects import Suspect
 from statusboard.text import clean, fit, markdown, safe_url
 
@@ -169,7 +169,7 @@ def _suspects(each: Episode) -> list[Row]:
 
 def _suspect(suspect: Suspect) -> Row:
     release = suspect.release
-    name = " ".join(filter(None, (release.service, release.version or short_revision(release.revision))))
+    name = " ".join(filter(None, (release.service, _version(release))))
     reasons = ", ".join(f"{clean(reason.words, 120)} {reason.points:+d}" for reason in suspect.reasons)
     words: list[Cell] = [("suspect ", "warning"), (clean(name, 80) or "a release", "strong")]
     if suspect.confirmed_by:
@@ -177,6 +177,12 @@ def _suspect(suspect: Suspect) -> Row:
     if reasons:
         words.append((f"  {suspect.points} points: {reasons}", "muted"))
     return (1, tuple(words), "")
+
+
+def _version(release: Release) -> str:
+    if release.type == "configuration":
+        return setting_of(release)
+    return release.version or short_revision(release.revision)
 
 
 # -- releases ------------------------------------------------------------------------------------------------------
@@ -201,7 +207,7 @@ def _shipped(each: Shipped, told: Handover, zone: tzinfo, glyphs: Glyphs) -> Row
         (time_of_day(each.began, told.until, zone), "muted"),
         (f"  {sign}", "failed" if state == "failed" else style),
         (f"  {clean(last.service or last.repository or last.source, 60)}", "strong"),
-        (f" {clean(last.version or short_revision(last.revision), 60)}{was}", ""),
+        (f" {clean(_version(last), 60)}{was}", ""),
     ]
     if len(each.releases) > 1:
         words.append((f", {len(each.releases)} targets", "muted"))

@@ -16,7 +16,7 @@ from statusboard.board import Board, Row
 from statusboard.current import UNREAD, on_default_branch, verdict_of
 from statusboard.model import Build, Incident, Item, Release, Ticket
 from statusboard.presenting.glyphs import Cell, Glyphs
-from statusboard.presenting.lines import Line, Section, short_revision
+from statusboard.presenting.lines import Line, Section, setting_of, short_revision
 from statusboard.presenting.rows import status_cell
 
 MOST: Final = 6
@@ -224,6 +224,8 @@ def _event(row: Row, board: Board, when: str, beside: Item, glyphs: Glyphs, turn
 
 def _named(fact: Item) -> Sequence[str]:
     match fact:
+        case Release() if fact.type == "configuration":
+            return ("setting", setting_of(fact))
         case Release():
             return (fact.type.replace("deployment", "release"), fact.version or fact.title)
         case Build():

@@ -13,7 +13,7 @@ from statusboard.model import Annotation, Build, Change, Incident, Item, Release
 from statusboard.notes import standing
 from statusboard.presenting.around import around
 from statusboard.presenting.glyphs import UNICODE, Cell, Glyphs, word_of
-from statusboard.presenting.lines import Line, Section, filled, length, moment, short_revision, time_of_day
+from statusboard.presenting.lines import Line, Section, filled, length, moment, setting_of, short_revision, time_of_day
 from statusboard.presenting.past import past
 from statusboard.presenting.rows import age_cell, state_words, status_cell
 from statusboard.presenting.runs import KIND_OF_RUNS, run_lines
@@ -129,6 +129,9 @@ def _which(row: Row, fact: Item, unread: bool) -> list[Cell]:
                 line = f"{line} of {fact.fork}".strip()
             run = " ".join(filter(None, (fact.pipeline, number, attempt)))
             return [(run, ""), (line, "")]
+        case Release() if fact.type == "configuration":
+            before = f"was {fact.previous_version}" if fact.previous_version else ""
+            return [(setting_of(fact), "strong"), (before, "muted")]
         case Release():
             version = fact.version or short_revision(fact.revision)
             before = f"was {fact.previous_version}" if fact.previous_version else ""
@@ -253,6 +256,7 @@ def _known(fact: Item, now: datetime, zone: tzinfo) -> list[Line]:
         case Release():
             lines += [
                 ("type", fact.type, ""),
+                ("setting", fact.setting, ""),
                 ("version", fact.version, ""),
                 ("was", fact.previous_version, ""),
                 ("revision", fact.revision, ""),

@@ -7,6 +7,7 @@ from datetime import datetime, tzinfo
 from typing import TypeAlias
 
 from statusboard import clock
+from statusboard.model import Release
 from statusboard.presenting.glyphs import Cell
 
 Line: TypeAlias = tuple[str, str | tuple[Cell, ...], str]
@@ -57,6 +58,13 @@ def length(seconds: float) -> str:
         if large:
             return f"{large}{unit}" + (f"{small}{lesser}" if small else "")
     return f"{s}s"
+
+
+def setting_of(release: Release) -> str:
+    """What a change of configuration set, and to what: ``timeout = 3s``."""
+    if release.setting and release.version:
+        return f"{release.setting} = {release.version}"
+    return release.setting or release.title
 
 
 def short_revision(revision: str) -> str:

@@ -8,7 +8,7 @@ from typing import Final
 from statusboard.board import Row
 from statusboard.model import Annotation, Incident, Release
 from statusboard.presenting.glyphs import Cell, Glyphs
-from statusboard.presenting.lines import Line, short_revision
+from statusboard.presenting.lines import Line, setting_of, short_revision
 from statusboard.presenting.rows import state_words
 from statusboard.suspects import Suspect
 from statusboard.text import clip
@@ -98,12 +98,14 @@ def _named(suspect: Suspect) -> list[Cell]:
 
 
 def release_name(release: Release) -> str:
-    """``checkout 1.4.2``."""
+    """``checkout 1.4.2``, ``checkout timeout = 3s``."""
     owner = release.service or release.repository or release.team
     return " ".join(filter(None, (owner, _version(release))))
 
 
 def _version(release: Release) -> str:
+    if release.type == "configuration":
+        return setting_of(release)
     return release.version or short_revision(release.revision) or "a release"
 
 

@@ -112,6 +112,8 @@ def counts(row: Row) -> bool:
 def bucket_of(row: Row, fact: Item) -> Bucket:
     """What a row counts as."""
     match fact:
+        case Release() if fact.type == "configuration":
+            return "quiet"
         case Release():
             return "published" if fact.type == "publication" else "release"
         case Incident() if row.failing:

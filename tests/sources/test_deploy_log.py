@@ -130,6 +130,22 @@ async def test_a_line_is_a_release(log: Path) -> None:
     )
 
 
+async def test_a_line_with_a_setting_is_a_change_of_configuration(log: Path) -> None:
+    flag = {"ts": "2026-01-02T03:04:05Z", "service": "till", "setting": "new-basket", "env": "prod", "status": "ok"}
+    log.write_bytes(lines(flag | {"version": "on", "previous": "off"}, flag | {"setting": "timeout", "status": None}))
+    on, timeout = (await read_one(make(log), HTTP)).items
+    assert isinstance(on, Release) and isinstance(timeout, Release) and on.key != timeout.key
+    assert (on.type, on.setting, on.version, on.previous_version) == ("configuration", "new-basket", "on", "off")
+    assert (on.title, timeout.title) == ("till new-basket = on", "till timeout")
+    assert (on.state, timeout.state) == ("success", "success"), "it is told when it is done"
+
+
+async def test_what_has_no_setting_has_the_key_that_it_always_had(log: Path) -> None:
+    log.write_bytes(lines({"ts": "2026-01-02T03:04:05Z", "service": "till", "version": "1", "status": "ok"}))
+    (item,) = (await read_one(make(log), HTTP)).items
+    assert item.key == "deploy-log:release:fef118dc4113bbc170e84a89"
+
+
 @pytest.mark.parametrize(
     "word,state",
     [

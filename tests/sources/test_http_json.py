@@ -169,7 +169,7 @@ async def test_items_that_cannot_be_read_are_told() -> None:
     assert "`fields.title` cannot be applied" in await failure(
         make(fields={"title": "join(', ', summary)"}), listed(incident(1))
     )
-    assert "neither deployment nor publication" in await failure(
+    assert "none of deployment, publication, configuration" in await failure(
         make(kind="release", states={}, fields={"type": "summary"}), listed(incident(1))
     )
     assert "want an object" in await failure(make(fields={"labels": "summary"}), listed(incident(1)))
