@@ -48,6 +48,10 @@ _COMMON: Final[Mapping[type, tuple[str, ...]]] = {
 }
 
 
+#: The labels or links of whatever has none: ten thousand empty mappings would take a megabyte.
+_NONE: Final[dict[str, str]] = {}
+
+
 class Texts(dict[Any, Any]):
     """Texts, and tuples of texts, by themselves: of ten thousand rows thousands say "main", and one text is enough."""
 
@@ -69,6 +73,10 @@ class Texts(dict[Any, Any]):
             labels = fact.labels
             for name, text in labels.items():
                 labels[name] = self[text]
+            if not labels:
+                force_setattr(fact, "labels", _NONE)
+            if not fact.links:
+                force_setattr(fact, "links", _NONE)
         return fact
 
 
@@ -176,7 +184,7 @@ class Board:
         self.health: dict[str, SourceHealth] = {}
         self.overlay: dict[str, ShownHealth] = {}
         self._annotations: dict[str, dict[str, Annotation]] = {}
-        self._slots: dict[Slot, set[str]] = {}
+        self._slots: dict[Slot, list[str]] = {}  # mostly of one key, for which a set is three times as large
         self._texts = Texts()
         self._total = 0
         self._failing: set[str] = set()
@@ -237,8 +245,8 @@ class Board:
                 continue
             row = Row(change.seq, change.observed_at, self._texts.share(decode(change.body)), change.body_hash)
             self._put(row, touched)
-            changed.add(change.key)
-            gone.discard(change.key)
+            changed.add(row.key)  # not the change's own text of it: whoever keeps what changed need not keep that too
+            gone.discard(row.key)
             if change.kind == "annotation":
                 said_of |= self._targets(change.key)
         changed |= self._settle(touched)
@@ -305,9 +313,13 @@ class Board:
         self.rows[row.key] = row
         self._total = (self._total + row.hash) % _MODULUS
         fact = row.fact
-        if row.slot is not None:
-            self._slots.setdefault(row.slot, set()).add(row.key)
-            touched.add(row.slot)
+        if (slot := row.slot) is not None:
+            if keys := self._slots.get(slot):
+                row.slot = self.rows[keys[0]].slot  # the same, by itself
+                keys.append(row.key)
+            else:
+                self._slots[slot] = [row.key]
+            touched.add(slot)
         elif isinstance(fact, SourceHealth):
             self.health[fact.source] = fact
         elif isinstance(fact, Annotation):
@@ -351,7 +363,7 @@ class Board:
                 del self._annotations[row.fact.target]
         if row.slot is not None:
             keys = self._slots[row.slot]
-            keys.discard(row.key)
+            keys.remove(row.key)
             if keys:
                 touched.add(row.slot)
             else:
