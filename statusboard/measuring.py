@@ -13,7 +13,7 @@ import time
 from collections.abc import AsyncIterator, Collection, Generator, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta, tzinfo
-from typing import Final, Literal, TypeAlias, TypeVar
+from typing import Final, Literal, Protocol, TypeAlias, TypeVar
 
 import msgspec
 from msgspec import Struct
@@ -38,8 +38,8 @@ from statusboard.metrics.over import values_over
 from statusboard.metrics.report import reporting
 from statusboard.metrics.watched import RELEASE_GAP, Part, covered, watched_together
 from statusboard.metrics.windows import joined
-from statusboard.model import Annotation, Incident, ItemKind, Release
-from statusboard.store.base import Remembered, Store
+from statusboard.model import Annotation, Incident, ItemKind, Kind, Release
+from statusboard.store.base import Backfilled, Coverage, Live, Remembered
 from statusboard.weights import Weights
 
 Told: TypeAlias = Literal["release", "incident", "annotation"]
@@ -63,6 +63,19 @@ _FRESH: Final = timedelta(minutes=1)
 
 F = TypeVar("F", Release, Incident, Annotation)
 R = TypeVar("R")
+
+
+class Knowledge(Protocol):
+    """What is read of a `statusboard.store.base.Store`, which says what these give; or of what one knew once."""
+
+    @property
+    def store_id(self) -> str: ...
+    async def remembered(
+        self, kind: Kind, *, since: datetime, until: datetime | None = None, after: int = 0
+    ) -> list[Remembered]: ...
+    async def get(self, keys: Collection[str]) -> list[Live]: ...
+    async def coverage(self, source: str | None = None, since: datetime | None = None) -> list[Coverage]: ...
+    async def backfilled(self, source: str | None = None) -> list[Backfilled]: ...
 
 
 class Input(Struct, frozen=True, kw_only=True):
@@ -124,7 +137,7 @@ class Measure:
 
     def __init__(
         self,
-        store: Store,
+        store: Knowledge,
         catalog: Catalog,
         *,
         inputs: Sequence[Input] = (),

@@ -25,7 +25,7 @@ from statusboard.store.base import Store
 
 if TYPE_CHECKING:
     from statusboard.client import ClientPool, SourceClient
-    from statusboard.measuring import Measure
+    from statusboard.measuring import Knowledge, Measure
     from statusboard.suspicion import Suspicion
 
 log = logging.getLogger("statusboard.source")
@@ -201,8 +201,8 @@ class Wiring:
         return make_setups(config, self._pool, self._keychain)
 
 
-def make_measure(config: Config, store: Store, zone: tzinfo) -> Measure:
-    """What makes delivery metrics out of a store, by this config."""
+def make_measure(config: Config, store: Knowledge, zone: tzinfo) -> Measure:
+    """What makes delivery metrics out of a store, or of what one knew once, by this config."""
     from statusboard.measuring import Input, Measure
     from statusboard.metrics import goals_of
 

@@ -13,8 +13,10 @@ from statusboard.cli.common import config_option, emit, log_level, read_config, 
 
 if TYPE_CHECKING:
     from statusboard.config import Config
+    from statusboard.measuring import Knowledge
     from statusboard.metrics import Report, Scope, Window
     from statusboard.pipelines import PipelineHealth
+    from statusboard.store.base import Store
 
 MOST_DAYS = 200
 """What is older than 400 days is not kept, and a window is set beside the one before it."""
@@ -38,6 +40,7 @@ class _Asked(NamedTuple):
     "--environment", default="", metavar="ENV", help="This environment, instead of all whose tier is production."
 )
 @click.option("--since", default=None, metavar="TIME", help="One window from then until now: 14d, or a date.")
+@click.option("--at", metavar="TIME", help="By what was known then: 'yesterday 09:00', -2h, '2026-11-20 14:00'.")
 @click.option("--by", type=click.Choice(["service", "team"]), help="The numbers of each service or team.")
 @click.option("--builds", is_flag=True, help="The health of pipelines instead.")
 @click.option("--json", "as_json", is_flag=True, help="Print JSON (schema 1), with the keys of the evidence.")
@@ -51,6 +54,7 @@ def command(
     service: str,
     environment: str,
     since: str | None,
+    at: str | None,
     by: Literal["service", "team"] | None,
     builds: bool,
     as_json: bool,
@@ -66,6 +70,9 @@ def command(
 
     Without --since: the windows of 7, 30 and 90 days (with --by or --builds: of 30).
 
+    With --at: the numbers as they were then, by what had been observed by then. What was read back later
+    (`statusboard backfill`) was not known, and what time it covers neither; goals and services are those of today.
+
     With --builds: how pipelines do instead. What is red, what is flaky, what was red longest and since whose change,
     how long builds take and wait.
 
@@ -76,6 +83,7 @@ def command(
       statusboard metrics --by service --since 90d --csv > numbers.csv
       statusboard metrics --service checkout --json | jq '.reports[].numbers[] | {metric, value, evidence}'
       statusboard metrics --by team --check
+      statusboard metrics --at '2026-11-20 14:00' --since 30d
       statusboard metrics --builds --team payments
 
     \b
@@ -86,7 +94,7 @@ def command(
       2   bad usage or configuration
       70  a fault of ours (see the log)
     """
-    from statusboard.cli._past import history_of
+    from statusboard.cli._past import history_of, moment_of
     from statusboard.clock import zone_of
     from statusboard.metrics import WINDOWS, Scope
 
@@ -96,6 +104,8 @@ def command(
     start_log(log_level(ctx))
     config = read_config(config_option(ctx), quiet=bool(forms))
     zone, now = zone_of(config.board.timezone), datetime.now(UTC)
+    moment = moment_of("--at", at, now, zone) if at is not None else None
+    now = moment or now
     _require_known(config, team, service)
     windows = (_days(since, now, zone),) if since is not None else (30,) if by or builds else WINDOWS
     name = config.catalog().environment(environment) if environment else ""
@@ -105,7 +115,7 @@ def command(
         async with history_of(config, follow_only=read_only(ctx)) as store:
             from statusboard.wiring import make_measure
 
-            measure = make_measure(config, store, zone)
+            measure = make_measure(config, await _known(store, moment, zone), zone)
             reports: list[Report] = []
             for days in sorted(asked.windows, reverse=True):  # the longest first: it is read for all
                 if asked.by == "service":
@@ -122,7 +132,7 @@ def command(
     if builds:
         if by or environment or check:
             raise click.UsageError("--builds takes neither --by nor --environment nor --check: a build is of none")
-        pipelines, window = asyncio.run(_pipelines(config, asked, now, zone, follow_only=read_only(ctx)))
+        pipelines, window = asyncio.run(_pipelines(config, asked, now, moment, zone, follow_only=read_only(ctx)))
         _print_pipelines(pipelines, window, asked, now)
         return EXIT_OK
     reports = asyncio.run(read())
@@ -144,8 +154,23 @@ def _print(reports: list[Report], asked: _Asked, now: datetime, zone: tzinfo) ->
             emit(forms.as_text(reports, zone), nl=False)
 
 
+async def _known(store: Store, moment: datetime | None, zone: tzinfo) -> Knowledge:
+    """The store, or what it knew at a past moment.  Raises `MomentError`."""
+    if moment is None:
+        return store
+    from statusboard.cli._past import told
+    from statusboard.hindsight import Hindsight
+    from statusboard.rewind import Past
+
+    past = await Past.open(store, moment, zone=zone)
+    known = Hindsight(store, past.seq, moment, past.board.rows)
+    left_out = "; what was read back later is left out" if await known.filled_later() else ""
+    click.echo(f"statusboard: by what was known on {told(moment, zone)}{left_out}", err=True)
+    return known
+
+
 async def _pipelines(
-    config: Config, asked: _Asked, now: datetime, zone: tzinfo, *, follow_only: bool
+    config: Config, asked: _Asked, now: datetime, moment: datetime | None, zone: tzinfo, *, follow_only: bool
 ) -> tuple[list[PipelineHealth], Window]:
     """How the pipelines of the scope have done, the worst first."""
     import msgspec
@@ -160,7 +185,8 @@ async def _pipelines(
     found: list[Build] = []
     async with history_of(config, follow_only=follow_only) as store:
         before = window.since - (window.until - window.since)  # what durations are compared with
-        for row in await store.remembered("build", since=before):
+        known = await _known(store, moment, zone)
+        for row in await known.remembered("build", since=before):
             try:
                 build = decoder.decode(row.body)
             except msgspec.MsgspecError:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Mapping
 from datetime import datetime
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 
 from statusboard import presenting
 from statusboard.chatter import Chatter
@@ -15,6 +15,9 @@ from statusboard.model import Change, Status
 from statusboard.screens.lanes import Cells
 from statusboard.screens.laneset import LaneSet
 from statusboard.screens.settings import Settings
+
+if TYPE_CHECKING:
+    from statusboard.measuring import Knowledge
 
 
 class History(Protocol):
@@ -69,6 +72,10 @@ class Live:
     @property
     def store(self) -> History:
         """What is stored, as far as it was at the moment that is shown."""
+        return self.engine.store
+
+    def knowledge(self) -> Knowledge:
+        """What metrics are made of."""
         return self.engine.store
 
     @property

@@ -35,7 +35,7 @@ from statusboard.query import Query, parse
 from statusboard.screens.faces import Face
 from statusboard.screens.lanes import GONE
 from statusboard.screens.live import Live
-from statusboard.screens.standings import PAST, Standings
+from statusboard.screens.standings import Standings
 from statusboard.view import ViewSpec
 from widgets.details import Section
 from widgets.lanes import LanePanel, Lanes
@@ -47,6 +47,8 @@ if TYPE_CHECKING:
 
 REST: Final = 2.0
 """Seconds between two looks at what is new: numbers over weeks need not be newer."""
+REST_PAST: Final = 0.3
+"""The same at past moments, which follow each other quickly while a key is held."""
 WIDEST: Final = 64
 """Cells that a plot is worth."""
 BESIDE: Final = 38
@@ -143,9 +145,20 @@ class MetricsFace(Face):
             self._stirred = True
             self._look_again()
 
+    def move(self, delta: Delta) -> None:
+        """Another past moment has other numbers; they are read once it is stayed at."""
+        if self.display:
+            self.tell()
+            self._stirred = True
+            self._look_again(REST_PAST)
+
+    def _is_of_another_moment(self) -> bool:
+        """Whether the numbers are of another past moment than the one that is shown."""
+        return self.live.newest is not None and self._book.read_at != self.live.now
+
     @work(exclusive=True, group="metrics")
-    async def _look_again(self) -> None:
-        await asyncio.sleep(REST)
+    async def _look_again(self, rest: float = REST) -> None:
+        await asyncio.sleep(rest)
         self._stirred = False
         await self.rebuild()
         self.post_message(self.Moved())
@@ -161,9 +174,8 @@ class MetricsFace(Face):
     def _show(self) -> None:
         self._keys = [key for key, standing in self._found.items() if self._shows(standing)]
         self._fit()
-        told = "nothing passes the filter" if self._found else self._problem or "no releases are known yet"
-        if self.live.newest is not None:
-            told = PAST
+        none = "no releases are known yet" if self.live.newest is None else "no releases were known then"
+        told = "nothing passes the filter" if self._found else self._problem or none
         self._table.set_empty(Content("" if self._keys else told))
         self._table.set_rows(self._keys, self._keys)
         self._numbers.want(max(1, len(self._keys)))  # an empty one says why
@@ -193,10 +205,14 @@ class MetricsFace(Face):
             words.append((f"  the history cannot be read: {self._problem}", "failed"))
         elif not self._settled:
             words.append(("  being read", "muted"))
+        elif self._is_of_another_moment():
+            words.append(("  of another moment: being read", "warning"))
         else:
             missed = sum(len(standing.missed) for standing in self._found.values())
             if missed:
                 words.append((f"  {glyphs.of('build', 'failed')} {missed} missed", "failed"))
+            if self.live.newest is not None:
+                words.append(("  by what was known then", "warning"))
             words += legend(glyphs)
         self._numbers.tell(words)
         standing = self._found.get(self._opened or self._table.cursor_key or "")

@@ -22,8 +22,7 @@ if TYPE_CHECKING:
     from datetime import tzinfo
 
     from statusboard.config import Config, WallOptions
-    from statusboard.measuring import Measure
-    from statusboard.store.base import Store
+    from statusboard.measuring import Knowledge, Measure
 
 
 class Settings(Struct, frozen=True, kw_only=True):
@@ -55,8 +54,9 @@ class Settings(Struct, frozen=True, kw_only=True):
     secret_variables: tuple[str, ...] = ()
     config: Config | None = None
 
-    def measure(self, store: Store, zone: tzinfo) -> Measure:
-        """What makes delivery metrics out of a store, as configured; without a config everything counts."""
+    def measure(self, store: Knowledge, zone: tzinfo) -> Measure:
+        """What makes delivery metrics out of a store, or of what one knew once, as configured; without a config
+        everything counts."""
         if self.config is not None:
             from statusboard.wiring import make_measure
 

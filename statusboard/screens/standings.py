@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import datetime, timedelta, tzinfo
+from operator import is_
 from typing import TYPE_CHECKING, Final
 
 from statusboard.metrics import Metric, Report, Scope, Stretch, window_of
@@ -16,8 +17,6 @@ if TYPE_CHECKING:
 
 OLD: Final = timedelta(minutes=1)
 """After so long the window has moved on far enough to be looked at again."""
-PAST: Final = "metrics are told of the present alone"
-"""What is said at a past moment: the last words that are remembered came after it."""
 _SPAN: Final = {7: 1, 30: 3, 90: 7}
 """Days that one sign of a sparkline stands for, by those of the window."""
 
@@ -29,20 +28,25 @@ class Standings:
         self._live = live
         self._measure: Measure | None = None
         self._for: tuple[object, ...] = ()
+        self._past: tuple[int, datetime] | None = None
         self._read_at: datetime | None = None
         self._values: dict[tuple[Scope, Metric, int], Values] = {}
         self._spans: dict[int, tuple[Stretch, ...]] = {}
 
     async def read(self, days: int) -> list[Standing]:
-        """All scopes in the window of so many days that ends now.  Raises `StoreError`."""
+        """All scopes in the window of so many days that ends now, or at the past moment that is shown.
+
+        Raises `StoreError`.
+        """
         live = self._live
-        if live.newest is not None:
-            return []
+        now = live.now
+        past = None if live.newest is None else (live.newest, now)
         wanted = (live.engine.store, live.settings.config, live.cells.zone)
-        if self._measure is None or any(one is not other for one, other in zip(self._for, wanted, strict=True)):
-            self._for = wanted
-            self._measure = live.settings.measure(live.engine.store, live.cells.zone)
-        measure, now = self._measure, live.now
+        same = past == self._past and len(self._for) == len(wanted) and all(map(is_, self._for, wanted))
+        if self._measure is None or not same:
+            self._for, self._past = wanted, past
+            self._measure = live.settings.measure(live.knowledge(), live.cells.zone)
+        measure = self._measure
         reports = [await measure.report(Scope(), days, now)]
         reports += await measure.by_team(days, now)
         reports += await measure.by_service(days, now)
@@ -71,6 +75,11 @@ class Standings:
         if known is None:
             known = self._values[scope, metric, days] = self._measure.over(scope, metric, standing.spans)
         return known
+
+    @property
+    def read_at(self) -> datetime | None:
+        """Of which moment the numbers are."""
+        return self._read_at
 
     def is_old(self) -> bool:
         """Whether so much time has gone by that the window has moved."""

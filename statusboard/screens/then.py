@@ -15,6 +15,7 @@ from statusboard.screens.laneset import LaneSet
 from statusboard.screens.live import Live
 
 if TYPE_CHECKING:
+    from statusboard.measuring import Knowledge
     from statusboard.screens.settings import Settings
     from statusboard.store.base import Store
 
@@ -82,6 +83,7 @@ class Then(Live):
         self.glyphs = present.glyphs
         self.chatter = Chatter()  # what flips and floods is told of the present alone
         self._clock = Standing(self, present.engine.clock)
+        self._whole = store
         self._store = Until(store, self)
         cells = present.cells
         self.cells = Cells(past.board, self._clock, self.glyphs, cells.zone, self.chatter)
@@ -124,6 +126,12 @@ class Then(Live):
     def store(self) -> Until:
         """What was stored by then."""
         return self._store
+
+    def knowledge(self) -> Knowledge:
+        """What was known by then."""
+        from statusboard.hindsight import Hindsight
+
+        return Hindsight(self._whole, self.newest, self.moment, self.cells.board.rows)
 
     @property
     def statuses(self) -> Mapping[str, Status]:

@@ -11,6 +11,7 @@ import msgspec
 from statusboard.clock import from_us
 from statusboard.model import Kind, Origin
 from statusboard.store._database import Database
+from statusboard.store._hindsight import changed_since, filled_by, same_since
 from statusboard.store._keeping import BODIED
 from statusboard.store._reads import Times, numbers, pieces, seq_at
 from statusboard.store.base import Backfilled, Mark, Moment, Remembered
@@ -36,17 +37,24 @@ _MARKS = msgspec.json.Decoder(list[tuple[int, Kind, str, int]])
 # -- what is remembered --------------------------------------------------------------------------------------------
 
 
-def remembered(database: Database, kind: Kind, since: int, until: int | None, after: int) -> list[Remembered]:
-    """The last words on what began between two moments (microseconds), oldest first."""
+def remembered(
+    database: Database, kind: Kind, since: int, until: int | None, after: int, upto: int | None = None
+) -> list[Remembered]:
+    """The last words on what began between two moments (microseconds), oldest first; ``upto``: those of a revision."""
+    end = _END if until is None else until
     # What is new is little, and lies at the table's end.
     by = "NOT INDEXED" if after else "INDEXED BY facts_by_time"
     found: list[Remembered] = []
     with database.reading() as connection:
-        seqs = numbers(
-            connection,
-            f"SELECT seq AS n FROM facts {by} WHERE kind = ? AND at >= ? AND at < ? AND seq > ?",  # noqa: S608
-            (kind, since, _END if until is None else until, after),
-        )
+        if upto is not None:
+            seqs = same_since(connection, kind, since, end, after, upto)
+            found += changed_since(connection, kind, since, end, after, upto)
+        else:
+            seqs = numbers(
+                connection,
+                f"SELECT seq AS n FROM facts {by} WHERE kind = ? AND at >= ? AND at < ? AND seq > ?",  # noqa: S608
+                (kind, since, end, after),
+            )
         for piece in pieces(sorted(seqs), _AT_ONCE):  # in that order they lie in the file
             found += _remembered(connection, kind, piece)
     return sorted(found, key=lambda fact: (fact.at, fact.seq))
@@ -167,14 +175,15 @@ def revision_at(database: Database, at: int) -> int:
 # -- backfill ------------------------------------------------------------------------------------------------------
 
 
-def backfilled(database: Database, source: str | None) -> list[Backfilled]:
-    """The stretches that were paged back through."""
+def backfilled(database: Database, source: str | None, upto: int | None = None) -> list[Backfilled]:
+    """The stretches that were paged back through; ``upto``: as far as that was so at a revision."""
     rows = database.connection.execute(
         "SELECT source, part, until, since, cursor, done FROM backfilled WHERE (?1 IS NULL OR source = ?1) "
         "ORDER BY source, part, until",
         (source,),
     ).fetchall()
-    return [
+    found = [
         Backfilled(source=name, part=part, until=from_us(until), since=from_us(since), cursor=cursor, done=bool(done))
         for name, part, until, since, cursor, done in rows
     ]
+    return found if upto is None else filled_by(database.connection, found, upto)

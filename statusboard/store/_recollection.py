@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Literal
 
 from statusboard.clock import from_us, to_us
 from statusboard.model import Change, Kind
 from statusboard.store._facts import KINDS, Facts, Kept, word_of
-from statusboard.store.base import Mark, Moment, Remembered
+from statusboard.store._hindsight import still_known
+from statusboard.store.base import Backfilled, Mark, Moment, Remembered
 
 
 def hear(facts: Facts[str], change: Change) -> None:
@@ -70,6 +71,29 @@ def remembered(
         if fact.kind == kind and fact.seq > after and fact.at >= start and (end is None or fact.at < end)
     ]
     return [_remembered(changes[fact.seq], fact) for fact in sorted(found, key=lambda fact: (fact.at, fact.seq))]
+
+
+def facts_at(changes: Mapping[int, Change], facts: Facts[str], kind: Kind, upto: int) -> Facts[str]:
+    """The facts of a kind as they were at a revision: of what was changed since they are folded again."""
+    since = {fact.key for fact in facts.by_seq.values() if fact.kind == kind and fact.seq > upto}
+    found = Facts(fact for fact in facts.by_seq.values() if fact.kind == kind and fact.key not in since)
+    for seq, change in changes.items():
+        if seq <= upto and change.key in since:
+            hear(found, change)
+    return found
+
+
+def filled_by(changes: Iterable[Change], stretches: Sequence[Backfilled], upto: int) -> list[Backfilled]:
+    """What of backfilled stretches had been read at a revision, as far as that can be told."""
+    read: dict[tuple[str, str], tuple[datetime | None, int]] = {}
+    for change in changes:
+        if change.origin == "backfill":
+            where = change.source, change.part
+            oldest, _ = read.get(where, (None, 0))
+            if change.seq <= upto and change.time is not None:
+                oldest = change.time if oldest is None else min(oldest, change.time)
+            read[where] = oldest, change.seq
+    return still_known(stretches, read, upto)
 
 
 def _remembered(change: Change, fact: Kept[str]) -> Remembered:

@@ -14,13 +14,12 @@ from statusboard.app import BoardApp
 from statusboard.board import Delta
 from statusboard.catalog import Catalog
 from statusboard.diff import draft
-from statusboard.measuring import Measure
+from statusboard.measuring import Knowledge, Measure
 from statusboard.metrics import parse_goal
 from statusboard.model import Incident, Item, Release
 from statusboard.screens.metrics import MetricsFace
 from statusboard.screens.settings import Settings
-from statusboard.screens.standings import PAST as PAST_WORDS
-from statusboard.store.base import Backfilled, Batch, Store
+from statusboard.store.base import Backfilled, Batch
 from statusboard.themes import Look
 from tests.app.stage import Told, line_with, screen_of, settled, show, text_of, until
 from tests.app.stage import board as stage
@@ -82,7 +81,7 @@ GOALS = (
 class Aiming(Settings, frozen=True, kw_only=True):
     """Settings of teams that have goals."""
 
-    def measure(self, store: Store, zone: tzinfo) -> Measure:
+    def measure(self, store: Knowledge, zone: tzinfo) -> Measure:
         return Measure(store, Catalog(), goals=GOALS, zone=zone)
 
 
@@ -290,16 +289,36 @@ async def test_numbers_follow_what_happens() -> None:
         await until(pilot, lambda: "✗ 12.5%" in line_with(app, "team payments"))
 
 
-async def test_the_past_has_no_numbers_and_says_so() -> None:
+async def test_a_past_moment_has_the_numbers_that_were_known_then() -> None:
     async with metrics(*PAST) as (app, pilot):
         assert app.live is not None
         engine = app.live.engine
         engine.clock.moment = later = NOW + timedelta(minutes=10)  # type: ignore[attr-defined]
-        drafts = (draft(None, incident(3, 0, lasted=None), part="incident", origin="poll"),)
+        drafts = (draft(None, incident(3, 14.99), part="incident", origin="poll"),)
         await engine.store.append(Batch(observed_at=later, drafts=drafts), engine._lease)
         board = app.live.cells.board
         await until(pilot, lambda: "am:incident:3" in board.rows)
+        await until(pilot, lambda: "✗ 12.5%" in line_with(app, "team payments"))
+        assert "known then" not in text_of(app)
         await pilot.press("left_square_bracket")
-        await until(pilot, lambda: PAST_WORDS in text_of(app))
+        await until(pilot, lambda: "by what was known then" in text_of(app))
+        assert "✗ 8.3%" in line_with(app, "team payments")
+        await pilot.press("n", "enter")
+        await pilot.pause()
+        assert "4 behind team payments: change fail rate" in text_of(app)
+        await pilot.press("right_square_bracket")
+        await until(pilot, lambda: "6 behind team payments: change fail rate" in text_of(app))
         await pilot.press("0")
-        await until(pilot, lambda: "✗ 8.3%" in text_of(app))
+        await until(pilot, lambda: "✗ 12.5%" in text_of(app))
+
+
+async def test_before_anything_was_known_a_past_moment_says_so() -> None:
+    async with metrics(aiming=False) as (app, pilot):
+        assert app.live is not None
+        engine = app.live.engine
+        engine.clock.moment = later = NOW + timedelta(minutes=10)  # type: ignore[attr-defined]
+        drafts = (draft(None, release(1, 0), part="release", origin="poll"),)
+        await engine.store.append(Batch(observed_at=later, drafts=drafts), engine._lease)
+        await until(pilot, lambda: "everything" in text_of(app))
+        await pilot.press("left_square_bracket", "left_square_bracket")
+        await until(pilot, lambda: "no releases were known then" in text_of(app))

@@ -205,3 +205,30 @@ def test_builds_tell_how_pipelines_do(home: Home) -> None:
     assert "1 of 1 twice" in home.run("metrics", "--builds").out
     assert home.run("metrics", "--builds", "--csv").out.splitlines()[0].startswith("pipeline,")
     assert home.run("metrics", "--builds", "--markdown", "--team", "nobody").out.startswith("### Builds of the last 30")
+
+
+def test_a_past_moment_is_told_of_by_what_was_known_then(home: Home) -> None:
+    home.config.write_text(CONFIG)
+    fired = incident(1, 9.99, 300, state="open", ended_at=None)
+
+    async def write() -> None:
+        store = SQLiteStore(home.database)
+        await store.open()
+        lease = await store.lease("poll", "test")
+        for days, items in ((100, ()), (2, (release(1, 20), release(2, 10), fired)), (0, (incident(1, 9.99, 200),))):
+            at = NOW - timedelta(days=days)
+            seen = tuple(Watched(source=name, part="all", at=at, gap=1e9) for name in ("cd", "am"))
+            drafts = tuple(draft(None, item, part="all") for item in items)
+            await store.append(Batch(observed_at=at, drafts=drafts, watched=seen), lease)
+        await store.close()
+
+    asyncio.run(write())
+    args = ("metrics", "--since", "30d", "--json")
+    now, then = home.run(*args), home.run(*args, "--at", "-1d")
+    assert number(now.json["reports"][0], "recovery_time")["value"] == 200 * 3_600
+    assert number(then.json["reports"][0], "recovery_time")["why"] == "none of the failed deployments has recovered"
+    assert number(then.json["reports"][0], "change_fail_rate")["value"] == 0.5
+    assert "by what was known on " in then.err and "read back" not in then.err and not now.err
+    before = home.run("metrics", "--since", "30d", "--json", "--at", "-200d")
+    assert before.code == 2 and "the earliest is" in before.err
+    assert home.run("metrics", "--builds", "--json", "--at", "-1d").json["pipelines"] == []
