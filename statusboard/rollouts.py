@@ -2,7 +2,8 @@
 
 **A rollout** is what brings one version of one service to an environment: the same version on several targets, the next
 begun within `GAP` of the one before, is one rollout.  A target that gets the same version once more is a rollout of its
-own (a redeploy).  Publications are none, nor is what waits to begin.
+own (a redeploy).  Publications are none, nor is what waits to begin.  A setting (a flag, say) is rolled out too, and
+rolled back by its former value.
 
 **A rollback** is a deployment of an older version: one that stood in the same place before with another one in between,
 or a lower number than that of what it replaces.  It undoes what was rolled out in between.  Of what its vendor calls
@@ -135,7 +136,7 @@ def rollouts_of(
     counts: dict[str, bool] = {"": True}
     begun: list[tuple[float, str, Release]] = []
     for release in releases:
-        if release.type != "deployment" or release.state in _WAITING:
+        if release.type == "publication" or release.state in _WAITING:
             continue
         environment = release.environment
         if environment not in counts:
@@ -202,7 +203,7 @@ def _gathered(begun: list[tuple[float, str, Release]]) -> list[list[Release]]:
             found.append([release])
             continue
         owner = release.services or (release.repository, release.source)
-        key = (owner, release.environment.casefold(), name)
+        key = (owner, release.environment.casefold(), release.setting, name)
         last, targets, members = open_.get(key, (0.0, set(), []))
         if not members or began - last > GAP or release.target in targets:
             targets, members = set(), []
@@ -216,7 +217,7 @@ def _gathered(begun: list[tuple[float, str, Release]]) -> list[list[Release]]:
 
 def _mark_undone(rollouts: list[Rollout]) -> None:
     """Find who went back behind whom, place by place.  Of what names no service one cannot tell."""
-    standing: dict[tuple[str, str, str], tuple[list[str], list[Rollout]]] = {}
+    standing: dict[tuple[str, str, str, str], tuple[list[str], list[Rollout]]] = {}
     members = [
         (start, number, release, rollout)
         for rollout in rollouts
@@ -227,15 +228,18 @@ def _mark_undone(rollouts: list[Rollout]) -> None:
         name = _name_of(release)
         if not name or not release.services:
             continue
-        place = (release.service.casefold(), release.environment.casefold(), release.target)
+        place = (release.service.casefold(), release.environment.casefold(), release.target, release.setting)
         names, below = standing.setdefault(place, ([], []))
+        if release.setting and release.previous_version and not names:
+            names.append(release.previous_version)
+            below.append(rollout)  # who set that nobody knows, and nobody undoes it
         replaced = names[-1] if names else release.previous_version
         if names and replaced == name:
             continue  # once more the same
         kept = len(names)
         if name in names:
             kept -= names[::-1].index(name)
-        else:
+        elif not release.setting:  # where 0.5 is no older than 1.5
             while kept and is_older(name, names[kept - 1]):
                 kept -= 1
         if kept < len(names) or (not names and is_older(name, replaced)):

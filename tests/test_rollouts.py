@@ -66,6 +66,17 @@ def test_a_version_that_stood_there_before_is_a_rollback_of_all_in_between():
     assert [one.undone_at for one in found] == [None, at(180).timestamp(), at(180).timestamp(), None, None]
 
 
+def test_a_setting_is_rolled_back_by_its_former_value():
+    def flag(value: str, began: float, **more: Any) -> Release:
+        return deployed(value, began, type="configuration", **{"setting": "basket", **more})
+
+    assert shape(rollouts_of([flag("on", 0), flag("off", 60), flag("on", 90)])) == ["onx1", "offx1-", "onx1<"]
+    assert shape(rollouts_of([flag("on", 0, previous_version="off"), flag("off", 60)])) == ["onx1-", "offx1<"]
+    assert shape(rollouts_of([flag("1.5", 0), flag("0.5", 60)])) == ["1.5x1", "0.5x1"], "no version is older"
+    others = [flag("on", 0, setting="till"), deployed("on", 10), flag("off", 60), flag("on", 90)]
+    assert shape(rollouts_of(others)) == ["onx1", "onx1", "offx1", "onx1"], "each setting by itself, and no version"
+
+
 def test_going_back_is_told_target_by_target():
     canary = [deployed("1.0", 0, target="eu"), deployed("1.0", 5, target="us"), deployed("1.1", 60, target="eu")]
     assert shape(rollouts_of([*canary, deployed("1.0", 300, target="us")])) == ["1.0x2", "1.1x1", "1.0x1"]

@@ -55,6 +55,15 @@ def board_of(*facts: Fact) -> Board:
     return board
 
 
+def test_what_was_set_is_a_suspect_as_what_was_deployed():
+    flag = release(2, 12, type="configuration", setting="new-basket", version="on")
+    published = release(3, 11, type="publication")
+    board = board_of(release(1, 40), flag, published, incident(service="checkout"))
+    found = suspicion()
+    assert found.settle(board)
+    assert [suspect.release.key for suspect in found.of(board.rows["am:incident:1"])] == [flag.key, "cd:release:1"]
+
+
 def told(found: Suspicion, board: Board, key: str = "am:incident:1") -> list[tuple[str, int]]:
     return [(suspect.release.version, suspect.points) for suspect in found.of(board.rows[key])]
 

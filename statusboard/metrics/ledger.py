@@ -89,6 +89,7 @@ class Ledger:
         self._unsettled: dict[Line, None] = {}
         self._gone: list[Rollout] = []
         self._come: dict[int, Rollout] = {}
+        self._settings: set[str] = set()
         self._names = Names()
         self._odd: dict[Line, dict[str, str]] = {}
         self._told: dict[Line, dict[Part, None]] = {}
@@ -110,27 +111,37 @@ class Ledger:
     # -- what is known -------------------------------------------------------------------------------------------
 
     def put_release(self, release: Release, part: Part = ("", "")) -> None:
-        """A release, or its newest word, and who told of it.  Publications are no deployments and are left out."""
+        """A release, or its newest word, and who told of it.  Publications are left out.
+
+        What was set is no deployment: an incident that came of it is none's.
+        """
         line = line_of(release)
+        if release.type == "configuration":
+            line = (f"{line[0]}\0{release.setting}", line[1])
+            self._settings.add(release.key)
         before = self._line_by_key.get(release.key)
-        if release.type != "deployment":
+        if release.type == "publication":
             if before is not None:
                 self._drop(release.key, before)
             return
         if before is not None and before != line:
             self._drop(release.key, before)
         place = (line, part, release.services, release.team)
-        if place not in self._places:
+        if release.type == "configuration":
+            self._lines.setdefault(line, {})
+            self._told.setdefault(line, {})
+        elif place not in self._places:
             self._places.add(place)
             self._place(*place)
-        if why := _why_odd(release):
+        if release.type == "deployment" and (why := _why_odd(release)):
             self._odd.setdefault(line, {})[release.key] = why
         elif line in self._odd:
             self._odd[line].pop(release.key, None)
         self._line_by_key[release.key] = line
         self._lines[line][release.key] = release
         self._changed[line] = None
-        self._names.put(release)
+        if release.type == "deployment":
+            self._names.put(release)
 
     def _place(self, line: Line, part: Part, services: tuple[str, ...], team: str) -> None:
         """Note of whom a line is, and who tells of it."""
@@ -271,6 +282,8 @@ class Ledger:
             episode = self._episodes[id_]
             notes = self._said.get((id_[0], episode.incident.started_at)) if self._said else None
             found = linked(episode, list(notes.values()) if notes else (), self._names, self._suspects.first)
+            if self._settings:
+                found = tuple((key, how) for key, how in found if key not in self._settings)
             before = self._found.get(id_)
             if found != before:
                 if before is not None:

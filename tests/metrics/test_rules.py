@@ -92,6 +92,19 @@ def test_an_incident_without_a_release_is_shown_and_in_no_rate():
     assert [episode.incident.key for episode in counted.unlinked.episodes] == ["am:incident:1"]
 
 
+def test_an_incident_that_came_of_a_setting_is_no_deployments():
+    deployed, broken = release(1, "1.0", 8), incident(1, 10.1)
+    flag = release("flag", "on", 10, type="configuration", setting="new-basket")
+    blamed = report(deployed, broken)
+    assert blamed["change_fail_rate"].value == 1.0, "who else"
+    for counted in (report(deployed, flag, broken), report(deployed, flag, broken, verdict(broken, flag))):
+        assert (counted["change_fail_rate"].value, counted["deployment_frequency"].n) == (0.0, 1)
+        assert [episode.incident.key for episode in counted.unlinked.episodes] == ["am:incident:1"]
+    said = report(deployed, flag, broken, verdict(broken, deployed))
+    assert said["change_fail_rate"].value == 1.0 and not said.unlinked.episodes
+    assert ledger_of(flag).services == [] and not ledger_of(flag).parts(Scope())
+
+
 def test_what_the_deployer_says_counts():
     counted = report(release(1, "1.0", 10, state="failed"), release(2, "1.0", 11), release(3, "1.1", 50))
     assert counted["change_fail_rate"].value == pytest.approx(1 / 3)
