@@ -35,6 +35,8 @@ _PAGE_SIZE = 8192
 _PORTIONS = (1_000, 100, *range(12, 0, -1))
 _WAL_PAGES = 500
 _WAL_KEPT = 4 << 20
+#: KiB of pages that a connection keeps.  By default it is twice as much, and hardly faster: the system keeps them too.
+_CACHE = 1_000
 
 
 def mounts() -> str:
@@ -210,6 +212,7 @@ def _prepare(connection: sqlite3.Connection, setup: Setup) -> str:
     """Bring the file to our schema and the connection to our settings; returns the store id."""
     connection.execute("PRAGMA synchronous=NORMAL")
     connection.execute("PRAGMA temp_store=MEMORY")
+    connection.execute(f"PRAGMA cache_size=-{_CACHE}")
     connection.execute(f"PRAGMA wal_autocheckpoint={_WAL_PAGES}")
     connection.execute(f"PRAGMA journal_size_limit={_WAL_KEPT}")
     with _once(connection):
