@@ -52,7 +52,8 @@ class Desk:
 
     def __init__(self) -> None:
         self.known: dict[str, Known] = {}
-        #: By part: the keys that belong to it, and those that its newest full answer in this process held.
+        #: By part: the keys that belong to it, and those that its newest full answer in this process held.  Mostly they
+        #: are the same, and then one set is both: it is copied before it is changed.
         self.members: dict[str, set[str]] = {}
         self.told: dict[str, set[str]] = {}
         #: By part: what is to be read again by id as long as the part does not change.
@@ -104,8 +105,10 @@ class Desk:
         if known is not None and known.kind == "source":
             self.health = self.stored_health = None
         self.running.discard(key)
-        if known is not None and known.part in self.members:
-            self.members[known.part].discard(key)
+        if known is not None and key in (members := self.members.get(known.part, set())):
+            if members is self.told.get(known.part):
+                members = self.members[known.part] = members.copy()
+            members.discard(key)
 
     def missing(self, scope: str, told: set[str]) -> list[Known]:
         """What this part held before, and neither it nor any other part holds now."""

@@ -212,7 +212,8 @@ class Ingest:
             parts = ((source, part.scope),) if void else ()
             changes = await self._append(drafts, validators=vouching if void else (), void=parts)
         self._note(desk, fingerprints)
-        desk.members[part.scope] = told | {known.key for known in missing if known.key in desk.known}
+        held = {known.key for known in missing if known.key in desk.known}
+        desk.members[part.scope] = told | held if held else told
         if part.error is None:
             desk.told[part.scope], desk.orphans[part.scope], desk.vouched[part.scope] = told, orphans, vouching
         return Taken(changes, orphans, part)

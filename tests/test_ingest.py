@@ -10,6 +10,7 @@ import msgspec
 import pytest
 
 from statusboard.clock import FakeClock
+from statusboard.desk import Desk
 from statusboard.diff import draft
 from statusboard.errors import LeaseLost, NotFound, StoreUnusable
 from statusboard.ingest import Ingest
@@ -427,3 +428,17 @@ async def test_times_without_a_zone_do_not_stop_a_part(ingest: Ingest, store: Me
     )
     types, _, error = await take(ingest, runs, "ci")
     assert types == ["pipelinerun.finished"] and error.startswith("1 of 3 items")
+
+
+async def test_what_left_the_board_was_told_all_the_same(ingest: Ingest, store: MemoryStore) -> None:
+    await take(ingest, part(alert("1"), alert("2")))
+    desk = Desk()
+    for row in await store.get(["am:incident:1", "am:incident:2"]):
+        desk.know(row, row.body)
+    desk.told["all"] = desk.members["all"] = set(desk.known)
+    desk.forget("am:incident:1")
+    assert desk.members["all"] == {"am:incident:2"}
+    assert desk.told["all"] == {"am:incident:1", "am:incident:2"}
+    told = desk.members["all"]
+    desk.forget("am:incident:2")
+    assert desk.members["all"] is told, "copied once"
