@@ -15,6 +15,7 @@ from __future__ import annotations
 
 import asyncio
 import re
+from collections import Counter
 from collections.abc import AsyncIterator, Mapping, Sequence
 from typing import Annotated, Any, Final
 
@@ -165,6 +166,8 @@ statefulsets.apps,daemonsets.apps,replicasets.apps
         self._extras_at = float("-inf")
         self._existing: dict[str, float] = {}
         self._lists: dict[str, tuple[Rows[Object], int] | SourceError] = {}  # and how many objects there are
+        #: How many scopes are still to be made of each list of this poll.
+        self._readers: Counter[str] = Counter()
         self._locks: dict[str, asyncio.Lock] = {}
         self._memories: dict[str, Memory] = {}
 
@@ -216,7 +219,7 @@ statefulsets.apps,daemonsets.apps,replicasets.apps
         self._locks.clear()
         resources = self.options.resources or (*BASIC, *await self._there(http))
         kinds: tuple[ItemKind, ...] = ("release", "incident")
-        return [
+        scopes = [
             Scope(
                 name=f"{namespace + '/' if namespace else ''}{resource} {kind}",
                 kind=kind,
@@ -228,6 +231,8 @@ statefulsets.apps,daemonsets.apps,replicasets.apps
             for kind in kinds
             if self.wants(kind) and (kind == "release" or resource in WORKLOADS)
         ]
+        self._readers = Counter(_list_name(*scope.data) for scope in scopes)
+        return scopes
 
     async def _there(self, http: Http) -> tuple[Resource, ...]:
         """Which there are of the resources that not every cluster has."""
@@ -253,7 +258,7 @@ statefulsets.apps,daemonsets.apps,replicasets.apps
 
     async def read(self, scope: Scope, http: Http) -> Part:
         resource, namespace = scope.data
-        name = f"{namespace}/{resource}"
+        name = _list_name(resource, namespace)
         async with self._locks.setdefault(name, asyncio.Lock()):  # both kinds are in one list
             if name not in self._lists:
                 try:
@@ -261,6 +266,9 @@ statefulsets.apps,daemonsets.apps,replicasets.apps
                 except SourceError as exc:
                     self._lists[name] = exc
         listed = self._lists[name]
+        self._readers[name] -= 1
+        if not self._readers[name]:  # until the next poll it would only weigh
+            del self._lists[name]
         if isinstance(listed, SourceError):
             raise listed
         rows, count = listed
@@ -351,6 +359,10 @@ statefulsets.apps,daemonsets.apps,replicasets.apps
                 raise NotFound(f"there is no namespace {namespace}", status=exc.status) from None
             self._existing[namespace] = now
         return []
+
+
+def _list_name(resource: str, namespace: str) -> str:
+    return f"{namespace}/{resource}"
 
 
 def _path(resource: str, namespace: str) -> str:

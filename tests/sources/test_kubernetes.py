@@ -741,6 +741,7 @@ async def test_both_kinds_are_in_one_list() -> None:
     assert sorted(call.path for call in http.calls) == [
         "/apis/apps/v1/daemonsets", "/apis/apps/v1/deployments", "/apis/apps/v1/statefulsets",
     ]  # fmt: skip
+    assert isinstance(source, Kubernetes) and not source._lists, "nobody needs them until the next poll"
 
 
 async def test_flux_and_argo_are_looked_for_now_and_then() -> None:
