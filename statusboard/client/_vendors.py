@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from html import unescape
 from http import HTTPStatus
 from typing import Final, TypeVar
 from urllib.parse import urlsplit
@@ -340,6 +339,8 @@ def _title(page: bytes) -> str:
     begin = _TITLE.search(page)
     if begin is None:
         return ""
+    from html import unescape  # its table of names is large, and hardly any answer is a page
+
     title = page[begin.end() : begin.end() + 1_000].partition(b"<")[0]
     return clean(unescape(title.decode("utf-8", "replace")), 300)
 
