@@ -141,7 +141,7 @@ def command(
 
 
 def _print(reports: list[Report], asked: _Asked, now: datetime, zone: tzinfo) -> None:
-    from statusboard.cli import _metrics_forms as forms
+    from statusboard import exporting_metrics as forms
 
     match asked.form:
         case "json":
@@ -198,7 +198,7 @@ async def _pipelines(
 
 
 def _print_pipelines(lines: list[PipelineHealth], window: Window, asked: _Asked, now: datetime) -> None:
-    from statusboard.cli import _metrics_forms as forms
+    from statusboard import exporting_metrics as forms
 
     match asked.form:
         case "json":

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, ClassVar, Final
 
@@ -28,6 +28,7 @@ from widgets.words import styled
 if TYPE_CHECKING:
     from statusboard.app import BoardApp
     from statusboard.screens.board import BoardScreen
+    from statusboard.screens.faces import File
     from statusboard.screens.live import Live
 
 FORMS: Final[tuple[tuple[str, Format, str, str], ...]] = (
@@ -50,9 +51,23 @@ class ExportScreen(OnTop, ModalScreen[None]):
         *(Binding(key, f"form('{form}')", name, show=False) for key, form, name, _ in FORMS),
     ]
 
-    def __init__(self, live: Live, view: ViewSpec, query: Query, *, faults_only: bool, picture: str, text: str) -> None:
-        """``picture`` (SVG) and ``text`` are of the screen before this one; a view without lanes has no other text."""
+    def __init__(
+        self,
+        live: Live,
+        view: ViewSpec,
+        query: Query,
+        *,
+        faults_only: bool,
+        picture: str,
+        text: str,
+        files: Mapping[Format, File],
+    ) -> None:
+        """``picture`` (SVG) and ``text`` are of the screen before this one; a view without lanes has no other text.
+
+        ``files`` are what the view saves in the place of the board's items.
+        """
         super().__init__()
+        self._files = files
         self._live = live
         self._view = view
         self._query = query
@@ -76,12 +91,16 @@ class ExportScreen(OnTop, ModalScreen[None]):
             faults_only=faults_only,
             picture=board.app.export_screenshot(title=clean(board.live.settings.title, 80)),
             text=exporting.lines_of(strip.text for strip in strips),
+            files=board.face.files(),
         )
 
     def compose(self) -> ComposeResult:
         with Vertical(id="export"):
             yield Static("Save what is shown", id="export-title", markup=False)
-            options = [entry(key, name, about, form, width=9) for key, form, name, about in FORMS]
+            options = [
+                entry(key, name, self._files[form].about if form in self._files else about, form, width=9)
+                for key, form, name, about in FORMS
+            ]
             yield Menu(*options, id="export-forms")
             yield self._file
             yield self._told
@@ -148,6 +167,8 @@ class ExportScreen(OnTop, ModalScreen[None]):
         live = self._live
         if form == "svg":
             return lambda: exporting.picture_for_files(self._picture)
+        if form in self._files:
+            return self._files[form].make
         if form == "txt" and self._view.layout != "lanes":
             return lambda: self._text
         board, now = live.cells.board, live.now

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
+from typing import TYPE_CHECKING, NamedTuple
 
 from textual.message import Message
 from textual.widget import Widget
@@ -14,6 +15,16 @@ from statusboard.view import ViewSpec, is_fault
 from widgets.details import Section
 from widgets.placed import Placed
 from widgets.table import BoardTable
+
+if TYPE_CHECKING:
+    from statusboard.exporting import Format
+
+
+class File(NamedTuple):
+    """What a file holds, in words, and what makes its content, in a thread: all that it takes has been taken."""
+
+    about: str
+    make: Callable[[], str]
 
 
 class Face(Placed):
@@ -118,6 +129,10 @@ class Face(Placed):
     def fold_all(self, folded: bool) -> bool:
         """Fold all groups, or open them; False where there is none."""
         return False
+
+    def files(self) -> Mapping[Format, File]:
+        """What is saved of this face in the place of the board's items, by form."""
+        return {}
 
     # -- places and the cursor
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import UTC, tzinfo
 from typing import TYPE_CHECKING, ClassVar, Final
 
@@ -32,7 +32,7 @@ from statusboard.presenting.metrics import (
     standing_cells,
 )
 from statusboard.query import Query, parse
-from statusboard.screens.faces import Face
+from statusboard.screens.faces import Face, File
 from statusboard.screens.lanes import GONE
 from statusboard.screens.live import Live
 from statusboard.screens.standings import Standings
@@ -44,6 +44,7 @@ from widgets.words import Word
 
 if TYPE_CHECKING:
     from statusboard.app import BoardApp
+    from statusboard.exporting import Format
 
 REST: Final = 2.0
 """Seconds between two looks at what is new: numbers over weeks need not be newer."""
@@ -347,6 +348,18 @@ class MetricsFace(Face):
             zone=self._zone,
         )
         return [*told]
+
+    def files(self) -> Mapping[Format, File]:
+        """The numbers that are seen, as ``statusboard metrics`` prints them; of an opened number all of its scope."""
+        from statusboard import exporting_metrics as forms
+
+        keys = self._keys if self._opened is None else [self._opened]
+        reports = [self._found[key].report for key in keys if key in self._found]
+        at, zone = self._book.read_at or self.live.now, self.live.cells.zone
+        return {
+            "csv": File("a number a line, as metrics --csv has them", lambda: forms.as_csv(reports)),
+            "json": File("the numbers, as metrics --json has them", lambda: forms.as_json(reports, at, zone) + "\n"),
+        }
 
     # -- the cursor
 

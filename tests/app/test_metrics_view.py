@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from datetime import timedelta, tzinfo
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -17,6 +19,7 @@ from statusboard.diff import draft
 from statusboard.measuring import Knowledge, Measure
 from statusboard.metrics import parse_goal
 from statusboard.model import Incident, Item, Release
+from statusboard.screens.export import ExportScreen
 from statusboard.screens.metrics import MetricsFace
 from statusboard.screens.settings import Settings
 from statusboard.store.base import Backfilled, Batch
@@ -322,3 +325,40 @@ async def test_before_anything_was_known_a_past_moment_says_so() -> None:
         await until(pilot, lambda: "everything" in text_of(app))
         await pilot.press("left_square_bracket", "left_square_bracket")
         await until(pilot, lambda: "no releases were known then" in text_of(app))
+
+
+# -- saved to a file
+
+
+async def _saved(app: BoardApp, pilot: Pilot[None], form: str, folder: Path) -> str:
+    await pilot.press("ctrl+s")
+    await until(pilot, lambda: isinstance(app.screen, ExportScreen))
+    await pilot.pause()
+    assert "as metrics --json has them" in text_of(app)
+    await pilot.press(form, "enter")
+    await until(pilot, lambda: "saved to" in text_of(app))
+    (file,) = folder.iterdir()
+    return file.read_text(encoding="utf-8")
+
+
+async def test_the_numbers_that_are_seen_are_saved(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    async with metrics(*PAST) as (app, pilot):
+        screen_of(app).filter_by("team:payments")
+        await settled(app, pilot)
+        told = json.loads(await _saved(app, pilot, "4", tmp_path))
+    scopes = [report["scope"] for report in told["reports"]]
+    assert [(scope["team"], scope["service"]) for scope in scopes] == [("payments", "")]
+    rate = next(n for n in told["reports"][0]["numbers"] if n["metric"] == "change_fail_rate")
+    assert rate["goal"] == {"text": "<= 5%", "met": False} and len(rate["evidence"]) == 4
+    assert told["reports"][0]["window"]["days"] == 30
+
+
+async def test_of_an_opened_number_its_scope_is_saved(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    async with metrics(*PAST) as (app, pilot):
+        await pilot.press("n", "enter")
+        await pilot.pause()
+        lines = (await _saved(app, pilot, "3", tmp_path)).splitlines()
+    assert len(lines) == 6 and all(line.split(",")[1] == "payments" for line in lines[1:])
+    assert "cd:release:19" in lines[4]
