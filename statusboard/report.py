@@ -57,6 +57,7 @@ def _suspects(row: Row, suspicion: Suspicion | None) -> dict[str, Any]:
             {
                 "key": suspect.release.key,
                 "service": suspect.release.service,
+                "setting": suspect.release.setting,
                 "version": suspect.release.version,
                 "points": suspect.points,
                 "reasons": [{"words": reason.words, "points": reason.points} for reason in suspect.reasons],

@@ -8,6 +8,7 @@ from hypothesis import strategies as st
 from statusboard import notes
 from statusboard.board import Board
 from statusboard.model import Fact, Incident, Release
+from statusboard.presenting.suspects import suspect_cell, suspect_lines
 from statusboard.suspicion import Suspicion
 from statusboard.weights import Weights
 from tests.boards import NOW, fold
@@ -61,7 +62,14 @@ def test_what_was_set_is_a_suspect_as_what_was_deployed():
     board = board_of(release(1, 40), flag, published, incident(service="checkout"))
     found = suspicion()
     assert found.settle(board)
-    assert [suspect.release.key for suspect in found.of(board.rows["am:incident:1"])] == [flag.key, "cd:release:1"]
+    broken = board.rows["am:incident:1"]
+    suspects = found.of(broken)
+    assert [suspect.release.key for suspect in suspects] == [flag.key, "cd:release:1"]
+    assert isinstance(broken.fact, Incident)
+    assert suspect_cell(suspects, broken.fact)[0] == "new-basket = on, 1 min"
+    lines = suspect_lines(suspects, (), broken.fact, unread=(), hours=24, keys="")
+    said = ["".join(word for word, _ in words) for _, words, _ in lines if not isinstance(words, str)]
+    assert said[0] == "checkout new-basket = on in production" and said[1] == "checkout 1.1 to production"
 
 
 def told(found: Suspicion, board: Board, key: str = "am:incident:1") -> list[tuple[str, int]]:

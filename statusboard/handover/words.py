@@ -332,6 +332,7 @@ def as_json(told: Handover) -> dict[str, Any]:
                 "targets": [release.target for release in each.releases if release.target],
                 "keys": [release.key for release in each.releases],
                 "service": each.releases[-1].service,
+                "setting": each.releases[-1].setting,
                 "version": each.releases[-1].version,
                 "previous_version": each.releases[-1].previous_version,
                 "actor": each.releases[-1].actor,
@@ -398,6 +399,7 @@ def _episode_json(each: Episode) -> dict[str, Any]:
             {
                 "release": suspect.release.key,
                 "service": suspect.release.service,
+                "setting": suspect.release.setting,
                 "version": suspect.release.version,
                 "points": suspect.points,
                 "reasons": [{"words": reason.words, "points": reason.points} for reason in suspect.reasons],

@@ -89,7 +89,7 @@ def _named(suspect: Suspect) -> list[Cell]:
     if len(suspect.rollout) > 1:
         words.append((f" ({len(suspect.rollout)} targets)", ""))
     if release.environment:
-        words.append((f" to {release.environment}", ""))
+        words.append((f" {'in' if release.type == 'configuration' else 'to'} {release.environment}", ""))
     if release.actor:
         words.append((f" by {release.actor}", ""))
     if suspect.confirmed_by:
