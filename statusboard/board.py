@@ -209,20 +209,22 @@ class Board:
 
         Their texts are not shared: that takes a third of the time again, and a board that starts has none to spare.
         """
-        return self._take(Row(row.seq, row.observed_at, decode(row.body), row.body_hash) for row in rows)
-
-    def adopt(self, rows: Iterable[Row]) -> Delta:
-        """As `load`, of rows that another board of this store has: they are decoded already."""
-        return self._take(row.again() for row in rows)
-
-    def _take(self, rows: Iterable[Row]) -> Delta:
-        touched: set[Slot] = set()
         changed: set[str] = set()
+        touched: set[Slot] = set()
         for row in rows:
-            self._put(row, touched)
-            changed.add(row.key)
-        changed |= self._settle(touched)
+            made = _row(row)
+            self._put(made, touched)
+            changed.add(made.key)
+        changed |= self.settle(touched)
         return Delta(frozenset(changed), frozenset())
+
+    def load_unsettled(self, rows: Iterable[StoredRow | Row], touched: set[Slot]) -> None:
+        """As `load`, but how rows stand is left open; the slots that must be settled for that come to ``touched``.
+
+        A `Row` is one of another board of this store, which is decoded already.
+        """
+        for row in rows:
+            self._put(row.again() if isinstance(row, Row) else _row(row), touched)
 
     def fold(self, changes: Iterable[Change]) -> Delta:
         """Apply changes in their order.  Those at or below our ``seq`` are known already and skipped."""
@@ -249,7 +251,7 @@ class Board:
             gone.discard(row.key)
             if change.kind == "annotation":
                 said_of |= self._targets(change.key)
-        changed |= self._settle(touched)
+        changed |= self.settle(touched)
         changed |= said_of & self.rows.keys()  # they look different
         return Delta(frozenset(changed), frozenset(gone))
 
@@ -302,7 +304,7 @@ class Board:
             said_of |= self._targets(row.key)
             self._put(row, touched)
             said_of |= self._targets(row.key)
-        changed = {row.key for row in rows} | self._settle(touched)
+        changed = {row.key for row in rows} | self.settle(touched)
         changed |= said_of & self.rows.keys()  # they look different
         return Delta(frozenset(changed), frozenset(left))
 
@@ -370,19 +372,25 @@ class Board:
                 del self._slots[row.slot]
                 touched.discard(row.slot)
 
-    def _settle(self, touched: set[Slot]) -> set[str]:
+    def settle(self, touched: Iterable[Slot]) -> set[str]:
         """Find the current row of each touched slot; returns the keys whose standing changed."""
         changed: set[str] = set()
+        slots, found = self._slots, self.rows
         for slot in touched:
-            rows = [self.rows[key] for key in self._slots[slot]]
-            if len(rows) == 1:  # most slots of a large board: loading one is mostly this
-                self._stand(rows[0], competes(rows[0].fact), True, changed)
+            keys = slots[slot]
+            if len(keys) == 1:  # most slots of a large board: loading one is mostly this
+                row = found[keys[0]]
+                self._stand(row, competes(row.fact), True, changed)
                 continue
-            rivals = [row for row in rows if competes(row.fact)]
-            best = max(rivals, key=_order) if rivals else None
+            rows = [found[key] for key in keys]
             last = max(rows, key=_order)
+            best: Row | None = last
+            if not competes(last.fact):
+                rivals = [row for row in rows if competes(row.fact)]
+                best = max(rivals, key=_order) if rivals else None
             for row in rows:
-                self._stand(row, row is best, row is last, changed)
+                if row is last or row is best or row.current or row.newest:  # else it was nothing, and is nothing
+                    self._stand(row, row is best, row is last, changed)
         return changed
 
     def _stand(self, row: Row, current: bool, newest: bool, changed: set[str]) -> None:
@@ -506,6 +514,10 @@ class Board:
             sources=required,
             optional_blind=optional_blind,
         )
+
+
+def _row(row: StoredRow) -> Row:
+    return Row(row.seq, row.observed_at, decode(row.body), row.body_hash)
 
 
 def _count(severities: dict[str, int], fact: Fact, by: int) -> None:

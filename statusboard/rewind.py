@@ -16,8 +16,9 @@ from typing import Final, Literal
 
 from msgspec import Struct
 
-from statusboard.board import Board, Delta, Row
+from statusboard.board import Board, Delta, Row, StoredRow
 from statusboard.clock import EPOCH, Clock, SystemClock
+from statusboard.current import Slot
 from statusboard.errors import HistoryGone, MomentError
 from statusboard.health import AGING, aged
 from statusboard.model import Change, ShownHealth, SourceHealth, Status
@@ -304,17 +305,22 @@ class Past:
     ) -> Board:
         """Another board.  While one piece is loaded the next is read."""
         board = Board(outline.store_id)
-        same = [known[seq] for seq in outline.live if seq in known]
-        for start in range(0, len(same), CHUNK):
-            board.adopt(same[start : start + CHUNK])
-            await asyncio.sleep(0)
-        for piece in reading:
-            rows = await piece
+        touched: set[Slot] = set()
+
+        async def load(rows: Sequence[StoredRow | Row]) -> None:
             for start in range(0, len(rows), CHUNK):
-                board.load(rows[start : start + CHUNK])
+                board.load_unsettled(rows[start : start + CHUNK], touched)
                 await asyncio.sleep(0)
+
+        await load([known[seq] for seq in outline.live if seq in known])
+        for piece in reading:
+            await load(await piece)
         if len(board) < len(outline.live):
             raise await self._too_early()
+        slots = list(touched)
+        for start in range(0, len(slots), CHUNK):
+            board.settle(slots[start : start + CHUNK])
+            await asyncio.sleep(0)
         board.seq = outline.seq
         return board
 
