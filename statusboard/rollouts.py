@@ -109,18 +109,20 @@ class Row:
 
 
 class Line:
-    """Rollouts of one service, repository or team; those apart that time and size are not all that speaks for: few that
-    somebody went back behind, and the other special ones."""
+    """Rollouts of one service, repository or team; those apart that time and size are not all that speaks for: what
+    somebody went back behind, what took long, and what failed."""
 
-    __slots__ = ("plain", "special", "undone")
+    __slots__ = ("failed", "long", "plain", "undone")
 
     def __init__(self) -> None:
-        self.plain, self.special, self.undone = Row(), Row(), Row()
+        self.plain, self.failed, self.long, self.undone = Row(), Row(), Row(), Row()
 
     def row_of(self, rollout: Rollout) -> Row:
         if rollout.undone:
             return self.undone
-        return self.special if rollout.failed or rollout.lasted > LONG else self.plain
+        if rollout.lasted > LONG:
+            return self.long
+        return self.failed if rollout.failed else self.plain
 
     def __contains__(self, rollout: Rollout) -> bool:
         return rollout in self.row_of(rollout).rollouts

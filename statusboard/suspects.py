@@ -133,7 +133,10 @@ class Candidates:
         self._teams: dict[str, Line] = {}
         self._all = Line()
         self._lines: dict[tuple[tuple[str, ...], str, str], list[Line]] = {}
+        #: Of each repository whose releases, as they were named together.
+        self._released_from: dict[str, set[frozenset[str]]] = {}
         self._sizes: dict[int, int] = {}
+        self._reaches: dict[int, float] = {}
         self._repositories_of: dict[str, dict[str, None]] = {}
         self._services_of: dict[str, dict[str, None]] = {}
         self._by_key: dict[str, Rollout] = {}
@@ -175,6 +178,10 @@ class Candidates:
                 self._relations.clear()
         if repository:
             lines.append(self._line(self._repositories, repository))
+            names = frozenset(name.casefold() for name in first.services)
+            if names not in (released := self._released_from.setdefault(repository, set())):
+                released.add(names)
+                self._relations.clear()
         if first.team:
             team = first.team.casefold()
             lines.append(self._line(self._teams, team))
@@ -240,8 +247,8 @@ class Candidates:
     ) -> None:
         """Look at the rollouts of a line that may be among the best.
 
-        Of two plain ones the older one can have no more points, whatever its size: from the first on that is too old to
-        be among the best, no other need be looked at.
+        Of two that did not take long the older one can have no more points, whatever its size: from the first on that
+        is too old to be among the best, no other need be looked at.
         """
         worth, words = relation
         weights, began = self.weights, asked.began
@@ -250,31 +257,38 @@ class Candidates:
         most = base + time + failed
         if most + undone < best.least:
             return
-        # The points of time that one still needs, at most, are compared before they are rounded.
         special = line.undone.between(since, until) if line.undone.begun else []
-        if most >= best.least and line.special.begun:
-            special += line.special.between(since, until)
+        if most >= best.least and line.long.begun:
+            special += line.long.between(since, until)
         for rollout in special:
-            wanted = best.least - base - (failed if rollout.failed else 0) - (undone if rollout.undone else 0) - 0.5
+            wanted = best.least - base - (failed if rollout.failed else 0) - (undone if rollout.undone else 0)
             late = began - rollout.began - rollout.lasted
-            if wanted <= (_time(weights, late) if late > 0.0 else time) and id(rollout) not in looked:
+            if max(0.0, late) <= self._reach(wanted) and id(rollout) not in looked:
                 looked.add(id(rollout))
                 self._enter(best, asked, rollout, worth, words)
-        wanted = best.least - base - 0.5
-        begun, rollouts = line.plain.begun, line.plain.rollouts
-        place = bisect_right(begun, until) if wanted <= time else 0
-        while place:
-            place -= 1
-            late = began - begun[place] - LONG
-            if begun[place] < since or (late > 0.0 and wanted > _time(weights, late)):
-                break
-            rollout = rollouts[place]
-            if id(rollout) not in looked:
-                looked.add(id(rollout))
-                self._enter(best, asked, rollout, worth, words)
-                wanted = best.least - base - 0.5
-                if wanted > time:
+        for row, more in ((line.failed, base + failed), (line.plain, base)):
+            reach = self._reach(best.least - more)
+            begun, oldest = row.begun, max(since, began - LONG - reach)
+            place = bisect_right(begun, until) if reach >= 0.0 and begun else 0
+            while place:
+                place -= 1
+                if begun[place] < oldest:
                     break
+                rollout = row.rollouts[place]
+                if id(rollout) not in looked:
+                    looked.add(id(rollout))
+                    self._enter(best, asked, rollout, worth, words)
+                    reach = self._reach(best.least - more)
+                    if reach < 0.0:
+                        break
+                    oldest = max(since, began - LONG - reach)
+
+    def _reach(self, points: int) -> float:
+        """Seconds after which time is no longer worth so many points, rounded; less than 0 where it never is."""
+        found = self._reaches.get(points)
+        if found is None:
+            found = self._reaches[points] = _reach(self.weights, points)
+        return found
 
     def _enter(self, best: _Best, asked: _Asked, rollout: Rollout, worth: int, words: str) -> None:
         parts = self._parts(rollout, asked)
@@ -309,7 +323,11 @@ class Candidates:
                 for deeper in self._depends_on.get(below.casefold(), ()):
                     words = f"{service} depends on {deeper} through {below}"
                     yield self._services.get(deeper.casefold()), weights.farther, words
+        names = {service.casefold() for service in incident.services}
         for repository in repositories:
+            released = self._released_from.get(repository, ())
+            if weights.same_service >= weights.repository and not any(map(names.isdisjoint, released)):
+                continue  # all of it is the service's
             yield self._repositories.get(repository), weights.repository, "same repository"
         team = incident.team.casefold()
         if incident.services:
@@ -436,6 +454,20 @@ def _time(weights: Weights, before: float) -> float:
         points = weights.time * 0.5 ** (before / weights.half_life)
         points += weights.slow_time * 0.5 ** (before / weights.slow_half_life)
     return points
+
+
+def _reach(weights: Weights, points: int) -> float:
+    """See `Candidates._reach`; to the second, rather too long."""
+    least = points - 0.5
+    if _time(weights, 0.0) < least:
+        return -1.0
+    near, far = 0.0, float(weights.window + weights.tolerance) + 1.0
+    if _time(weights, far) >= least:
+        return far
+    while far - near > 1.0:
+        middle = (near + far) / 2
+        near, far = (middle, far) if _time(weights, middle) >= least else (near, middle)
+    return far
 
 
 def _distance(began: float, start: float, end: float | None, release: Release) -> tuple[float, _How]:
