@@ -12,6 +12,7 @@ The server answers 200 and an empty list to who names a project that does not ex
 from __future__ import annotations
 
 import asyncio
+from collections import Counter
 from collections.abc import Sequence
 from datetime import datetime
 from fnmatch import fnmatchcase
@@ -145,6 +146,8 @@ projects: [payments]
         super().__init__(options, context)
         self._root = options.url.rstrip("/")
         self._round: dict[tuple[str, ...], _Reading] = {}
+        #: How many scopes are still to be made of each reading of this poll.
+        self._readers: Counter[tuple[str, ...]] = Counter()
         self._locks: dict[tuple[str, ...], asyncio.Lock] = {}
         self._details: dict[tuple[str, ...], dict[str, _Detail]] = {}
         self._refused: dict[tuple[str, ...], dict[str, _Refusal]] = {}
@@ -158,7 +161,7 @@ projects: [payments]
         projects = tuple(dict.fromkeys(self.options.projects))
         # Named applications may be in any of the projects, so these are one part.
         groups = [projects] if self.options.applications or not projects else [(name,) for name in projects]
-        return [
+        scopes = [
             Scope(
                 name=f"{', '.join(group) or 'all projects'} {kind}s",
                 kind=kind,
@@ -169,12 +172,17 @@ projects: [payments]
             for kind in ("release", "incident")
             if self.wants(kind)
         ]
+        self._readers = Counter(scope.data for scope in scopes)
+        return scopes
 
     async def read(self, scope: Scope, http: Http) -> Part:
         async with self._locks.setdefault(scope.data, asyncio.Lock()):
             if scope.data not in self._round:
                 self._round[scope.data] = await self.read_list(scope.data, http)
             reading = self._round[scope.data]
+        self._readers[scope.data] -= 1
+        if not self._readers[scope.data]:  # until the next poll it would only weigh
+            del self._round[scope.data]
         unreadable = reading.rows.part(scope, _check).error
         owners: dict[str, str] = {}
         part = self._releases(scope, reading, owners) if scope.kind == "release" else self._incidents(scope, reading)

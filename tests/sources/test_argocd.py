@@ -391,6 +391,7 @@ async def test_both_kinds_share_one_reading_and_only_news_are_read_by_themselves
     http = FakeHttp(server, URL)
     await read_all(source, http)
     assert lists(http) == 1
+    assert isinstance(source, ArgoCD) and not source._round, "nobody needs it until the next poll"
     assert details(http) == ["ledger", "till", "checkout"]  # the troubled one first, then the one at work
     assert http.calls[1].query == {"appNamespace": ["argocd"], "project": ["payments"]}
     http.calls.clear()
