@@ -17,7 +17,7 @@ def keep_little() -> bool:
     """Have glibc give back what is freed, and keep one heap for all threads; to be called before there are threads.
 
     Answers of vendors come and go by the megabyte.  Left to itself glibc learns from them to keep as much for later,
-    in a heap of each thread: 3 to 8 MB of a board with a hundred sources.  Other libraries are left as they are (False).
+    in a heap of each thread: 3 to 8 MB of a board with a hundred sources.  Other libraries are left alone (False).
     """
     if not sys.platform.startswith("linux"):
         return False
