@@ -10,7 +10,7 @@ from __future__ import annotations
 import asyncio
 from bisect import bisect_right
 from collections import defaultdict
-from collections.abc import Awaitable, Collection, Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from datetime import UTC, datetime, timedelta, tzinfo
 from typing import Final, Literal
 
@@ -301,9 +301,9 @@ class Past:
         return Delta(frozenset(board.rows), frozenset(before.rows.keys() - board.rows.keys()))
 
     async def _make(
-        self, outline: Outline, known: Mapping[int, Row], reading: Iterable[Awaitable[Sequence[Stored]]]
+        self, outline: Outline, known: Mapping[int, Row], reading: list[asyncio.Task[list[Stored]]]
     ) -> Board:
-        """Another board.  While one piece is loaded the next is read."""
+        """Another board.  While one piece is loaded the next is read; ``reading`` is empty in the end."""
         board = Board(outline.store_id)
         touched: set[Slot] = set()
 
@@ -313,8 +313,8 @@ class Past:
                 await asyncio.sleep(0)
 
         await load([known[seq] for seq in outline.live if seq in known])
-        for piece in reading:
-            await load(await piece)
+        while reading:  # what has been loaded is let go of
+            await load(await reading.pop(0))
         if len(board) < len(outline.live):
             raise await self._too_early()
         slots = list(touched)
