@@ -213,7 +213,8 @@ class MetricsFace(Face):
             if missed:
                 words.append((f"  {glyphs.of('build', 'failed')} {missed} missed", "failed"))
             if self.live.newest is not None:
-                words.append(("  by what was known then", "warning"))
+                less = ", without what was read back later" if self._book.filled_later else ""
+                words.append((f"  by what was known then{less}", "warning"))
             words += legend(glyphs)
         self._numbers.tell(words)
         standing = self._found.get(self._opened or self._table.cursor_key or "")

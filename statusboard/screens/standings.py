@@ -6,6 +6,7 @@ from datetime import datetime, timedelta, tzinfo
 from operator import is_
 from typing import TYPE_CHECKING, Final
 
+from statusboard.hindsight import Hindsight
 from statusboard.metrics import Metric, Report, Scope, Stretch, window_of
 from statusboard.metrics.windows import days_of
 from statusboard.presenting.metrics import Standing
@@ -29,6 +30,8 @@ class Standings:
         self._measure: Measure | None = None
         self._for: tuple[object, ...] = ()
         self._past: tuple[int, datetime] | None = None
+        #: Whether more was read back after the past moment that the numbers are of.
+        self.filled_later = False
         self._read_at: datetime | None = None
         self._values: dict[tuple[Scope, Metric, int], Values] = {}
         self._spans: dict[int, tuple[Stretch, ...]] = {}
@@ -45,7 +48,9 @@ class Standings:
         same = past == self._past and len(self._for) == len(wanted) and all(map(is_, self._for, wanted))
         if self._measure is None or not same:
             self._for, self._past = wanted, past
-            self._measure = live.settings.measure(live.knowledge(), live.cells.zone)
+            known = live.knowledge()
+            self._measure = live.settings.measure(known, live.cells.zone)
+            self.filled_later = isinstance(known, Hindsight) and await known.filled_later()
         measure = self._measure
         reports = [await measure.report(Scope(), days, now)]
         reports += await measure.by_team(days, now)
