@@ -89,15 +89,17 @@ class Input(Struct, frozen=True, kw_only=True):
 
 
 @contextmanager
-def _uncollected() -> Iterator[None]:
-    """All is read anew, and nearly all of it stays: the collector need not look at it, neither now nor later."""
+def _uncollected(lasting: bool) -> Iterator[None]:
+    """All is read anew, and nearly all of it stays: the collector need not look at it, if it is ``lasting`` not even
+    later."""
     collecting = gc.isenabled()
     gc.disable()
     try:
         yield
     finally:
         if collecting:
-            gc.freeze()
+            if lasting:
+                gc.freeze()
             gc.enable()
 
 
@@ -151,6 +153,8 @@ class Measure:
         self.goals = tuple(goals)
         self.zone = zone
         self._weights = weights
+        #: Whether it is asked again and again; one of a past moment is let go of as soon as another is shown.
+        self.lasting = True
         self._lock = asyncio.Lock()
         self._longest = LONGEST
         self._for: tuple[str, object, int] | None = None
@@ -265,7 +269,7 @@ class Measure:
                 return
             self._begin()
             self._for = None
-            with _uncollected():
+            with _uncollected(self.lasting):
                 await self._read(now, environment)
             self._for = wanted
 

@@ -50,6 +50,7 @@ class Standings:
             self._for, self._past = wanted, past
             known = live.knowledge()
             self._measure = live.settings.measure(known, live.cells.zone)
+            self._measure.lasting = live.newest is None
             self.filled_later = isinstance(known, Hindsight) and await known.filled_later()
         measure = self._measure
         reports = [await measure.report(Scope(), days, now)]
