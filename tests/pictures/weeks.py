@@ -9,11 +9,11 @@ from typing import Final
 from statusboard.catalog import Catalog
 from statusboard.diff import draft
 from statusboard.engine import Engine
-from statusboard.measuring import Measure
+from statusboard.measuring import Knowledge, Measure
 from statusboard.metrics import goals_of
 from statusboard.model import Incident, Item, Release
 from statusboard.screens.settings import Settings
-from statusboard.store.base import Backfilled, Batch, Store
+from statusboard.store.base import Backfilled, Batch
 from tests.pictures.company import NOW
 
 DAYS: Final = 63
@@ -36,7 +36,7 @@ _SERVICES: Final = (
 class Aiming(Settings, frozen=True, kw_only=True):
     """Settings of a config with these goals."""
 
-    def measure(self, store: Store, zone: tzinfo) -> Measure:
+    def measure(self, store: Knowledge, zone: tzinfo) -> Measure:
         """As configured."""
         return Measure(store, Catalog(), goals=goals_of(GOALS), zone=zone)
 

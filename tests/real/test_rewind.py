@@ -96,7 +96,8 @@ def _rewound(board: Bench, am: Alertmanager, bb: Buildbot, *, seconds: float) ->
     asyncio.run(stepped(board, taken))
 
     digests = {one.picture["digest"] for one in taken}
-    print(f"{len(observed)} changes, {len(taken)} pictures, {len(digests)} of them different; {MOMENTS} were compared")
+    compared = f"{MOMENTS} were compared, {len(late)} of them printed late"
+    print(f"{len(observed)} changes, {len(taken)} pictures, {len(digests)} of them different; {compared}")
     states = {source["state"] for one in taken for source in one.picture["sources"]}
     kinds = {item["kind"] for one in taken for item in one.picture["items"]}
     assert states >= {"fresh", "aging", "stale"} and kinds == {"build", "incident", "release"}, "it was worth rewinding"
