@@ -181,6 +181,8 @@ class Board:
         self.store_id = store_id
         self.seq = seq
         self.rows: dict[str, Row] = {}
+        #: The rows that are releases, by key: whoever looks for suspects looks at all of them after each change.
+        self.releases: dict[str, Row] = {}
         self.health: dict[str, SourceHealth] = {}
         self.overlay: dict[str, ShownHealth] = {}
         self._annotations: dict[str, dict[str, Annotation]] = {}
@@ -322,6 +324,8 @@ class Board:
             else:
                 self._slots[slot] = [row.key]
             touched.add(slot)
+            if type(fact) is Release:
+                self.releases[row.key] = row
         elif isinstance(fact, SourceHealth):
             self.health[fact.source] = fact
         elif isinstance(fact, Annotation):
@@ -364,6 +368,7 @@ class Board:
             if not said:
                 del self._annotations[row.fact.target]
         if row.slot is not None:
+            self.releases.pop(row.key, None)
             keys = self._slots[row.slot]
             keys.remove(row.key)
             if keys:

@@ -86,7 +86,7 @@ class Suspicion:
 
     def _notice(self, board: Board) -> None:
         """Find the releases that came, went or changed since the last look."""
-        rows = {key: row for key, row in board.rows.items() if type(row.fact) is Release}
+        rows = board.releases.copy()
         known, self._rows = self._rows, rows
         for key, row in known.items():
             if rows.get(key) is not row:

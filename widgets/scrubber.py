@@ -29,6 +29,7 @@ STYLES: Final[dict[What, str]] = {"incident": "failed", "build": "warning", "rel
 NAMES: Final[dict[What, str]] = {"incident": "incident", "build": "failed build", "release": "release"}
 _NEXT: Final = 3
 """Cells that two labels of the track are apart at least."""
+_BEING_READ: Final = "being read"
 _SOME: Final = 1 / 8
 """Of a cell: from so much unwatched time on it is not shown as watched."""
 
@@ -67,7 +68,7 @@ class Gap(NamedTuple):
 class Track(NamedTuple):
     """What a scrubber shows: the stretch from ``since`` to ``until``, and in it the moment ``at``; None: the present.
 
-    ``ends_now``: the stretch reaches to the present.
+    ``ends_now``: the stretch reaches to the present.  ``known``: what happened in it has been read.
     """
 
     since: datetime
@@ -77,6 +78,7 @@ class Track(NamedTuple):
     gaps: Sequence[Gap] = ()
     zone: tzinfo = UTC
     ends_now: bool = True
+    known: bool = True
 
 
 class Laid(NamedTuple):
@@ -108,6 +110,9 @@ def lay_track(track: Track, width: int, signs: Signs = UNICODE) -> Laid:
     if width < 3 * (cell_len(before) + cell_len(after)):
         before = after = ""
     cells = max(1, width - cell_len(before) - cell_len(after))
+    if not track.known:  # nobody must take it for a time without anything, nor for one that was not watched
+        blank: list[Word] = [(letter, "muted") for letter in fit(_BEING_READ.center(cells), cells)]
+        return Laid([(before, "muted"), *blank, (after, "muted")], cell_len(before), cells)
     line = _watched(track, cells, signs)
     for what in reversed(GRAVEST):
         for mark in track.marks:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Final
 from statusboard.errors import StoreError
 from statusboard.screens.live import Live
 from statusboard.screens.rewound import gaps_of, stretch_of
-from widgets.scrubber import Gap, Mark, Track
+from widgets.scrubber import Mark, Track
 
 if TYPE_CHECKING:
     pass
@@ -41,11 +41,11 @@ class LineOfTime:
         return asyncio.get_running_loop().time() - self._read_at >= AGAIN
 
     def track(self, at: datetime | None, days: int) -> Track:
-        """The track with this moment on it; None: the present.  Before anything was read all of it is unknown."""
+        """The track with this moment on it; None: the present."""
         track = self._track
         if track is None:
             since, until, ends_now = stretch_of(at or self._live.now, self._live.now, days)
-            return Track(since, until, at, gaps=(Gap(since, until),), zone=self._live.cells.zone, ends_now=ends_now)
+            return Track(since, until, at, zone=self._live.cells.zone, ends_now=ends_now, known=False)
         return track._replace(at=at, zone=self._live.cells.zone)
 
     def fits(self, at: datetime, days: int) -> bool:

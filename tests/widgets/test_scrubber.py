@@ -56,6 +56,15 @@ def test_what_happened_stands_where_it_happened(signs: Signs):
     }
 
 
+@pytest.mark.parametrize("width", [1, 5, 30, 114])
+def test_what_has_not_been_read_is_neither_quiet_nor_unwatched(width: int):
+    laid = lay_track(track(known=False, at=hours(12), marks=[Mark(hours(3), "incident")]), width)
+    assert cell_len(drawn(laid)) == width and len(cells_of(laid)) == laid.cells
+    assert not {UNICODE.watched, UNICODE.unwatched, UNICODE.marks["incident"]} & set(cells_of(laid))
+    assert width < 30 or "being read" in drawn(laid)
+    assert put_here(laid, track(at=hours(12)))[laid.cells // 2 + 1][1] == "past"
+
+
 def test_of_several_in_one_cell_the_gravest_is_seen():
     marks = [Mark(hours(3), what) for what in ("incident", "build", "release")]
     assert UNICODE.marks["incident"] in cells_of(lay_track(track(marks=marks), 60))
