@@ -339,6 +339,7 @@ async def _changes(engine: Engine) -> None:
     while True:
         try:
             async for changes in store.changes(after):
+                await engine.settled(changes[-1].seq)  # what is told is how things are, should somebody end it now
                 for change in changes:
                     after = change.seq
                     line = report.change_row(change, seen.get(change.key))
