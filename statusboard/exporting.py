@@ -43,8 +43,9 @@ LONGEST: Final = 120
 FIELDS: Final = (
     *("kind", "state", "failing", "current", "severity", "title", "reason", "service", "services", "team"),
     *("environment", "target", "assignee", "actor", "priority", "ticket_id", "pipeline", "run_number", "attempt"),
-    *("repository", "branch", "change", "setting", "version", "previous_version", "revision", "started_at", "updated_at"),
-    *("ended_at", "acknowledged_at", "acknowledged_by", "suppressed_until", "suppressed_by", "raw_state", "trigger"),
+    *("repository", "branch", "change", "setting", "version", "previous_version", "revision"),
+    *("started_at", "updated_at", "ended_at", "acknowledged_at", "acknowledged_by"),
+    *("suppressed_until", "suppressed_by", "raw_state", "trigger"),
     *("description", "url", "source", "source_state", "key"),
 )
 #: What a spreadsheet takes for the beginning of a formula; the wide ones in some languages.
