@@ -164,7 +164,7 @@ class LanesFace(Face):
 
     def _show_suspects(self) -> None:
         self._show("incident", self.lanes.lines("incident", self.live.cells.board))
-        self._set_columns()
+        self._set_columns(("incident",))
 
     def _flooded(self) -> None:
         """Incidents are gathered now, or no longer; what somebody is looking at stays in sight."""
@@ -214,12 +214,14 @@ class LanesFace(Face):
     def _kind_of(self, panel: LanePanel) -> ItemKind:
         return next(kind for kind, each in self._panels.items() if each is panel)
 
-    def _set_columns(self) -> None:
-        """The columns of each lane: those of the view, without those in which nothing stands, the sorted one marked."""
+    def _set_columns(self, kinds: Iterable[ItemKind] = LANES) -> None:
+        """The columns of lanes: those of the view, without those in which nothing stands, the sorted one marked."""
         view, live = self.lanes.view, self.live
         rows = live.cells.board.rows
         up, down = ("^", "v") if live.ascii_only else ("▴", "▾")
         for kind in view.lanes:
+            if kind not in kinds:
+                continue
             columns = columns_of(kind, view.columns, wide=view.wide, times=live.cells.times)
             facts = [row.fact for key in self.lanes.lanes[kind].keys[:LOOKED_AT] if (row := rows.get(key)) is not None]
             shown = [column for column in columns if column.priority >= KEPT or not facts or says(column.id, facts)]
