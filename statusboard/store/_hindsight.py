@@ -7,9 +7,9 @@ facts are, and few of them are older than the revision.
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from datetime import datetime
-from typing import Final
+from typing import Final, TypeAlias
 
 import msgspec
 
@@ -18,6 +18,10 @@ from statusboard.model import Kind, Origin
 from statusboard.store._facts import Facts, Kept, word_of
 from statusboard.store._reads import Times, numbers, pieces
 from statusboard.store.base import Backfilled, Remembered
+
+ToldRow: TypeAlias = tuple[int, str, str, str, int, Origin, int, int, int, int]
+"""Of what is remembered: its change's number, key, source, part, moment and origin, its episode, when it began, when it
+was seen first (microseconds), and the size of its body."""
 
 #: Bodies that an aggregate holds at most.
 _AT_ONCE: Final = 500
@@ -83,20 +87,29 @@ def _remembered(connection: sqlite3.Connection, kind: Kind, facts: Sequence[Kept
         "CROSS JOIN keys k ON k.id = c.key_id",
         (msgspec.json.encode(list(by_seq)).decode(),),
     ).fetchone()
+    told = (
+        (seq, key, source, part, observed_at, origin, fact.episode, fact.at, fact.first_seen, size)
+        for seq, key, source, part, observed_at, origin, size in _ROWS.decode(rows)
+        for fact in (by_seq[seq],)
+    )
+    return told_of(kind, told, bodies)
+
+
+def told_of(kind: Kind, rows: Iterable[ToldRow], bodies: bytes) -> list[Remembered]:
+    """What is remembered of a kind, of rows and their bodies one after the other."""
     times = Times()
     found = []
     start = 0
-    for seq, key, source, part, observed_at, origin, size in _ROWS.decode(rows):
-        fact = by_seq[seq]
+    for seq, key, source, part, observed_at, origin, episode, at, first_seen, size in rows:
         found.append(
             Remembered(
                 key=key,
                 kind=kind,
                 source=source,
                 part=part,
-                episode=fact.episode,
-                at=from_us(fact.at),
-                first_seen=times[fact.first_seen],
+                episode=episode,
+                at=from_us(at),
+                first_seen=times[first_seen],
                 seq=seq,
                 observed_at=times[observed_at],
                 origin=origin,

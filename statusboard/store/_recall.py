@@ -9,18 +9,18 @@ from typing import Final, Literal
 import msgspec
 
 from statusboard.clock import from_us
-from statusboard.model import Kind, Origin
+from statusboard.model import Kind
 from statusboard.store._database import Database
-from statusboard.store._hindsight import changed_since, filled_by, same_since
+from statusboard.store._hindsight import ToldRow, changed_since, filled_by, same_since, told_of
 from statusboard.store._keeping import BODIED
-from statusboard.store._reads import Times, numbers, pieces, seq_at
+from statusboard.store._reads import numbers, pieces, seq_at
 from statusboard.store.base import Backfilled, Mark, Moment, Remembered
 
 #: Bodies that an aggregate holds at most: so few that other threads get their turn after a millisecond or two.
 _AT_ONCE: Final = 500
 _END: Final = (1 << 63) - 1
 
-_WORDS = msgspec.json.Decoder(list[tuple[int, str, str, str, int, Origin, int, int, int, int]])
+_WORDS = msgspec.json.Decoder(list[ToldRow])
 _AGGREGATES = (
     "SELECT cast(json_group_array(json_array(f.seq, k.key, f.source, f.part, f.observed_at, f.origin, f.episode, f.at, "
     "f.first_seen, length({0}.body))) AS BLOB), cast(group_concat({0}.body, '') AS BLOB) "
@@ -63,27 +63,7 @@ def remembered(
 def _remembered(connection: sqlite3.Connection, kind: Kind, seqs: Sequence[int]) -> list[Remembered]:
     query = _WITH_BODIES if kind in BODIED else _WITHOUT
     rows, bodies = connection.execute(query, (msgspec.json.encode(seqs).decode(),)).fetchone()
-    times = Times()
-    found = []
-    start = 0
-    for seq, key, source, part, observed_at, origin, episode, at, first_seen, size in _WORDS.decode(rows):
-        found.append(
-            Remembered(
-                key=key,
-                kind=kind,
-                source=source,
-                part=part,
-                episode=episode,
-                at=from_us(at),
-                first_seen=times[first_seen],
-                seq=seq,
-                observed_at=times[observed_at],
-                origin=origin,
-                body=bodies[start : start + size],
-            )
-        )
-        start += size
-    return found
+    return told_of(kind, _WORDS.decode(rows), bodies)
 
 
 def marks(database: Database, since: int, until: int, step: int) -> list[Mark]:
