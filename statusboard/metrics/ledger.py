@@ -119,6 +119,8 @@ class Ledger:
         if release.type == "configuration":
             line = (f"{line[0]}\0{release.setting}", line[1])
             self._settings.add(release.key)
+        else:
+            self._settings.discard(release.key)
         before = self._line_by_key.get(release.key)
         if release.type == "publication":
             if before is not None:
