@@ -310,6 +310,12 @@ class Board:
         changed |= said_of & self.rows.keys()  # they look different
         return Delta(frozenset(changed), frozenset(left))
 
+    def lay_over(self, overlay: dict[str, ShownHealth]) -> frozenset[str]:
+        """Show these sources so, whatever is stored of their health; returns the keys of rows that look different."""
+        before, self.overlay = self.overlay, overlay
+        turned = {name for name in overlay.keys() | before.keys() if overlay.get(name) != before.get(name)}
+        return frozenset(row.key for row in self.rows.values() if row.fact.source in turned) if turned else frozenset()
+
     def _put(self, row: Row, touched: set[Slot]) -> None:
         old = self.rows.get(row.key)
         if old is not None:

@@ -92,7 +92,7 @@ class Engine:
         self._tasks: list[asyncio.Task[None]] = []
         self._folded = asyncio.Event()
         self._replaced = False
-        self._disputed_since: float | None = None
+        self._dispute = sourcing.Dispute(TAKEOVER)
         #: Held while the role or the store changes, so that no two changes cross.
         self._switching = asyncio.Lock()
 
@@ -219,7 +219,7 @@ class Engine:
         if poller is None:
             return frozenset()
         self._note_statuses()
-        unread = {p.name: p for p in poller.polled.values() if not p.tracker.paused and _before(p.status, since)}
+        unread = {p.name: p for p in poller.polled.values() if not p.tracker.paused and sourcing.late(p.status, since)}
         try:
             for polled in unread.values():
                 polled.tracker.failed_whole(error)
@@ -366,11 +366,7 @@ class Engine:
             last = status.last_success if status is not None else health.last_success
             if (state := aged(health.state, last, health.interval, now)) is not None:
                 overlay[name] = state
-        before = self.board.overlay
-        if overlay != before:
-            self.board.overlay = overlay
-            changed = {name for name in overlay.keys() | before.keys() if overlay.get(name) != before.get(name)}
-            keys = frozenset(r.key for r in self.board.rows.values() if r.fact.source in changed)
+        if keys := self.board.lay_over(overlay):
             self._tell(Delta(keys, frozenset()))
 
     # -- polling -------------------------------------------------------------------------------------------------
@@ -440,9 +436,7 @@ class Engine:
             await self._stop_polling()
             raise
         self._note_statuses()
-        log.info(
-            "polling %d sources now: %d changed, %d removed", len(self.setups), len(changed.anew), len(changed.removed)
-        )
+        log.info("polling %d sources now: %d changed, %d removed", len(self.setups), *map(len, changed))
 
     async def _refuse_other_options(self) -> None:
         """One name read with other options by two boards of one store would flip the picture at every poll.
@@ -479,16 +473,7 @@ class Engine:
         other: list[str] = []
         if self.role == "following":
             other = sourcing.read_otherwise(self.setups.values(), await sourcing.read_now(self.store))
-        now = self.clock.monotonic()
-        if not other:
-            self._disputed_since, self.dispute = None, ""
-        elif self._disputed_since is None:
-            self._disputed_since = now
-        elif now - self._disputed_since >= TAKEOVER:
-            self.dispute = (
-                f"another board polls this store and reads {', '.join(other)} with other options, which is what is "
-                "shown; give one of the two another board.id"
-            )
+        self.dispute = self._dispute.judge(other, self.clock.monotonic())
 
     async def _stop_polling(self) -> None:
         poller, self.poller = self.poller, None
@@ -612,8 +597,3 @@ class Engine:
             await work
         except StoreError as error:
             log.warning("while closing the store: %s", error)
-
-
-def _before(status: Status, since: datetime) -> bool:
-    """Whether the newest finished poll began before then."""
-    return status.last_attempt is None or status.last_attempt < since

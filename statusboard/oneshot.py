@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from datetime import datetime
 
+from statusboard import sourcing
 from statusboard.engine import Engine
 from statusboard.errors import StoreError, Timeout
 
@@ -78,10 +79,10 @@ def _unread(engine: Engine, since: datetime) -> frozenset[str]:
     """The sources that were not attempted since then."""
     unread: set[str] = set()
     for name in engine.setups:
-        health, status = engine.board.health.get(name), engine.statuses.get(name)
+        health = engine.board.health.get(name)
         if health is not None and health.state == "paused":
             continue
-        if status is None or status.last_attempt is None or status.last_attempt < since:
+        if sourcing.late(engine.statuses.get(name), since):
             unread.add(name)
     return frozenset(unread)
 

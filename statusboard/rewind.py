@@ -244,12 +244,10 @@ class Past:
             delta = await self._turn(outline or await self._outline(at))
         board = self._known = self.board
         self.at, self._here = at, here
-        board.overlay = watching.overlay(board.health, at)
+        board.overlay = shown
+        turned = board.lay_over(watching.overlay(board.health, at))
         self.statuses = {name: _status(health, watching.read(name, at)) for name, health in board.health.items()}
-        turned = {name for name in shown.keys() | board.overlay if shown.get(name) != board.overlay.get(name)}
-        if not turned:
-            return delta
-        return Delta(delta.changed | {r.key for r in board.rows.values() if r.fact.source in turned}, delta.gone)
+        return Delta(delta.changed | turned, delta.gone) if turned else delta
 
     async def _back(self, at: datetime) -> Delta | None:
         """Take back what came later than ``at``; None where that is too much, or what it replaced is gone."""

@@ -5,7 +5,8 @@ Everything here is done by the one that holds the lease, while nobody else may c
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Iterable, Mapping
+from collections.abc import Awaitable, Collection, Iterable, Mapping
+from datetime import datetime
 from typing import NamedTuple, Protocol
 
 from statusboard.clock import Clock
@@ -49,6 +50,32 @@ class Changed(NamedTuple):
 
     anew: tuple[str, ...]
     removed: tuple[str, ...]
+
+
+class Dispute:
+    """Whether whoever polls reads with other options than ours, for longer than boards of one config need to agree."""
+
+    def __init__(self, patience: float) -> None:
+        self._patience = patience
+        self._since: float | None = None
+
+    def judge(self, other: Collection[str], now: float) -> str:
+        """What a person must know of it; ``other`` are the sources that are read otherwise, ``now`` is monotonic."""
+        if not other:
+            self._since = None
+        elif self._since is None:
+            self._since = now
+        elif now - self._since >= self._patience:
+            return (
+                f"another board polls this store and reads {', '.join(other)} with other options, which is what is "
+                "shown; give one of the two another board.id"
+            )
+        return ""
+
+
+def late(status: Status | None, since: datetime) -> bool:
+    """Whether the newest poll that has ended began before then."""
+    return status is None or status.last_attempt is None or status.last_attempt < since
 
 
 def changes(before: Mapping[str, Setup], after: Mapping[str, Setup]) -> Changed:
