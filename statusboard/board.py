@@ -181,8 +181,9 @@ class Board:
         self.store_id = store_id
         self.seq = seq
         self.rows: dict[str, Row] = {}
-        #: The rows that are releases, by key: whoever looks for suspects looks at all of them after each change.
+        #: The rows of these kinds, by key: whoever looks for suspects looks at all of them after each change.
         self.releases: dict[str, Row] = {}
+        self.incidents: dict[str, Row] = {}
         self.health: dict[str, SourceHealth] = {}
         self.overlay: dict[str, ShownHealth] = {}
         self._annotations: dict[str, dict[str, Annotation]] = {}
@@ -332,6 +333,8 @@ class Board:
             touched.add(slot)
             if type(fact) is Release:
                 self.releases[row.key] = row
+            elif type(fact) is Incident:
+                self.incidents[row.key] = row
         elif isinstance(fact, SourceHealth):
             self.health[fact.source] = fact
         elif isinstance(fact, Annotation):
@@ -375,6 +378,7 @@ class Board:
                 del self._annotations[row.fact.target]
         if row.slot is not None:
             self.releases.pop(row.key, None)
+            self.incidents.pop(row.key, None)
             keys = self._slots[row.slot]
             keys.remove(row.key)
             if keys:

@@ -12,12 +12,14 @@ first, what was dismissed is left out.
 from __future__ import annotations
 
 from bisect import bisect_right, insort
-from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from collections import Counter
+from collections.abc import Callable, Collection, Hashable, Iterable, Mapping, Sequence
 from math import log2
 from typing import Final, Literal, NamedTuple, TypeAlias
 
 from msgspec import Struct
 
+from statusboard.broken import Broken
 from statusboard.model import Annotation, Incident, Release
 from statusboard.notes import standing
 from statusboard.rollouts import LONG, STUCK, Line, Rollout, rollouts_of
@@ -54,11 +56,17 @@ class Suspect(Struct, frozen=True, kw_only=True, gc=False):
 
 
 class _Asked(NamedTuple):
-    """What is asked of each candidate: when the incident began (seconds since 1970), and where."""
+    """What is asked of each candidate: when the incident began (seconds since 1970), where, and beside what.
+
+    ``beside``: lines of releases on which other services stand that broke at the same time, with these; ``most`` is
+    what they can be worth.
+    """
 
     began: float
     environment: str
     target: str
+    beside: Mapping[Line, Sequence[str]] = {}
+    most: int = 0
 
 
 _How: TypeAlias = Literal["finished", "during", "began", "after"]
@@ -74,8 +82,8 @@ class _Near(NamedTuple):
 
 #: A line of rollouts related to an incident, what that is worth, and in words.
 _Relation: TypeAlias = tuple[Line, int, str]
-#: Points in the order of `_Parts`: time, failed, undone, rollback, size.
-_Parts: TypeAlias = tuple[int, int, int, int, int]
+#: Points of a rollout by itself: time, failed, undone, rollback, beside, size.
+_Parts: TypeAlias = tuple[int, int, int, int, int, int]
 #: Points, those of the relation, its words, the rollout and what it is worth itself.
 _Entry: TypeAlias = tuple[int, int, str, Rollout, _Parts]
 
@@ -128,6 +136,9 @@ class Candidates:
     ) -> None:
         self.weights = weights or Weights()
         self._depends_on = {service.casefold(): tuple(names) for service, names in depends_on.items()}
+        self._needed_by = Counter(name.casefold() for names in self._depends_on.values() for name in set(names))
+        self._broken = Broken(production)
+        self._worth_beside = [round(self.weights.beside * (1 - 0.5**count)) for count in range(_MANY + 1)]
         self._services: dict[str, Line] = {}
         self._repositories: dict[str, Line] = {}
         self._teams: dict[str, Line] = {}
@@ -135,6 +146,7 @@ class Candidates:
         self._lines: dict[tuple[tuple[str, ...], str, str], list[Line]] = {}
         #: Of each repository whose releases, as they were named together.
         self._released_from: dict[str, set[frozenset[str]]] = {}
+        self._several = False  # whether some rollout is of several services
         self._sizes: dict[int, int] = {}
         self._reaches: dict[int, float] = {}
         self._repositories_of: dict[str, dict[str, None]] = {}
@@ -159,6 +171,17 @@ class Candidates:
         for line in self._lines_of(rollout):
             line.row_of(rollout).drop(rollout)
 
+    def put_incident(self, id_: Hashable, incident: Incident) -> bool:
+        """Take an incident in, or its newest word: what breaks at the same time says something of its cause.
+
+        Whether others may have other suspects for it.
+        """
+        return self._broken.put(id_, incident)
+
+    def drop_incident(self, id_: Hashable) -> bool:
+        """Take one out; whether others may have other suspects for it."""
+        return self._broken.drop(id_)
+
     def _lines_of(self, rollout: Rollout) -> list[Line]:
         first = rollout.releases[0]
         whose = (first.services, first.repository, first.team)
@@ -171,6 +194,7 @@ class Candidates:
         """All lines of a release's rollout; they stay the same."""
         lines = [self._all]
         repository = first.repository.casefold()
+        self._several = self._several or len(first.services) > 1
         for service in dict.fromkeys(name.casefold() for name in first.services):
             lines.append(self._line(self._services, service))
             if repository and repository not in (known := self._repositories_of.setdefault(service, {})):
@@ -206,14 +230,14 @@ class Candidates:
         """
         verdicts = standing(said, incident)
         first = [suspect for note in verdicts if (suspect := self._confirmed(note, incident)) is not None]
-        asked = _asked(incident)
+        asked = self._asked(incident)
         if asked is None:
             return first[:MOST]
         return [*first, *(self._suspect(entry, asked) for entry in self._best(incident, asked, verdicts, MOST))][:MOST]
 
     def first(self, incident: Incident, said: Iterable[Annotation] = ()) -> Release | None:
         """The release of the best suspect that nobody has dismissed, without its reasons: quick, for many."""
-        asked = _asked(incident)
+        asked = self._asked(incident)
         if asked is None:
             return None
         best = self._best(incident, asked, standing(said, incident) if said else (), 1)
@@ -231,7 +255,7 @@ class Candidates:
             self._look(best, asked, line, (worth, words), since, until, looked)
         weights = self.weights
         time = weights.time + weights.slow_time
-        if weights.floor <= time + weights.size + weights.failed + weights.rolled_back_later:
+        if weights.floor <= time + weights.size + weights.failed + weights.rolled_back_later + asked.most:
             self._look(best, asked, self._all, _UNRELATED, since, until, looked)
         return best.entries
 
@@ -253,7 +277,7 @@ class Candidates:
         worth, words = relation
         weights, began = self.weights, asked.began
         failed, undone, time = weights.failed, weights.rolled_back_later, weights.time + weights.slow_time
-        base = worth + weights.size
+        base = worth + weights.size + asked.most
         most = base + time + failed
         if most + undone < best.least:
             return
@@ -319,7 +343,7 @@ class Candidates:
             yield self._services.get(name), weights.same_service, "same service"
             repositories |= self._repositories_of.get(name, {})
             for below in self._depends_on.get(name, ()):
-                yield self._services.get(below.casefold()), weights.dependency, f"{service} depends on {below}"
+                yield self._services.get(below.casefold()), *self._dependency(service, below)
                 for deeper in self._depends_on.get(below.casefold(), ()):
                     words = f"{service} depends on {deeper} through {below}"
                     yield self._services.get(deeper.casefold()), weights.farther, words
@@ -338,6 +362,38 @@ class Candidates:
                 for below in self._depends_on.get(service.casefold(), ()):
                     words = f"{service} of the team depends on {below}"
                     yield self._services.get(below.casefold()), weights.farther, words
+
+    def _dependency(self, service: str, below: str) -> tuple[int, str]:
+        """What it is worth that a service depends on another: less where many do, of which this one broke."""
+        others = self._needed_by[below.casefold()] - 1
+        words = f"{service} depends on {below}"
+        if others < 1:
+            return self.weights.dependency, words
+        worth = self.weights.dependency + round(self.weights.common * min(1.0, log2(others + 1) / 4))
+        return max(0, worth), f"{words}, as {others} other{' does' if others == 1 else 's do'}"
+
+    def _asked(self, incident: Incident) -> _Asked | None:
+        """What is asked of candidates; None of an incident that does not say when it began."""
+        if incident.started_at is None:
+            return None
+        began, environment = incident.started_at.timestamp(), incident.environment.casefold()
+        target = incident.target.casefold()
+        own = [service.casefold() for service in incident.services]
+        others = self._broken.beside(began, environment, own, self.weights.at_once)
+        if not others:
+            return _Asked(began, environment, target)
+        beside: dict[Line, list[str]] = {}
+        for name, service in others.items():
+            for below in dict.fromkeys((name, *(each.casefold() for each in self._depends_on.get(name, ())))):
+                if (line := self._services.get(below)) is not None:
+                    beside.setdefault(line, []).append(service)
+        most = len(others) if self._several else max(map(len, beside.values()), default=0)
+        return _Asked(began, environment, target, beside, self._worth_beside[min(most, _MANY)])
+
+    def _beside(self, rollout: Rollout, asked: _Asked) -> list[str]:
+        """The services that broke at the same time and are the rollout's or depend on it."""
+        lines = [asked.beside[line] for line in self._lines_of(rollout) if line in asked.beside]
+        return list(dict.fromkeys(service for services in lines for service in services))
 
     # -- one candidate -------------------------------------------------------------------------------------------
 
@@ -366,6 +422,7 @@ class Candidates:
             weights.failed if rollout.failed else 0,
             undone,
             weights.rollback if rollout.undoes else 0,
+            self._worth_beside[min(len(self._beside(rollout, asked)), _MANY)] if asked.beside else 0,
             self._sizes[rollout.commits] if rollout.commits in self._sizes else self._size(rollout.commits),
         )
 
@@ -394,7 +451,7 @@ class Candidates:
     # -- in words ------------------------------------------------------------------------------------------------
 
     def _suspect(self, entry: _Entry, asked: _Asked, confirmed_by: str = "") -> Suspect:
-        points, worth, related, rollout, (time, failed, undone, rollback, size) = entry
+        points, worth, related, rollout, (time, failed, undone, rollback, beside, size) = entry
         near = self._near(rollout, asked)
         undone_words = "rolled back"
         if rollout.undone_at is not None:
@@ -405,6 +462,7 @@ class Candidates:
             ("failed", failed),
             (undone_words, undone),
             ("is a rollback", rollback),
+            (f"{_listed(self._beside(rollout, asked))} broke too", beside),
             ("1 commit" if rollout.commits == 1 else f"{rollout.commits} commits", size),
         ]
         reasons = tuple(Reason(words, n) for place, (words, n) in enumerate(said) if n or place == 1)
@@ -424,7 +482,7 @@ class Candidates:
             return None
         release = next(release for release in rollout.releases if release.key == note.text)
         author = note.author or "somebody"
-        asked = _asked(incident)
+        asked = self._asked(incident)
         if asked is not None:
             parts = self._parts(rollout, asked)
             within = -self.weights.tolerance <= asked.began - rollout.began <= self.weights.window
@@ -435,15 +493,12 @@ class Candidates:
         return Suspect(release=release, points=0, reasons=(), rollout=rollout.releases, confirmed_by=author)
 
 
-def _asked(incident: Incident) -> _Asked | None:
-    """What is asked of candidates; None of an incident that does not say when it began."""
-    if incident.started_at is None:
-        return None
-    return _Asked(incident.started_at.timestamp(), incident.environment.casefold(), incident.target.casefold())
-
-
 _VERDICTS: Final = frozenset({"suspect_confirmed", "suspect_dismissed"})
 _FIRST: Final = range(1)
+_MANY: Final = 8
+"""Others that broke too: more are worth no more."""
+_NAMED: Final = 2
+"""Of which so many are named."""
 
 
 def _time(weights: Weights, before: float) -> float:
@@ -493,6 +548,13 @@ def _time_words(near: _Near, rollout: Rollout, asked: _Asked) -> str:
     if count == 1:
         return words
     return f"{words}, {max(1, bisect_right(rollout.starts, asked.began))}/{count} targets"
+
+
+def _listed(services: Sequence[str]) -> str:
+    """``cart, search and 3 more``."""
+    if len(services) > _NAMED + 1:
+        return f"{', '.join(services[:_NAMED])} and {len(services) - _NAMED} more"
+    return " and ".join(filter(None, (", ".join(services[:-1]), services[-1] if services else "")))
 
 
 def _length(seconds: float) -> str:

@@ -1,4 +1,4 @@
-"""The suspects of the incidents on a board, now or at a past moment, kept up to date with its releases."""
+"""The suspects of the incidents on a board, now or at a past moment, kept up to date with what is on it."""
 
 from __future__ import annotations
 
@@ -23,9 +23,9 @@ _Line: TypeAlias = tuple[str, str]
 
 
 class Suspicion:
-    """What `Candidates` makes of the releases of one board.
+    """What `Candidates` makes of the releases and incidents of one board.
 
-    ``depends_on`` and ``production`` are what `Candidates` takes.  Releases are looked at when `settle` is called, and
+    ``depends_on`` and ``production`` are what `Candidates` takes.  The board is looked at when `settle` is called, and
     not before: whoever shows suspects decides how often that is worth it.
     """
 
@@ -48,6 +48,7 @@ class Suspicion:
             (), weights=self.weights, depends_on=self._depends_on, production=self._production
         )
         self._rows: dict[str, Row] = {}
+        self._incidents: dict[str, Row] = {}
         self._lines: dict[_Line, dict[str, Release]] = {}
         self._rollouts: dict[_Line, list[Rollout]] = {}
         self._changed: dict[_Line, None] = {}
@@ -60,7 +61,7 @@ class Suspicion:
         return self._looked[1] >= 0
 
     def settle(self, board: Board) -> bool:
-        """Look at the releases of this board as they are; whether suspects may be others than before."""
+        """Look at this board as it is; whether suspects may be others than before."""
         before, edition = self._board, self._edition
         for _ in self.settle_steps(board):
             pass
@@ -75,7 +76,7 @@ class Suspicion:
             return
         looked = board.revision
         self._notice(board)
-        self._edition += bool(self._changed)
+        self._edition += self._notice_incidents(board) or bool(self._changed)
         while self._changed:
             for line in list(self._changed)[:CHUNK]:
                 del self._changed[line]
@@ -94,6 +95,16 @@ class Suspicion:
         for key, row in rows.items():
             if known.get(key) is not row:
                 self._put(key, row.fact)
+
+    def _notice_incidents(self, board: Board) -> bool:
+        """Find the incidents that came, went or changed since; whether that may matter to others."""
+        rows = board.incidents.copy()
+        known, self._incidents = self._incidents, rows
+        told = [self._candidates.drop_incident(key) for key in known if key not in rows]
+        for key, row in rows.items():
+            if known.get(key) is not row and isinstance(row.fact, Incident):
+                told.append(self._candidates.put_incident(key, row.fact))
+        return any(told)
 
     def _put(self, key: str, fact: object) -> None:
         assert isinstance(fact, Release)
@@ -149,7 +160,7 @@ class Suspicion:
         until = began + timedelta(seconds=float(self.weights.window))
         after = [
             (other.fact.started_at, other.key, other)
-            for other in self._board.items()
+            for other in self._board.incidents.values()
             if isinstance(other.fact, Incident)
             and other.fact.started_at is not None
             and since <= other.fact.started_at <= until

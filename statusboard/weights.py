@@ -20,6 +20,7 @@ class Weights(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
 
     same_service: Annotated[Gain, Meta(description="it is a release of the incident's service")] = 40
     dependency: Annotated[Gain, Meta(description="the incident's service depends on it (`depends_on:`)")] = 30
+    common: Annotated[Loss, Meta(description="the same, where 16 or more services depend on it; less for fewer")] = -8
     farther: Annotated[Gain, Meta(description="a service that it depends on depends on it")] = 10
     repository: Annotated[Gain, Meta(description="it comes from a repository of the incident's service")] = 15
     team: Annotated[Gain, Meta(description="it is a release of the same team")] = 10
@@ -30,8 +31,12 @@ class Weights(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     rolled_back_later: Annotated[Gain, Meta(description="somebody went back behind it after the incident began")] = 20
     rolled_back_before: Annotated[Loss, Meta(description="it was rolled back when the incident began")] = -20
     rollback: Annotated[Loss, Meta(description="it is a rollback itself")] = -10
+    beside: Annotated[
+        Gain, Meta(description="others broke with it that depend on it: half of it for one, three quarters for two")
+    ] = 20
     size: Annotated[Gain, Meta(description="it has 64 commits or more; less for fewer")] = 6
     floor: Annotated[int, Meta(ge=1, le=200, description="points from which on a release is a suspect")] = 24
+    at_once: Annotated[Duration, Meta(description="within what time others have broken with it")] = Duration(600)
     half_life: Annotated[Duration, Meta(description="after how long its `time` is worth half")] = Duration(30 * 60)
     slow_half_life: Annotated[Duration, Meta(description="after how long its `slow_time` is worth half")] = Duration(
         6 * 3600
@@ -48,5 +53,7 @@ class Weights(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
             raise ValueError("`slow_half_life` must be between 1s and 14d")
         if not 60 <= self.window <= 14 * 86_400:
             raise ValueError("`window` must be between 1m and 14d")
+        if self.at_once > 3_600:
+            raise ValueError("`at_once` must be at most 1h")
         if self.tolerance > 3_600:
             raise ValueError("`tolerance` of clocks must be at most 1h")

@@ -406,7 +406,7 @@ def test_the_documentation_has_these_weights():
     told = {name: int(points.replace("−", "-")) for name, points in rows}
     weights = structs.asdict(Weights())
     assert told == {name: points for name, points in weights.items() if name in told}
-    assert weights.keys() - told.keys() == {"floor", "half_life", "slow_half_life", "window", "tolerance"}
+    assert weights.keys() - told.keys() == {"floor", "at_once", "half_life", "slow_half_life", "window", "tolerance"}
     for name in weights:
         assert f"`{name}`" in text
 

@@ -4,10 +4,11 @@ from datetime import timedelta
 
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from msgspec import structs
 
 from statusboard import notes
 from statusboard.board import Board
-from statusboard.model import Fact, Incident, Release
+from statusboard.model import Fact, Incident, Release, Ticket
 from statusboard.presenting.suspects import suspect_cell, suspect_lines
 from statusboard.suspicion import Suspicion
 from statusboard.weights import Weights
@@ -93,12 +94,35 @@ def test_releases_that_come_change_and_go_are_followed() -> None:
     assert told(found, board) == []
 
 
-def test_what_is_no_release_changes_nothing() -> None:
+def test_what_is_neither_release_nor_breaks_at_that_time_changes_nothing() -> None:
     board, found = board_of(incident(), release(1, 15)), suspicion()
     found.settle(board)
-    fold(board, incident(2))
+    fold(board, Ticket(key="jira:ticket:1", source="jira", state="open"))
     assert not found.settle(board)
+    fold(board, structs.replace(incident(), severity="critical", updated_at=NOW))
     assert not found.settle(board)
+
+
+def test_what_breaks_at_the_same_time_is_followed() -> None:
+    """The dependency that a shop and a basket share is likelier to have broken both than either's own."""
+    found = Suspicion(Weights(), {"shop": ("ledger",), "basket": ("ledger",)}, production)
+    board = board_of(incident(service="shop"), release(1, 15, "ledger"))
+    found.settle(board)
+    ((_, alone),) = told(found, board)
+    fold(board, incident(2, 11, "basket"))
+    assert found.settle(board)
+    ((_, both),) = told(found, board)
+    assert both == alone + 10
+    (suspect,) = found.of(board.rows["am:incident:1"])
+    assert "basket broke too" in [reason.words for reason in suspect.reasons]
+    fold(board, structs.replace(incident(2, 11, "basket"), state="suppressed"))
+    assert found.settle(board)
+    assert told(found, board) == [("1.1", alone)]
+    fold(board, incident(2, 11, "basket"))
+    found.settle(board)
+    fold(board, "am:incident:2")
+    assert found.settle(board)
+    assert told(found, board) == [("1.1", alone)]
 
 
 def test_another_board_is_looked_at_anew() -> None:
@@ -110,7 +134,7 @@ def test_another_board_is_looked_at_anew() -> None:
 
 
 def test_a_release_that_moves_to_another_service_takes_its_line_along() -> None:
-    board, found = board_of(incident(), incident(2, service="search"), release(1, 15)), suspicion()
+    board, found = board_of(incident(), incident(2, -1, "search"), release(1, 15)), suspicion()
     found.settle(board)
     fold(board, release(1, 15, service="search"))
     assert found.settle(board)
@@ -119,7 +143,7 @@ def test_a_release_that_moves_to_another_service_takes_its_line_along() -> None:
 
 
 def test_of_a_release_the_incidents_since_are_told() -> None:
-    board = board_of(release(1, 15), incident(1, 10), incident(2, 12), incident(3, 30), incident(4, 9, "search"))
+    board = board_of(release(1, 15), incident(1, 10), incident(2, 12), incident(3, 30), incident(4, -1, "search"))
     found = suspicion()
     found.settle(board)
     charged = found.charged(board.rows["cd:release:1"])

@@ -245,7 +245,7 @@ async def _suspects(
     store: Store, config: Config, incident: Incident, said: Sequence[Annotation], now: datetime
 ) -> tuple[Sequence[Suspect] | None, list[str]]:
     """The releases that may have caused it, as known now, and the names of those that people dismissed."""
-    from statusboard.model import Release, decode
+    from statusboard.model import Incident, Release, decode
     from statusboard.notes import standing
     from statusboard.suspects import Candidates
 
@@ -262,6 +262,10 @@ async def _suspects(
         depends_on=catalog.depends_on,
         production=lambda environment: not environment or catalog.tier_of(environment) == "production",
     )
+    at_once = timedelta(seconds=float(weights.at_once))
+    for word in await store.remembered("incident", since=began - at_once, until=min(now, began + at_once)):
+        if isinstance(other := decode(word.body), Incident):
+            candidates.put_incident((word.key, word.episode), other)
     names = {fact.key: " ".join(filter(None, (fact.service, fact.version))) for fact in releases}
     passed = [note.text for note in standing(said, incident) if note.what == "suspect_dismissed"]
     return candidates.of(incident, said), [names.get(key, key) for key in passed]

@@ -39,6 +39,8 @@ def compose(
         return not asked or of.casefold() == asked
 
     candidates = Candidates(facts.releases, weights=weights, depends_on=depends_on, production=production)
+    for other in (*facts.around, *(incident for incident, _ in facts.past), *facts.live):
+        candidates.put_incident((other.key, other.started_at), other)
     said: dict[str, list[Annotation]] = {}
     for note in sorted(facts.said, key=lambda note: (str(note.updated_at), note.key)):
         if note.state == "set":

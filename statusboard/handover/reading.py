@@ -60,9 +60,10 @@ async def gather(
     ``measure`` judges the goals that it has.
     """
     live = [row.fact for row in board.items() if isinstance(row.fact, Incident)]
+    kept = await _remembered(store, "incident", Incident, until - _KEPT, until)
     past = [
         (incident, at)
-        for incident, at in await _remembered(store, "incident", Incident, until - _KEPT, until)
+        for incident, at in kept
         if at >= since or (incident.state == "resolved" and (incident.ended_at or incident.updated_at or at) >= since)
     ]
     first = first_release(since, [at for _, at in past] + [incident.started_at for incident in live], weights)
@@ -75,6 +76,7 @@ async def gather(
     facts = Facts(
         live=live,
         past=past,
+        around=[incident for incident, _ in kept],
         releases=releases,
         builds=builds,
         said=list({note.key: note for note in said}.values()),

@@ -73,11 +73,13 @@ class Facts(Struct, frozen=True, kw_only=True):
     """What is looked at, in no particular order.
 
     ``live`` are the incidents on the board, ``past`` the last words of all episodes that may have to do with this time,
-    each with when it began as the store tells it.  ``releases`` reach back a day before the first of them.
+    each with when it began as the store tells it, ``around`` those of all that are kept.  ``releases`` reach back a day
+    before the first of them.
     """
 
     live: Sequence[Incident] = ()
     past: Sequence[tuple[Incident, datetime]] = ()
+    around: Sequence[Incident] = ()
     releases: Sequence[Release] = ()
     builds: Sequence[Build] = ()
     said: Sequence[Annotation] = ()

@@ -177,7 +177,9 @@ class Ledger:
             self._by_start.append(entry)
         else:
             insort(self._by_start, entry)
+        self._suspects.put_incident(id_, episode.incident)
         self._to_link[id_] = None
+        self._concern_beside(episode)
 
     def forget_episode(self, id_: EpisodeId) -> None:
         """This is no episode (any more): its vendor tells another start of it."""
@@ -190,6 +192,8 @@ class Ledger:
         del self._by_start[place]
         self._unlink(id_, episode)
         self._to_link.pop(id_, None)
+        if self._suspects.drop_incident(id_):
+            self._concern_beside(episode)
 
     def episode(self, id_: EpisodeId) -> Episode | None:
         """What is known of an episode."""
@@ -270,6 +274,16 @@ class Ledger:
         weights = self._suspects.weights
         since = bisect_left(self._by_start, (rollout.began - weights.tolerance,))
         until = bisect_left(self._by_start, (rollout.began + weights.window + 1,))
+        for _, id_ in self._by_start[since:until]:
+            self._to_link[id_] = None
+
+    def _concern_beside(self, episode: Episode) -> None:
+        """Note the episodes that began when this one did: it may say something of their cause, or no longer."""
+        if len(self._to_link) == len(self._episodes):
+            return
+        began, within = episode.began.timestamp(), self._suspects.weights.at_once
+        since = bisect_left(self._by_start, (began - within,))
+        until = bisect_left(self._by_start, (began + within + 1,))
         for _, id_ in self._by_start[since:until]:
             self._to_link[id_] = None
 

@@ -77,10 +77,16 @@ def asked(history: History, weights: Weights, *, hindsight: bool) -> Iterator[tu
     if hindsight:
         candidates = Candidates(history.releases, weights=weights, depends_on=history.depends_on, production=production)
         for incident in history.incidents:
+            candidates.put_incident(incident.key, incident)
+        for incident in history.incidents:
             yield incident, candidates.of(incident)
         return
     for incident, known in as_known(history):
         candidates = Candidates(known, weights=weights, depends_on=history.depends_on, production=production)
+        assert incident.started_at is not None
+        for other in history.incidents:
+            if other.started_at is not None and other.started_at <= incident.started_at + LOOKED:
+                candidates.put_incident(other.key, other)
         yield incident, candidates.of(incident)
 
 
@@ -236,6 +242,8 @@ def _speed() -> list[Row]:
     history = ingested(worlds.history(UNSEEN[0], days=90))
     start = time.perf_counter()
     candidates = Candidates(history.releases, depends_on=history.depends_on, production=production)
+    for incident in history.incidents:
+        candidates.put_incident(incident.key, incident)
     indexed = f"{len(history.releases):,} releases, indexed in {(time.perf_counter() - start) * 1e3:.0f} ms"
     all_told = _times(candidates.of, history.incidents)
     first_only = _times(candidates.first, history.incidents)
