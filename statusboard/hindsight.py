@@ -13,7 +13,7 @@ from typing import Final
 
 from statusboard.board import Row
 from statusboard.model import Incident, Kind, encode
-from statusboard.store.base import Backfilled, Coverage, Live, Remembered, Store
+from statusboard.store.base import Backfilled, Bundle, Coverage, Live, Remembered, Store, bundled
 
 _AT: Final = attrgetter("at")
 
@@ -43,6 +43,12 @@ class Hindsight:
         found = known[1]
         end = len(found) if until is None else bisect_left(found, until, key=_AT)
         return [fact for fact in found[bisect_left(found, since, key=_AT) : end] if fact.seq > after]
+
+    async def bundled(
+        self, kind: Kind, *, since: datetime, until: datetime | None = None, after: int = 0
+    ) -> list[Bundle]:
+        """As `Store.bundled`."""
+        return bundled(await self.remembered(kind, since=since, until=until, after=after))
 
     async def get(self, keys: Collection[str]) -> list[Live]:
         """As `Store.get`, of incidents."""

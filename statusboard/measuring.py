@@ -10,16 +10,18 @@ from __future__ import annotations
 import asyncio
 import gc
 import time
+from collections import deque
 from collections.abc import AsyncIterator, Collection, Generator, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta, tzinfo
+from itertools import islice
 from typing import Final, Literal, Protocol, TypeAlias, TypeVar
 
 import msgspec
 from msgspec import Struct
 
 from statusboard.catalog import Catalog
-from statusboard.clock import to_us
+from statusboard.clock import from_us, to_us
 from statusboard.metrics import (
     Goal,
     Inputs,
@@ -39,7 +41,7 @@ from statusboard.metrics.report import reporting
 from statusboard.metrics.watched import RELEASE_GAP, Part, covered, watched_together
 from statusboard.metrics.windows import joined
 from statusboard.model import Annotation, Incident, ItemKind, Kind, Release
-from statusboard.store.base import Backfilled, Coverage, Live, Remembered
+from statusboard.store.base import Backfilled, Bundle, Coverage, Head, Live, Remembered
 from statusboard.weights import Weights
 
 Told: TypeAlias = Literal["release", "incident", "annotation"]
@@ -56,6 +58,9 @@ _DAYS_AT_ONCE: Final[Mapping[Told, timedelta]] = {
     "annotation": timedelta(days=400),
 }
 """What is read of the store at a time."""
+_TOLD: Final[tuple[Told, ...]] = ("release", "incident", "annotation")
+_AHEAD: Final = 3
+"""Stretches that the store is asked for at once."""
 _AT_ONCE: Final = 50
 """Words taken in between two looks at the time: some tenths of a millisecond each."""
 _FRESH: Final = timedelta(minutes=1)
@@ -73,6 +78,9 @@ class Knowledge(Protocol):
     async def remembered(
         self, kind: Kind, *, since: datetime, until: datetime | None = None, after: int = 0
     ) -> list[Remembered]: ...
+    async def bundled(
+        self, kind: Kind, *, since: datetime, until: datetime | None = None, after: int = 0
+    ) -> list[Bundle]: ...
     async def get(self, keys: Collection[str]) -> list[Live]: ...
     async def coverage(self, source: str | None = None, since: datetime | None = None) -> list[Coverage]: ...
     async def backfilled(self, source: str | None = None) -> list[Backfilled]: ...
@@ -169,8 +177,8 @@ class Measure:
         )
         self._after: dict[Told, int] = {"release": 0, "incident": 0, "annotation": 0}
         self._telling: set[Part] = set()
-        #: When each episode of a key was observed last.
-        self._episodes: dict[str, dict[int, datetime]] = {}
+        #: When each episode of a key was observed last (microseconds).
+        self._episodes: dict[str, dict[int, int]] = {}
         self._coverage: Mapping[Part, Sequence[Stretch]] = {}
         self._inputs_of: dict[Scope, tuple[int, Inputs]] = {}
         self._releases_together: dict[frozenset[Part], tuple[Stretch, ...]] = {}
@@ -278,24 +286,11 @@ class Measure:
         window = window_before(window_of(self._longest, now, self.zone), self.zone)
         since = window.since - timedelta(days=FOREWORD)
         changed = False
-        async for rows in self._new("release", since, now):
-            changed = True
-            for row, release in _decoded(rows, _RELEASE):
-                self._ledger.put_release(release, (row.source, row.part))
-            if pace.over():
-                await pace.rest()
-        async for rows in self._new("incident", since, now):
-            changed = True
-            for row, incident in _decoded(rows, _INCIDENT):
-                self._telling.add((row.source, row.part))
-                self._put_episode(row, incident)
-            if pace.over():
-                await pace.rest()
-        async for rows in self._new("annotation", since, now):
-            for _, note in _decoded(rows, _ANNOTATION):
-                self._ledger.say(note)
-            if pace.over():
-                await pace.rest()
+        async for kind, bundle in self._news(since, now):
+            changed = changed or kind != "annotation"
+            for _ in self._take_in(kind, bundle):
+                if pace.over():
+                    await pace.rest()
         await self._look_after_open(pace)
         for _ in self._ledger.settled(environment):
             if pace.over():
@@ -304,50 +299,72 @@ class Measure:
         if changed:
             self._edition += 1
 
-    async def _new(self, kind: Told, since: datetime, now: datetime) -> AsyncIterator[Sequence[Remembered]]:
-        """What the store has learned of a kind since it was asked last, some at a time."""
-        after = self._after[kind]
-        newest = after
-        step = _DAYS_AT_ONCE[kind]
-
-        def ask(start: datetime) -> tuple[datetime | None, asyncio.Task[list[Remembered]]]:
-            # What is new is little; what began in the future (a clock that is ahead) comes with the last of it.
-            end = None if self._for is not None or start + step > now else start + step
-            asked = self.store.remembered(kind, since=start, until=end, after=after)
-            return end, asyncio.ensure_future(asked)
-
-        end, reading = ask(since)
+    async def _news(self, since: datetime, now: datetime) -> AsyncIterator[tuple[Told, Bundle]]:
+        """What the store has learned since it was asked last, one kind after the other, some at a time."""
+        newest = dict(self._after)
+        reading: deque[tuple[Told, asyncio.Task[list[Bundle]]]] = deque()
+        coming = ((kind, *stretch) for kind in _TOLD for stretch in self._stretches(kind, since, now))
         try:
             while True:
-                rows = await reading
-                last = end is None
-                if end is not None:
-                    end, reading = ask(end)  # the store reads on while these are taken in
-                for start in range(0, len(rows), _AT_ONCE):
-                    some = rows[start : start + _AT_ONCE]
-                    newest = max(newest, max(row.seq for row in some))
-                    yield some
-                if last:
+                # The store reads on while these are taken in.
+                for kind, start, end in islice(coming, _AHEAD - len(reading)):
+                    asked = self.store.bundled(kind, since=start, until=end, after=self._after[kind])
+                    reading.append((kind, asyncio.ensure_future(asked)))
+                if not reading:
                     break
+                kind, bundles = reading[0]
+                for bundle in await bundles:
+                    newest[kind] = max(newest[kind], max(head.seq for head in bundle.heads))
+                    yield kind, bundle
+                reading.popleft()
         finally:
-            reading.cancel()
-        self._after[kind] = newest
+            for _, bundles in reading:
+                bundles.cancel()
+        self._after = newest
 
-    def _put_episode(self, row: Remembered, incident: Incident) -> None:
-        known = self._episodes.get(row.key)
+    def _stretches(self, kind: Told, since: datetime, now: datetime) -> Iterator[tuple[datetime, datetime | None]]:
+        """What is read of the store at a time."""
+        # What is new is little; what began in the future (a clock that is ahead) comes with the last of it.
+        while self._for is None and since + _DAYS_AT_ONCE[kind] <= now:
+            yield since, since + _DAYS_AT_ONCE[kind]
+            since += _DAYS_AT_ONCE[kind]
+        yield since, None
+
+    def _take_in(self, kind: Told, bundle: Bundle) -> Iterator[None]:
+        """Take some words in, a few at each step."""
+        if kind == "release":
+            for count, (head, release) in enumerate(_decoded(bundle, _RELEASE), 1):
+                self._ledger.put_release(release, (head.source, head.part))
+                if not count % _AT_ONCE:
+                    yield
+        elif kind == "incident":
+            for count, (head, incident) in enumerate(_decoded(bundle, _INCIDENT), 1):
+                self._telling.add((head.source, head.part))
+                self._put_episode(head, incident)
+                if not count % _AT_ONCE:
+                    yield
+        else:
+            for _, note in _decoded(bundle, _ANNOTATION):
+                self._ledger.say(note)
+        yield
+
+    def _put_episode(self, head: Head, incident: Incident) -> None:
+        id_ = head.key, head.episode
+        known = self._episodes.get(head.key)
         if known is None:
-            known = self._episodes[row.key] = {}
-        elif row.episode not in known:
-            # Where a vendor tells another start of what was not over then, it is the same episode told otherwise.
-            began = incident.started_at or row.at
-            for episode, observed_at in list(known.items()):
-                held = self._ledger.episode((row.key, episode))
-                last = held.ended if held is not None and held.ended is not None else observed_at
-                if held is None or began < last:
-                    del known[episode]
-                    self._ledger.forget_episode((row.key, episode))
-        known[row.episode] = row.observed_at
-        self._ledger.put_episode((row.key, row.episode), episode_of(incident, row.at))
+            self._episodes[head.key] = {head.episode: head.observed_at}
+        else:
+            if head.episode not in known:
+                # Where a vendor tells another start of what was not over then, it is the same episode told otherwise.
+                began = incident.started_at or from_us(head.at)
+                for episode, observed_at in list(known.items()):
+                    held = self._ledger.episode((head.key, episode))
+                    last = held.ended if held is not None and held.ended is not None else from_us(observed_at)
+                    if held is None or began < last:
+                        del known[episode]
+                        self._ledger.forget_episode((head.key, episode))
+            known[head.episode] = head.observed_at
+        self._ledger.put_episode(id_, episode_of(incident, incident.started_at or from_us(head.at)))
 
     async def _look_after_open(self, pace: _Pace) -> None:
         """Of what is not over, find what was taken off the board, or has begun anew without an end."""
@@ -438,10 +455,12 @@ _INCIDENT: Final = msgspec.json.Decoder(Incident)
 _ANNOTATION: Final = msgspec.json.Decoder(Annotation)
 
 
-def _decoded(rows: Iterable[Remembered], decoder: msgspec.json.Decoder[F]) -> Iterator[tuple[Remembered, F]]:
-    """The rows with what they say; one that cannot be read says nothing."""
-    for row in rows:
+def _decoded(bundle: Bundle, decoder: msgspec.json.Decoder[F]) -> Iterator[tuple[Head, F]]:
+    """The words with what they say; one that cannot be read says nothing."""
+    decode, bodies, end = decoder.decode, bundle.bodies, 0
+    for head in bundle.heads:
+        start, end = end, end + head.size
         try:
-            yield row, decoder.decode(row.body)
+            yield head, decode(bodies[start:end])
         except msgspec.MsgspecError:
             continue

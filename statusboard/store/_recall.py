@@ -14,7 +14,7 @@ from statusboard.store._database import Database
 from statusboard.store._hindsight import ToldRow, changed_since, filled_by, same_since, told_of
 from statusboard.store._keeping import BODIED
 from statusboard.store._reads import numbers, pieces, seq_at
-from statusboard.store.base import Backfilled, Mark, Moment, Remembered
+from statusboard.store.base import BUNDLED, Backfilled, Bundle, Head, Mark, Moment, Remembered
 
 #: Bodies that an aggregate holds at most: so few that other threads get their turn after a millisecond or two.
 _AT_ONCE: Final = 500
@@ -27,6 +27,14 @@ _AGGREGATES = (
     "FROM json_each(?) l CROSS JOIN facts f ON f.seq = l.value CROSS JOIN keys k ON k.id = f.key_id "
 )
 _WITH_BODIES = _AGGREGATES.format("f")
+_HEADS = msgspec.json.Decoder(list[Head])
+_BUNDLE = (
+    "SELECT cast('[' || group_concat(json_array(f.seq, k.key, f.source, f.part, f.episode, f.at, f.observed_at, "
+    "length({0}.body))) || ']' AS BLOB), cast(group_concat({0}.body, '') AS BLOB) "
+    "FROM json_each(?) l CROSS JOIN facts f ON f.seq = l.value CROSS JOIN keys k ON k.id = f.key_id "
+)
+_BUNDLE_WITH_BODIES = _BUNDLE.format("f")
+_BUNDLE_WITHOUT = _BUNDLE.format("c") + "CROSS JOIN changes c ON c.seq = f.seq"
 _WITHOUT = _AGGREGATES.format("c") + "CROSS JOIN changes c ON c.seq = f.seq"
 _BOUNDS = (
     "SELECT (SELECT value FROM meta WHERE name = 'next_seq') - 1, (SELECT value FROM meta WHERE name = 'whole_at')"
@@ -42,28 +50,46 @@ def remembered(
 ) -> list[Remembered]:
     """The last words on what began between two moments (microseconds), oldest first; ``upto``: those of a revision."""
     end = _END if until is None else until
-    # What is new is little, and lies at the table's end.
-    by = "NOT INDEXED" if after else "INDEXED BY facts_by_time"
     found: list[Remembered] = []
     with database.reading() as connection:
         if upto is not None:
             seqs = same_since(connection, kind, since, end, after, upto)
             found += changed_since(connection, kind, since, end, after, upto)
         else:
-            seqs = numbers(
-                connection,
-                f"SELECT seq AS n FROM facts {by} WHERE kind = ? AND at >= ? AND at < ? AND seq > ?",  # noqa: S608
-                (kind, since, end, after),
-            )
+            seqs = _seqs(connection, kind, since, end, after)
         for piece in pieces(sorted(seqs), _AT_ONCE):  # in that order they lie in the file
             found += _remembered(connection, kind, piece)
     return sorted(found, key=lambda fact: (fact.at, fact.seq))
+
+
+def _seqs(connection: sqlite3.Connection, kind: Kind, since: int, until: int, after: int) -> list[int]:
+    """What began in [since, until), oldest first."""
+    # What is new is little, and lies at the table's end.
+    by = "NOT INDEXED" if after else "INDEXED BY facts_by_time"
+    return numbers(
+        connection,
+        f"SELECT seq AS n FROM facts {by} "  # noqa: S608
+        "WHERE kind = ? AND at >= ? AND at < ? AND seq > ? ORDER BY at, seq",
+        (kind, since, until, after),
+    )
 
 
 def _remembered(connection: sqlite3.Connection, kind: Kind, seqs: Sequence[int]) -> list[Remembered]:
     query = _WITH_BODIES if kind in BODIED else _WITHOUT
     rows, bodies = connection.execute(query, (msgspec.json.encode(seqs).decode(),)).fetchone()
     return told_of(kind, _WORDS.decode(rows), bodies)
+
+
+def bundled(database: Database, kind: Kind, since: int, until: int | None, after: int) -> list[Bundle]:
+    """The same as `remembered`, in bundles."""
+    query = _BUNDLE_WITH_BODIES if kind in BODIED else _BUNDLE_WITHOUT
+    with database.reading() as connection:
+        seqs = _seqs(connection, kind, since, _END if until is None else until, after)
+        return [
+            Bundle(_HEADS.decode(heads), bodies)
+            for piece in pieces(seqs, BUNDLED)
+            for heads, bodies in (connection.execute(query, (msgspec.json.encode(piece).decode(),)).fetchone(),)
+        ]
 
 
 def marks(database: Database, since: int, until: int, step: int) -> list[Mark]:

@@ -58,6 +58,7 @@ class _Job(NamedTuple):
     run: Callable[[Database], Any]
     result: asyncio.Future[Any]
     writes: bool
+    hasty: bool
 
 
 _LOOK = object()
@@ -68,7 +69,7 @@ class Worker:
     """Runs jobs on a `Database` that lives and dies in one thread of its own.
 
     ``written`` is called in the event loop after each job that writes and after each commit of another process.
-    ``hasty``: the jobs are short and others wait for them, so that busy threads are to give way.
+    ``hasty``: all jobs are short and others wait for them, so that busy threads are to give way.
     """
 
     def __init__(self, connect: Callable[[], Database], written: Callable[[], None], *, hasty: bool = True) -> None:
@@ -97,15 +98,15 @@ class Worker:
             self._jobs.put(_STOP)
             raise
 
-    async def run(self, job: Callable[[Database], T], *, writes: bool = False) -> T:
+    async def run(self, job: Callable[[Database], T], *, writes: bool = False, hasty: bool = False) -> T:
         """Run a job after those that wait already.  SQLite's errors arrive as `StoreError`.
 
-        A job whose caller is cancelled before its turn is not run.
+        A job whose caller is cancelled before its turn is not run.  ``hasty``: busy threads are to give way to it.
         """
         if self._loop is None or self._stopped is None:
             raise StoreError("the store is not open")
         result: asyncio.Future[T] = self._loop.create_future()
-        self._jobs.put(_Job(job, result, writes))
+        self._jobs.put(_Job(job, result, writes, hasty or self._hasty))
         return await result
 
     def watch(self, waiting: bool) -> None:
@@ -160,7 +161,7 @@ class Worker:
         if job.result.cancelled():
             return
         try:
-            with _HASTE if self._hasty else nullcontext():
+            with _HASTE if job.hasty else nullcontext():
                 result = job.run(database)
         except Exception as error:  # noqa: BLE001 - a thread's edge: whoever waits for the job gets the error
             self._fail(job.result, translated(error, database.path))

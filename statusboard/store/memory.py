@@ -30,6 +30,7 @@ from statusboard.store.base import (
     NO_STEP,
     Backfilled,
     Batch,
+    Bundle,
     Coverage,
     Lease,
     Live,
@@ -41,6 +42,7 @@ from statusboard.store.base import (
     Remembered,
     Stored,
     StoreHealth,
+    bundled,
 )
 
 #: Changes kept at most, beside what is live: a board that runs for months from memory must not fill it.
@@ -243,6 +245,12 @@ class MemoryStore:
         self._check_open()
         facts = self._facts if upto is None else _recollection.facts_at(self._changes, self._facts, kind, upto)
         return _recollection.remembered(self._changes, facts, kind, since, until, after)
+
+    async def bundled(
+        self, kind: Kind, *, since: datetime, until: datetime | None = None, after: int = 0
+    ) -> list[Bundle]:
+        """What `remembered` tells, in bundles.  See `Store.bundled`."""
+        return bundled(await self.remembered(kind, since=since, until=until, after=after))
 
     async def marks(self, since: datetime, until: datetime, *, step: timedelta = NO_STEP) -> list[Mark]:
         """Incidents, releases and failed builds that began in [since, until).  See `Store.marks`."""

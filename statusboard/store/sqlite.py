@@ -34,6 +34,7 @@ from statusboard.store.base import (
     NO_STEP,
     Backfilled,
     Batch,
+    Bundle,
     Coverage,
     Lease,
     Live,
@@ -125,14 +126,14 @@ class SQLiteStore:
             raise StoreError("the store is not open")
         return await self._worker.run(job)
 
-    async def _read(self, job: Callable[[Database], T], most: int = _MUCH) -> T:
-        """Run a job that reads much, ``most`` changes, where no append waits for it."""
+    async def _read(self, job: Callable[[Database], T], most: int = _MUCH, *, hasty: bool = False) -> T:
+        """Run a job that reads much, ``most`` changes, where no append waits for it; ``hasty`` as `Worker.run`."""
         if self._worker is None or most < _MUCH:
             return await self._run(job)
         if self._reader is None or (self._reader.done() and self._reader.exception() is not None):
             self._reader = asyncio.ensure_future(self._start_reader())
         worker = await asyncio.shield(self._reader)
-        return await worker.run(job)
+        return await worker.run(job, hasty=hasty)
 
     async def _start_reader(self) -> Worker:
         worker = Worker(partial(_database.connect, replace(self._setup, read_only=True)), lambda: None, hasty=False)
@@ -214,6 +215,13 @@ class SQLiteStore:
         """The last word on what began in [since, until), oldest first.  See `Store.remembered`."""
         start, end = to_us(since), None if until is None else to_us(until)
         return await self._read(lambda database: _recall.remembered(database, kind, start, end, after, upto))
+
+    async def bundled(
+        self, kind: Kind, *, since: datetime, until: datetime | None = None, after: int = 0
+    ) -> list[Bundle]:
+        """What `remembered` tells, in bundles.  See `Store.bundled`."""
+        start, end = to_us(since), None if until is None else to_us(until)
+        return await self._read(lambda database: _recall.bundled(database, kind, start, end, after), hasty=True)
 
     async def marks(self, since: datetime, until: datetime, *, step: timedelta = NO_STEP) -> list[Mark]:
         """Incidents, releases and failed builds that began in [since, until).  See `Store.marks`."""

@@ -286,6 +286,7 @@ USES: dict[str, Callable[[Store], Awaitable[object]]] = {
     "seq_at": lambda store: store.seq_at(T0),
     "neighbour": lambda store: store.neighbour(1, 1),
     "remembered": lambda store: store.remembered("release", since=T0),
+    "bundled": lambda store: store.bundled("release", since=T0),
     "marks": lambda store: store.marks(T0, at(1)),
     "backfilled": lambda store: store.backfilled(),
     "forget_backfilled": lambda store: store.forget_backfilled("ci"),

@@ -12,13 +12,13 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from statusboard.clock import EPOCH
+from statusboard.clock import EPOCH, from_us
 from statusboard.errors import HistoryGone
 from statusboard.model import Change, Draft, Kind, Origin
 from statusboard.store._database import Setup
 from statusboard.store._reads import packed, unpacked
 from statusboard.store._rules import RETENTION
-from statusboard.store.base import Batch, Store, digest_sum
+from statusboard.store.base import Batch, Head, Remembered, Store, bundled, digest_sum
 from statusboard.store.memory import MemoryStore
 from statusboard.store.sqlite import SQLiteStore
 from tests.store.kit import T0, folded, read_all, same_rows
@@ -81,11 +81,28 @@ async def _check(store: Store, written: list[Change], complete_since: timedelta 
 async def _check_remembered(store: Store, live: dict[str, Change]) -> None:
     """What is remembered is said by a change that is kept, and what is on the board is remembered."""
     facts = [fact for kind in KINDS for fact in await store.remembered(kind, since=EPOCH)]
+    for kind in KINDS:
+        words = await store.remembered(kind, since=EPOCH)
+        middle = words[len(words) // 2].at if words else T0
+        stretches = [(EPOCH, middle), (middle, None)]
+        bundles = [each for since, until in stretches for each in await store.bundled(kind, since=since, until=until)]
+        assert [head for bundle in bundles for head in bundle.heads] == [_head(word) for word in words]
+        assert b"".join(bundle.bodies for bundle in bundles) == b"".join(word.body for word in words)
+        after = words[0].seq if words else 0
+        newer = await store.bundled(kind, since=EPOCH, after=after)
+        assert newer == bundled(await store.remembered(kind, since=EPOCH, after=after))
     kept = {change.seq: change for change in await store.recorded([fact.seq for fact in facts])}
     for fact in facts:
         assert (kept[fact.seq].key, kept[fact.seq].body) == (fact.key, fact.body)
     assert {c.seq for c in live.values() if c.kind != "ticket"} <= kept.keys()
     assert {fact.kind for fact in facts} <= {"build", "incident", "release"}
+
+
+def _head(word: Remembered) -> Head:
+    (bundle,) = bundled([word])
+    (head,) = bundle.heads
+    assert (from_us(head.at), from_us(head.observed_at)) == (word.at, word.observed_at)
+    return head
 
 
 async def _run(sort: Sort, steps: list[tuple[int, list[Draft] | None]]) -> None:

@@ -23,7 +23,7 @@ from statusboard.model import (
     decode,
     encode,
 )
-from statusboard.store.base import Batch, Mark, Remembered, Store
+from statusboard.store.base import BUNDLED, Batch, Mark, Remembered, Store, bundled
 from tests.store.kit import T0, at, batch, draft
 
 LONG_AGO = T0 - timedelta(days=4_000)
@@ -197,6 +197,15 @@ async def test_many_come_whole(store: Store):
 
 
 # -- backfill ------------------------------------------------------------------------------------------------------
+
+
+async def test_very_many_come_in_bundles_oldest_first(store: Store):
+    count = 2 * BUNDLED + 7
+    await put(store, 0, *(release(n, started_at=at(-n), version="v" * (n % 5)) for n in range(count)))
+    bundles = await store.bundled("release", since=LONG_AGO)
+    assert [len(bundle.heads) for bundle in bundles] == [BUNDLED, BUNDLED, 7]
+    assert bundles == bundled(await remembered(store, "release"))
+    assert [head.key for bundle in bundles for head in bundle.heads][-1] == "s:release:0"
 
 
 async def test_what_was_backfilled_says_so(store: Store):
