@@ -6,7 +6,8 @@ It is filled in steps, so that a screen can live meanwhile:
     settled(environment)               iterator: what follows from that, a little at each step
     gathered(scope), unlinked(scope)   what came of it
 
-Lines of environments that are not production wait until somebody asks for theirs.
+Deployments to environments that are not production wait until somebody asks for theirs, or an incident declares which
+release it came from.
 """
 
 from __future__ import annotations
@@ -21,10 +22,11 @@ from msgspec import Struct
 
 from statusboard.current import verdict_of
 from statusboard.metrics.deployments import Deployment, Episode, How, Line, Link, deployed_at, line_of, settling
-from statusboard.metrics.links import SLIGHT, Names, is_incident, linked
+from statusboard.metrics.links import SLIGHT, Names, declares, is_incident, linked
 from statusboard.metrics.record import Record, in_order
 from statusboard.metrics.report import Scope
 from statusboard.metrics.steps import done
+from statusboard.metrics.waiting import Waiting
 from statusboard.metrics.watched import Part
 from statusboard.model import Annotation, Release
 from statusboard.rollouts import Rollout, rollouts_of
@@ -38,6 +40,8 @@ _BEGAN: Final = attrgetter("began")
 _NOBODY: Final = ("",)
 #: Episodes or rollouts that are handled between two chances to stop: about a millisecond's worth.
 _AT_ONCE: Final = 16
+_MANY: Final = 1_000
+"""Episodes that are only looked at between two chances to stop."""
 _FEW: Final = 8
 """Where at most every so manieth line of a scope has changed, each is put in its places; else all in order anew."""
 _NO_DEPENDENCIES: Final[Mapping[str, Collection[str]]] = {}
@@ -95,6 +99,8 @@ class Ledger:
         self._told: dict[Line, dict[Part, None]] = {}
         self._places: set[tuple[Line, Part, tuple[str, ...], str]] = set()
         self._gathered: dict[Scope, Gathered] = {}
+        self._waiting = Waiting(lambda environment: self._may_cause(("", environment)))
+        self._heard: set[tuple[tuple[str, ...], str]] = set()
         # incidents
         self._episodes: dict[EpisodeId, Episode] = {}
         self._by_start: list[tuple[float, EpisodeId]] = []
@@ -115,35 +121,50 @@ class Ledger:
 
         What was set is no deployment: an incident that came of it is none's.
         """
+        key = release.key
+        before = self._line_by_key.get(key)
+        self._waiting.drop(key)
         line = line_of(release)
-        if release.type == "configuration":
+        if release.type == "deployment":
+            self._settings.discard(key)
+            if before is None and self._waiting.waits(line[1]):
+                self._put_off(release, part)
+                return
+            place = (line, part, release.services, release.team)
+            if place not in self._places:
+                self._places.add(place)
+                self._place(*place)
+            if why := _why_odd(release):
+                self._odd.setdefault(line, {})[key] = why
+            elif line in self._odd:
+                self._odd[line].pop(key, None)
+            self._names.put(release)
+        elif release.type == "configuration":
+            self._settings.add(key)
             line = (f"{line[0]}\0{release.setting}", line[1])
-            self._settings.add(release.key)
-        else:
-            self._settings.discard(release.key)
-        before = self._line_by_key.get(release.key)
-        if release.type == "publication":
-            if before is not None:
-                self._drop(release.key, before)
-            return
-        if before is not None and before != line:
-            self._drop(release.key, before)
-        place = (line, part, release.services, release.team)
-        if release.type == "configuration":
             self._lines.setdefault(line, {})
             self._told.setdefault(line, {})
-        elif place not in self._places:
-            self._places.add(place)
-            self._place(*place)
-        if release.type == "deployment" and (why := _why_odd(release)):
-            self._odd.setdefault(line, {})[release.key] = why
-        elif line in self._odd:
-            self._odd[line].pop(release.key, None)
-        self._line_by_key[release.key] = line
-        self._lines[line][release.key] = release
+        else:
+            self._settings.discard(key)
+            if before is not None:
+                self._drop(key, before)
+            return
+        if before is not None and before != line:
+            self._drop(key, before)
+        self._line_by_key[key] = line
+        self._lines[line][key] = release
         self._changed[line] = None
-        if release.type == "deployment":
-            self._names.put(release)
+
+    def _put_off(self, release: Release, part: Part) -> None:
+        """Keep a deployment until somebody asks; of whom it is is known at once."""
+        self._waiting.put(release, part)
+        whose = (release.services, release.team)
+        if whose not in self._heard:
+            self._heard.add(whose)
+            for service in release.services:
+                self._by_service.setdefault(service, {})
+            if release.team:
+                self._by_team.setdefault(release.team, {})
 
     def _place(self, line: Line, part: Part, services: tuple[str, ...], team: str) -> None:
         """Note of whom a line is, and who tells of it."""
@@ -222,9 +243,25 @@ class Ledger:
 
         May be left and begun again at any step.
         """
+        yield from self._bring_in(environment)
         yield from self._roll_out(environment)
         yield from self._relink()
         yield from self._resettle(environment)
+
+    def _bring_in(self, environment: str) -> Iterator[None]:
+        """Put in what waits and is of this environment; all of it where an incident may name any release."""
+        if self._waiting and not self._waiting.over:
+            for count, id_ in enumerate(list(self._to_link), 1):
+                if declares(self._episodes[id_].incident):
+                    self._waiting.ask_for_all()
+                    break
+                if not count % _MANY:
+                    yield
+        self._waiting.ask(environment)
+        while taken := self._waiting.taken(_AT_ONCE):
+            for release, part in taken:
+                self.put_release(release, part)
+            yield
 
     def _wanted(self, lines: Iterable[Line], environment: str) -> list[Line]:
         return [line for line in lines if self._may_cause(line) or (environment and line[1] == environment)]
@@ -377,9 +414,10 @@ class Ledger:
     def gathering(self, scope: Scope) -> Generator[None, None, Gathered]:
         """`gathered`, in steps."""
         lines = self._lines_of(scope)
-        if scope.environment and not self._changed.keys().isdisjoint(lines):
+        if self._waiting.waits(scope.environment) or (scope.environment and not self._changed.keys().isdisjoint(lines)):
             for _ in self.settled(scope.environment):  # for whoever has not asked for it before
                 pass
+            lines = self._lines_of(scope)
         editions = {line: self._editions.get(line, 0) for line in lines}
         known = self._gathered.get(scope)
         if known is not None and known.editions == editions:

@@ -7,6 +7,7 @@ vendor, its address, its revision, or its version together with a service that b
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Callable, Sequence
 from datetime import timedelta
 from typing import Final, TypeAlias
@@ -34,6 +35,17 @@ def is_incident(incident: Incident) -> bool:
     return incident.state not in ("pending", "suppressed")
 
 
+def declares(incident: Incident) -> bool:
+    """Whether it has a label or link that may name a release."""
+    labels, links = incident.labels, incident.links
+    return bool((labels and _declaring(tuple(labels))) or (links and _declaring(tuple(links))))
+
+
+@functools.lru_cache(maxsize=1_000)
+def _declaring(names: tuple[str, ...]) -> bool:
+    return not DECLARING.isdisjoint(map(str.casefold, names))
+
+
 class Names:
     """Deployments by what a declaration may call them; only a list of them until the first incident declares one."""
 
@@ -54,7 +66,7 @@ class Names:
     def declared(self, episode: Episode) -> list[Release]:
         """The releases that an incident's labels and links name: all those of the newest rollout of each name."""
         incident = episode.incident
-        if DECLARING.isdisjoint(map(str.casefold, (*incident.labels, *incident.links))):
+        if not declares(incident):
             return []
         found: dict[str, Release] = {}
         for texts in (incident.labels, incident.links):

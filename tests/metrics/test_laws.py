@@ -9,7 +9,18 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from msgspec.structs import replace
 
-from statusboard.metrics import METRICS, Deployment, Inputs, Report, Scope, Stretch, median, report_of, window_of
+from statusboard.metrics import (
+    METRICS,
+    Deployment,
+    Inputs,
+    Ledger,
+    Report,
+    Scope,
+    Stretch,
+    median,
+    report_of,
+    window_of,
+)
 from statusboard.metrics.record import Record, in_order
 from statusboard.metrics.windows import joined
 from statusboard.model import Annotation, Incident, Release
@@ -20,6 +31,7 @@ SOME = settings(max_examples=30, deadline=None)
 Facts = list[Release | Incident | Annotation]
 HOURS = st.integers(0, DAYS * 24 * 6 - 1).map(lambda n: n / 6)
 SERVICES = st.sampled_from([("checkout",), ("web",), ("checkout", "web"), ()])
+TYPES = ("deployment", "deployment", "deployment", "publication", "configuration")
 SCOPES = (
     Scope(),
     Scope(service="checkout"),
@@ -169,6 +181,45 @@ def test_news_one_by_one_come_to_the_same_as_all_at_once(facts: Facts, data: st.
         assert list(ledger.gathered(scope).deployments) == list(whole.gathered(scope).deployments)
         assert ledger.unlinked(scope) == whole.unlinked(scope)
         assert ledger.left_out(scope, at(0), NOW) == whole.left_out(scope, at(0), NOW)
+
+
+@SOME
+@given(histories(), st.data())
+def test_what_waits_to_be_asked_for_changes_no_answer(facts: Facts, data: st.DataObject):
+    eager, lazy = ledger_of(), ledger_of()
+    for _ in eager.settled("staging"):  # so that nothing of it waits
+        pass
+    moved = ["production", "staging", "test"]
+    before: Facts = [
+        replace(fact, environment=data.draw(st.sampled_from(moved)), type=data.draw(st.sampled_from(TYPES)))
+        for fact in facts
+        if isinstance(fact, Release) and data.draw(st.booleans())
+    ]
+    names = st.sampled_from(["", "1.0", "1.1"])
+    declared = [
+        replace(fact, labels={"Release": name}, environment=data.draw(st.sampled_from(["production", "staging", ""])))
+        if isinstance(fact, Incident) and (name := data.draw(names))
+        else fact
+        for fact in facts
+    ]
+    known = [before, declared] if data.draw(st.booleans()) else [before, declared[::-1], declared]
+    for news in known:
+        for ledger in (eager, lazy):
+            tell(ledger, *news)
+        for scope in SCOPES[:-1]:
+            assert answers(lazy, scope) == answers(eager, scope)
+        assert (lazy.services, lazy.teams) == (eager.services, eager.teams)
+    for scope in (*SCOPES, Scope(service="web", environment="test")):
+        assert answers(lazy, scope) == answers(eager, scope)
+        assert before or lazy.parts(scope) == eager.parts(scope)
+    assert [(found.key, found.at) for found in lazy.gathered(Scope()).deployments] == [
+        (found.key, found.at) for found in ledger_of(*declared).gathered(Scope()).deployments
+    ]
+
+
+def answers(ledger: Ledger, scope: Scope) -> tuple[object, ...]:
+    gathered = list(ledger.gathered(scope).deployments)
+    return gathered, ledger.unlinked(scope), ledger.left_out(scope, at(0), NOW)
 
 
 @SOME

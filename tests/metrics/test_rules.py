@@ -11,7 +11,7 @@ from msgspec.structs import replace
 from statusboard.metrics import Inputs, Scope, Stretch, episode_of
 from statusboard.metrics.numbers import Linking
 from statusboard.model import Incident, Release
-from tests.metrics.kit import ALWAYS, NOW, T0, at, deployments, incident, ledger_of, release, report, verdict
+from tests.metrics.kit import ALWAYS, NOW, T0, at, deployments, incident, ledger_of, release, report, tell, verdict
 
 # -- what a deployment is --------------------------------------------------------------------------------------------
 
@@ -182,6 +182,22 @@ def test_what_a_vendor_may_declare(name: str):
     deployed = release(1, "1.0", 1, revision="a" * 40, url="https://cd.example/1")
     (found,) = deployments(deployed, incident(1, 200, labels={"Deployment": name}))
     assert [link.how for link in found.links] == ["declared"]
+
+
+def test_a_vendor_may_declare_what_nobody_has_asked_for():
+    staged = release(2, "1.1", 1, environment="staging", key="cd:release:2")
+    ledger = ledger_of(release(1, "1.0", 1), staged)
+    tell(ledger, incident(1, 2, environment="", labels={"release": "1.1"}))
+    assert not ledger.unlinked(Scope()) and not ledger.gathered(Scope()).deployments[0].failed
+    (found,) = ledger.gathered(Scope(environment="staging")).deployments
+    assert [link.how for link in found.links] == ["declared"]
+
+
+def test_who_has_deployed_to_staging_alone_is_known_and_has_no_numbers():
+    ledger = ledger_of(release(1, "1.0", 1), release(2, "1.0", 1, environment="staging", services=("web",), team="it"))
+    assert (ledger.services, ledger.teams) == (["checkout", "web"], ["it", "payments"])
+    assert not ledger.gathered(Scope(team="it")).deployments
+    assert len(ledger.gathered(Scope(team="it", environment="staging")).deployments) == 1
 
 
 @pytest.mark.parametrize(
