@@ -60,7 +60,7 @@ def config_yaml(state: State, *, urls: Mapping[str, str], files: Mapping[str, Pa
             token=f"file:{files['token']}",
             repos=[service.repo for service in state.hosted],
             interval="20s" if busy else "5s",
-            **({"runs": 100, "deployments": 40} if busy else {}),
+            **({"builds": 100, "deployments": 40} if busy else {}),
         ),
         *_source("alertmanager", "alerts", url=urls["alertmanager"], expect="Watchdog", interval="2s"),
         *_source(

@@ -7,14 +7,19 @@ import json
 import stat
 from pathlib import Path
 
+import click
 import httpx
 import pytest
 
+from statusboard.cli.demo import command as demo_command
+from statusboard.config import load_config
 from statusboard.demo import start
 from statusboard.demo.deploylog import LINES, DeployLog
 from statusboard.demo.names import ALERTS
 from statusboard.demo.records import FAULTS, VENDORS
+from statusboard.demo.settings import BUSY, config_yaml
 from statusboard.demo.world import World
+from statusboard.registry import Registry
 from tests.demo.conftest import START, HandClock, Play, client
 
 READS = {
@@ -71,6 +76,19 @@ async def test_a_large_company_has_a_configuration_too(tmp_path, clock):
     async with await start(size=20, folder=tmp_path, clock=clock) as demo:
         assert demo.config_yaml.count("team: ") > 30
         assert 'interval: "20s"' in demo.config_yaml
+
+
+@pytest.mark.parametrize("size", [1, 2, BUSY - 1, BUSY, 20, 40, 90, 200])
+def test_the_board_accepts_the_configuration_of_every_size(size, tmp_path):
+    (sizes,) = [option.type for option in demo_command.params if option.name == "size"]
+    assert isinstance(sizes, click.IntRange) and sizes.min == 1 and sizes.max == 200
+    files = {name: tmp_path / name for name in ("token", "username", "password", "log")}
+    for file in files.values():
+        file.write_text("x\n", encoding="utf-8")
+    urls: dict[str, str] = dict.fromkeys(VENDORS, "http://127.0.0.1:9")
+    path = tmp_path / "config.yaml"
+    path.write_text(config_yaml(World(seed=7, start=START, size=size), urls=urls, files=files), encoding="utf-8")
+    assert len(load_config(path, registry=Registry.installed(), env={}).sources) == 5
 
 
 async def test_a_folder_can_be_used_again(tmp_path, clock):
