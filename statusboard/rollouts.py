@@ -19,7 +19,7 @@ import re
 from bisect import bisect_left, bisect_right
 from collections.abc import Callable, Iterable
 from datetime import datetime
-from operator import itemgetter
+from operator import attrgetter, itemgetter
 from typing import Final
 
 from statusboard.model import Release
@@ -36,6 +36,7 @@ LONG: Final = 30 * 60.0
 _REMEMBERED: Final = 50
 
 _PLACE: Final = itemgetter(0, 1)
+_KIND: Final = attrgetter("kind")
 _WAITING: Final = frozenset({"queued", "blocked"})
 _REPLACED: Final = frozenset({"inactive", "rolled_back"})
 _VERSION = re.compile(r"[vV]?([0-9]{1,9}(?:\.[0-9]{1,9}){1,4})")
@@ -83,11 +84,16 @@ class Rollout:
 
 
 class Row:
-    """Rollouts in the order in which they began."""
+    """Rollouts in the order in which they began.  ``longest``: none of them `Rollout.lasted` longer than this.
 
-    __slots__ = ("begun", "rollouts")
+    ``kind``: `UNDONE`, `SLOW`, `FAILED` or `PLAIN`.
+    """
 
-    def __init__(self) -> None:
+    __slots__ = ("begun", "kind", "longest", "rollouts")
+
+    def __init__(self, kind: int) -> None:
+        self.kind = kind
+        self.longest = 0.0
         self.begun: list[float] = []
         self.rollouts: list[Rollout] = []
 
@@ -95,6 +101,8 @@ class Row:
         place = len(self.begun)
         if place and rollout.began < self.begun[-1]:
             place = bisect_right(self.begun, rollout.began)
+        if rollout.lasted > self.longest:
+            self.longest = rollout.lasted
         self.begun.insert(place, rollout.began)
         self.rollouts.insert(place, rollout)
 
@@ -104,25 +112,28 @@ class Row:
             place += 1
         del self.begun[place], self.rollouts[place]
 
-    def between(self, since: float, until: float) -> list[Rollout]:
-        return self.rollouts[bisect_left(self.begun, since) : bisect_right(self.begun, until)]
+
+UNDONE, SLOW, FAILED, PLAIN = range(4)
+"""What somebody went back behind, what took long, what failed, and that for which time and size alone can speak."""
 
 
 class Line:
-    """Rollouts of one service, repository or team; those apart that time and size are not all that speaks for: what
-    somebody went back behind, what took long, and what failed."""
+    """Rollouts of one service, repository or team: a row of each kind that there is, in order of the kinds."""
 
-    __slots__ = ("failed", "long", "plain", "undone")
+    __slots__ = ("rows",)
 
     def __init__(self) -> None:
-        self.plain, self.failed, self.long, self.undone = Row(), Row(), Row(), Row()
+        self.rows: list[Row] = []
 
     def row_of(self, rollout: Rollout) -> Row:
-        if rollout.undone:
-            return self.undone
-        if rollout.lasted > LONG:
-            return self.long
-        return self.failed if rollout.failed else self.plain
+        """The row in which a rollout lies, or is to lie."""
+        kind = UNDONE if rollout.undone else SLOW if rollout.lasted > LONG else FAILED if rollout.failed else PLAIN
+        for row in self.rows:
+            if row.kind == kind:
+                return row
+        row = Row(kind)
+        self.rows = sorted([*self.rows, row], key=_KIND)
+        return row
 
     def __contains__(self, rollout: Rollout) -> bool:
         return rollout in self.row_of(rollout).rollouts

@@ -12,8 +12,8 @@ first, what was dismissed is left out.
 from __future__ import annotations
 
 from bisect import bisect_right, insort
-from collections import Counter
 from collections.abc import Callable, Collection, Hashable, Iterable, Mapping, Sequence
+from itertools import chain
 from math import log2
 from typing import Final, Literal, NamedTuple, TypeAlias
 
@@ -22,7 +22,8 @@ from msgspec import Struct
 from statusboard.broken import Broken
 from statusboard.model import Annotation, Incident, Release
 from statusboard.notes import standing
-from statusboard.rollouts import LONG, STUCK, Line, Rollout, rollouts_of
+from statusboard.relations import Relation, Relations
+from statusboard.rollouts import STUCK, Line, Rollout, rollouts_of
 from statusboard.weights import Weights
 
 __all__ = ["MOST", "Candidates", "Reason", "Suspect", "Weights"]
@@ -43,7 +44,8 @@ class Suspect(Struct, frozen=True, kw_only=True, gc=False):
 
     ``release`` is the one of its ``rollout`` (the same version on several targets, in order) that is nearest to the
     incident.  ``before``: seconds from when it finished, or began where no end is known, to the incident; 0 while it
-    was being rolled out, negative where by its clock it began after it.  ``confirmed_by``: who said so, ``""`` while
+    was being rolled out, negative where by its clock it began after it.  ``related``: not time alone speaks for it, but
+    what is known of services, repositories and teams.  ``confirmed_by``: who said so, ``""`` while
     nobody did; one that was confirmed and is no candidate has no reasons and 0 points.
     """
 
@@ -52,16 +54,18 @@ class Suspect(Struct, frozen=True, kw_only=True, gc=False):
     reasons: tuple[Reason, ...]
     rollout: tuple[Release, ...]
     before: float | None = None
+    related: bool = True
     confirmed_by: str = ""
 
 
 class _Asked(NamedTuple):
-    """What is asked of each candidate: when the incident began (seconds since 1970), where, and beside what.
+    """An incident as candidates are asked for it: when it began (seconds since 1970), where, and beside what.
 
-    ``beside``: lines of releases on which other services stand that broke at the same time, with these; ``most`` is
-    what they can be worth.
+    ``beside``: lines of releases on which other services stand that broke at the same time, with these; no release has
+    to do with more than ``most`` of them.
     """
 
+    incident: Incident
     began: float
     environment: str
     target: str
@@ -80,23 +84,23 @@ class _Near(NamedTuple):
     release: Release
 
 
-#: A line of rollouts related to an incident, what that is worth, and in words.
-_Relation: TypeAlias = tuple[Line, int, str]
 #: Points of a rollout by itself: time, failed, undone, rollback, beside, size.
 _Parts: TypeAlias = tuple[int, int, int, int, int, int]
 #: Points, those of the relation, its words, the rollout and what it is worth itself.
 _Entry: TypeAlias = tuple[int, int, str, Rollout, _Parts]
 
-_UNRELATED: Final = (0, "")
-
 
 class _Best:
-    """The best entries so far, best first; ``least``: with fewer points nothing is among them."""
+    """The best entries so far, best first; ``least``: with fewer points nothing is among them.
 
-    __slots__ = ("entries", "least", "most")
+    ``looked``: the ids of rollouts that need not be looked at, or no more.
+    """
 
-    def __init__(self, floor: int, most: int) -> None:
+    __slots__ = ("entries", "least", "looked", "most")
+
+    def __init__(self, floor: int, most: int, looked: set[int]) -> None:
         self.least = floor
+        self.looked = looked
         self.most = most
         self.entries: list[_Entry] = []
 
@@ -115,8 +119,8 @@ def _order(entry: _Entry) -> tuple[int, float, str]:
 
 
 _NO_DEPENDENCIES: Final[Mapping[str, Collection[str]]] = {}
-#: Different incidents (by service, team and repository) whose relations are remembered.
 _REMEMBERED: Final = 20_000
+"""Different counts of commits of which is remembered what they are worth."""
 
 
 class Candidates:
@@ -135,24 +139,14 @@ class Candidates:
         production: Callable[[str], bool],
     ) -> None:
         self.weights = weights or Weights()
-        self._depends_on = {service.casefold(): tuple(names) for service, names in depends_on.items()}
-        self._needed_by = Counter(name.casefold() for names in self._depends_on.values() for name in set(names))
+        self._relations = Relations(self.weights, depends_on)
         self._broken = Broken(production)
-        self._worth_beside = [round(self.weights.beside * (1 - 0.5**count)) for count in range(_MANY + 1)]
-        self._services: dict[str, Line] = {}
-        self._repositories: dict[str, Line] = {}
-        self._teams: dict[str, Line] = {}
-        self._all = Line()
-        self._lines: dict[tuple[tuple[str, ...], str, str], list[Line]] = {}
-        #: Of each repository whose releases, as they were named together.
-        self._released_from: dict[str, set[frozenset[str]]] = {}
-        self._several = False  # whether some rollout is of several services
+        weights = self.weights
+        self._worth_beside = [round(weights.beside * (1 - 0.5**count)) for count in range(_MANY + 1)]
         self._sizes: dict[int, int] = {}
-        self._reaches: dict[int, float] = {}
-        self._repositories_of: dict[str, dict[str, None]] = {}
-        self._services_of: dict[str, dict[str, None]] = {}
+        self._farthest = _reach(weights, 0)
+        self._reaches = [_reach(weights, points) for points in range(weights.time + weights.slow_time + 1)]
         self._by_key: dict[str, Rollout] = {}
-        self._relations: dict[tuple[tuple[str, ...], str, str], list[_Relation]] = {}
         for rollout in rollouts_of(releases, production):
             self.add(rollout)
 
@@ -160,16 +154,14 @@ class Candidates:
         """Take one more in: for whoever keeps `rollouts_of` themselves and learns of some later."""
         for release in rollout.releases:
             self._by_key[release.key] = rollout
-        for line in self._lines_of(rollout):
-            line.row_of(rollout).add(rollout)
+        self._relations.add(rollout)
 
     def drop(self, rollout: Rollout) -> None:
         """Take out one that is no longer what it was; the very one that was taken in."""
         for release in rollout.releases:
             if self._by_key.get(release.key) is rollout:
                 del self._by_key[release.key]
-        for line in self._lines_of(rollout):
-            line.row_of(rollout).drop(rollout)
+        self._relations.drop(rollout)
 
     def put_incident(self, id_: Hashable, incident: Incident) -> bool:
         """Take an incident in, or its newest word: what breaks at the same time says something of its cause.
@@ -181,45 +173,6 @@ class Candidates:
     def drop_incident(self, id_: Hashable) -> bool:
         """Take one out; whether others may have other suspects for it."""
         return self._broken.drop(id_)
-
-    def _lines_of(self, rollout: Rollout) -> list[Line]:
-        first = rollout.releases[0]
-        whose = (first.services, first.repository, first.team)
-        lines = self._lines.get(whose)
-        if lines is None:
-            lines = self._lines[whose] = self._find_lines(first)
-        return lines
-
-    def _find_lines(self, first: Release) -> list[Line]:
-        """All lines of a release's rollout; they stay the same."""
-        lines = [self._all]
-        repository = first.repository.casefold()
-        self._several = self._several or len(first.services) > 1
-        for service in dict.fromkeys(name.casefold() for name in first.services):
-            lines.append(self._line(self._services, service))
-            if repository and repository not in (known := self._repositories_of.setdefault(service, {})):
-                known[repository] = None
-                self._relations.clear()
-        if repository:
-            lines.append(self._line(self._repositories, repository))
-            names = frozenset(name.casefold() for name in first.services)
-            if names not in (released := self._released_from.setdefault(repository, set())):
-                released.add(names)
-                self._relations.clear()
-        if first.team:
-            team = first.team.casefold()
-            lines.append(self._line(self._teams, team))
-            for name in first.services:
-                if name not in (owned := self._services_of.setdefault(team, {})):
-                    owned[name] = None
-                    self._relations.clear()
-        return lines
-
-    def _line(self, lines: dict[str, Line], name: str) -> Line:
-        if name not in lines:
-            lines[name] = Line()
-            self._relations.clear()  # which know no such line
-        return lines[name]
 
     # -- one incident --------------------------------------------------------------------------------------------
 
@@ -233,144 +186,74 @@ class Candidates:
         asked = self._asked(incident)
         if asked is None:
             return first[:MOST]
-        return [*first, *(self._suspect(entry, asked) for entry in self._best(incident, asked, verdicts, MOST))][:MOST]
+        return [*first, *(self._suspect(entry, asked) for entry in self._best(asked, verdicts, MOST))][:MOST]
 
     def first(self, incident: Incident, said: Iterable[Annotation] = ()) -> Release | None:
         """The release of the best suspect that nobody has dismissed, without its reasons: quick, for many."""
         asked = self._asked(incident)
         if asked is None:
             return None
-        best = self._best(incident, asked, standing(said, incident) if said else (), 1)
+        best = self._best(asked, standing(said, incident) if said else (), 1)
         if not best:
             return None
         rollout = best[0][3]
         return self._near(rollout, asked).release if len(rollout.releases) > 1 else rollout.releases[0]
 
-    def _best(self, incident: Incident, asked: _Asked, verdicts: Sequence[Annotation], most: int) -> list[_Entry]:
+    def _best(self, asked: _Asked, verdicts: Sequence[Annotation], most: int) -> list[_Entry]:
         """The best candidates of which nobody has said anything."""
-        best = _Best(self.weights.floor, most)
-        looked = {id(self._by_key.get(note.text)) for note in verdicts if note.what in _VERDICTS}
-        since, until = asked.began - self.weights.window, asked.began + self.weights.tolerance
-        for line, worth, words in self._related(incident):
-            self._look(best, asked, line, (worth, words), since, until, looked)
-        weights = self.weights
-        time = weights.time + weights.slow_time
-        if weights.floor <= time + weights.size + weights.failed + weights.rolled_back_later + asked.most:
-            self._look(best, asked, self._all, _UNRELATED, since, until, looked)
+        said = {id(self._by_key.get(note.text)) for note in verdicts if note.what in _VERDICTS}
+        best = _Best(self.weights.floor, most, said)
+        for relation in self._relations.of(asked.incident):
+            self._look(best, asked, relation)
+        self._look(best, asked, self._relations.none)
         return best.entries
 
-    def _look(
-        self,
-        best: _Best,
-        asked: _Asked,
-        line: Line,
-        relation: tuple[int, str],
-        since: float,
-        until: float,
-        looked: set[int],
-    ) -> None:
+    def _look(self, best: _Best, asked: _Asked, relation: Relation) -> None:
         """Look at the rollouts of a line that may be among the best.
 
-        Of two that did not take long the older one can have no more points, whatever its size: from the first on that
-        is too old to be among the best, no other need be looked at.
+        Time is worth less and less: from the first on that was out too long before, no other need be looked at.
         """
-        worth, words = relation
-        weights, began = self.weights, asked.began
-        failed, undone, time = weights.failed, weights.rolled_back_later, weights.time + weights.slow_time
-        base = worth + weights.size + asked.most
-        most = base + time + failed
-        if most + undone < best.least:
-            return
-        special = line.undone.between(since, until) if line.undone.begun else []
-        if most >= best.least and line.long.begun:
-            special += line.long.between(since, until)
-        for rollout in special:
-            wanted = best.least - base - (failed if rollout.failed else 0) - (undone if rollout.undone else 0)
-            late = began - rollout.began - rollout.lasted
-            if max(0.0, late) <= self._reach(wanted) and id(rollout) not in looked:
-                looked.add(id(rollout))
-                self._enter(best, asked, rollout, worth, words)
-        for row, more in ((line.failed, base + failed), (line.plain, base)):
-            reach = self._reach(best.least - more)
-            begun, oldest = row.begun, max(since, began - LONG - reach)
-            place = bisect_right(begun, until) if reach >= 0.0 and begun else 0
+        weights, began, looked = self.weights, asked.began, best.looked
+        beside = self._worth_beside[asked.most]
+        base = relation.worth + weights.size + beside
+        failed = base + weights.failed
+        most_of = (failed + weights.rolled_back_later, failed, failed, base)
+        until, window = began + weights.tolerance, weights.window
+        stand, lines_of = asked.beside.keys(), self._relations.lines_of
+        for row in relation.line.rows:
+            least = best.least - most_of[row.kind]
+            place = bisect_right(row.begun, until) if (reach := self._reach(least)) >= 0.0 else 0
             while place:
                 place -= 1
-                if begun[place] < oldest:
+                late = began - row.begun[place]
+                if late > window or late - row.longest > reach:
                     break
                 rollout = row.rollouts[place]
-                if id(rollout) not in looked:
-                    looked.add(id(rollout))
-                    self._enter(best, asked, rollout, worth, words)
-                    reach = self._reach(best.least - more)
-                    if reach < 0.0:
-                        break
-                    oldest = max(since, began - LONG - reach)
+                late -= rollout.lasted
+                if late > reach or id(rollout) in looked:
+                    continue
+                if beside and stand.isdisjoint(lines_of[rollout]) and late > self._reach(least + beside):
+                    continue
+                looked.add(id(rollout))
+                self._enter(best, asked, rollout, relation)
+                least = best.least - most_of[row.kind]
+                reach = self._reach(least)
 
     def _reach(self, points: int) -> float:
         """Seconds after which time is no longer worth so many points, rounded; less than 0 where it never is."""
-        found = self._reaches.get(points)
-        if found is None:
-            found = self._reaches[points] = _reach(self.weights, points)
-        return found
+        if points < 1:
+            return self._farthest
+        return self._reaches[points] if points < len(self._reaches) else -1.0
 
-    def _enter(self, best: _Best, asked: _Asked, rollout: Rollout, worth: int, words: str) -> None:
+    def _enter(self, best: _Best, asked: _Asked, rollout: Rollout, relation: Relation) -> None:
         parts = self._parts(rollout, asked)
-        if parts is not None:
-            points = worth + sum(parts)
-            if points >= best.least:
-                best.enter((points, worth, words, rollout, parts))
-
-    def _related(self, incident: Incident) -> list[_Relation]:
-        """The lines of rollouts that have to do with an incident, what is worth most first."""
-        key = (incident.services, incident.repository, incident.team)
-        found = self._relations.get(key)
-        if found is None:
-            if len(self._relations) >= _REMEMBERED:
-                self._relations.clear()
-            named = [
-                (line, worth, words)
-                for line, worth, words in self._find_related(incident)
-                if line is not None and worth
-            ]
-            found = self._relations[key] = sorted(named, key=lambda relation: -relation[1])
-        return found
-
-    def _find_related(self, incident: Incident) -> Iterable[tuple[Line | None, int, str]]:
-        weights, repositories = self.weights, dict.fromkeys([incident.repository.casefold()])
-        for service in incident.services:
-            name = service.casefold()
-            yield self._services.get(name), weights.same_service, "same service"
-            repositories |= self._repositories_of.get(name, {})
-            for below in self._depends_on.get(name, ()):
-                yield self._services.get(below.casefold()), *self._dependency(service, below)
-                for deeper in self._depends_on.get(below.casefold(), ()):
-                    words = f"{service} depends on {deeper} through {below}"
-                    yield self._services.get(deeper.casefold()), weights.farther, words
-        names = {service.casefold() for service in incident.services}
-        for repository in repositories:
-            released = self._released_from.get(repository, ())
-            if weights.same_service >= weights.repository and not any(map(names.isdisjoint, released)):
-                continue  # all of it is the service's
-            yield self._repositories.get(repository), weights.repository, "same repository"
-        team = incident.team.casefold()
-        if incident.services:
-            yield self._teams.get(team), weights.team, "same team"
-        else:  # it is one of the team's, who knows which
-            yield self._teams.get(team), weights.only_team, "same team, no service is named"
-            for service in self._services_of.get(team, ()):
-                for below in self._depends_on.get(service.casefold(), ()):
-                    words = f"{service} of the team depends on {below}"
-                    yield self._services.get(below.casefold()), weights.farther, words
-
-    def _dependency(self, service: str, below: str) -> tuple[int, str]:
-        """What it is worth that a service depends on another: less where many do, of which this one broke."""
-        others = self._needed_by[below.casefold()] - 1
-        words = f"{service} depends on {below}"
-        if others < 1:
-            return self.weights.dependency, words
-        worth = self.weights.dependency + round(self.weights.common * min(1.0, log2(others + 1) / 4))
-        return max(0, worth), f"{words}, as {others} other{' does' if others == 1 else 's do'}"
+        if parts is None:
+            return
+        if rollout in self._relations.titled:
+            relation = self._relations.to(rollout, asked.incident)
+        points = relation.worth + sum(parts)
+        if points >= best.least:
+            best.enter((points, relation.worth, relation.words, rollout, parts))
 
     def _asked(self, incident: Incident) -> _Asked | None:
         """What is asked of candidates; None of an incident that does not say when it began."""
@@ -381,19 +264,19 @@ class Candidates:
         own = [service.casefold() for service in incident.services]
         others = self._broken.beside(began, environment, own, self.weights.at_once)
         if not others:
-            return _Asked(began, environment, target)
-        beside: dict[Line, list[str]] = {}
-        for name, service in others.items():
-            for below in dict.fromkeys((name, *(each.casefold() for each in self._depends_on.get(name, ())))):
-                if (line := self._services.get(below)) is not None:
-                    beside.setdefault(line, []).append(service)
-        most = len(others) if self._several else max(map(len, beside.values()), default=0)
-        return _Asked(began, environment, target, beside, self._worth_beside[min(most, _MANY)])
+            return _Asked(incident, began, environment, target)
+        beside = self._relations.under(others)
+        counts = sorted(map(len, beside.values()), reverse=True)
+        most = min(sum(counts[: self._relations.most_services]), _MANY)
+        return _Asked(incident, began, environment, target, beside, most)
 
-    def _beside(self, rollout: Rollout, asked: _Asked) -> list[str]:
+    def _beside(self, rollout: Rollout, asked: _Asked) -> Sequence[str]:
         """The services that broke at the same time and are the rollout's or depend on it."""
-        lines = [asked.beside[line] for line in self._lines_of(rollout) if line in asked.beside]
-        return list(dict.fromkeys(service for services in lines for service in services))
+        beside = asked.beside
+        found = [beside[line] for line in self._relations.lines_of[rollout] if line in beside]
+        if len(found) < 2:
+            return found[0][:_MANY] if found else ()
+        return list(dict.fromkeys(chain.from_iterable(found)))[:_MANY]
 
     # -- one candidate -------------------------------------------------------------------------------------------
 
@@ -422,7 +305,7 @@ class Candidates:
             weights.failed if rollout.failed else 0,
             undone,
             weights.rollback if rollout.undoes else 0,
-            self._worth_beside[min(len(self._beside(rollout, asked)), _MANY)] if asked.beside else 0,
+            self._worth_beside[len(self._beside(rollout, asked))] if asked.beside else 0,
             self._sizes[rollout.commits] if rollout.commits in self._sizes else self._size(rollout.commits),
         )
 
@@ -457,7 +340,7 @@ class Candidates:
         if rollout.undone_at is not None:
             undone_words = f"rolled back {'later' if rollout.undone_at > asked.began else 'before'}"
         said = [
-            (related, worth),
+            (related or ("" if beside else "nothing known relates them"), worth),
             (_time_words(near, rollout, asked), time),
             ("failed", failed),
             (undone_words, undone),
@@ -465,13 +348,14 @@ class Candidates:
             (f"{_listed(self._beside(rollout, asked))} broke too", beside),
             ("1 commit" if rollout.commits == 1 else f"{rollout.commits} commits", size),
         ]
-        reasons = tuple(Reason(words, n) for place, (words, n) in enumerate(said) if n or place == 1)
+        reasons = tuple(Reason(words, n) for place, (words, n) in enumerate(said) if n or (place < 2 and words))
         return Suspect(
             release=near.release,
             points=points,
             reasons=reasons,
             rollout=rollout.releases,
             before=near.before,
+            related=bool(worth or beside),
             confirmed_by=confirmed_by,
         )
 
@@ -487,8 +371,7 @@ class Candidates:
             parts = self._parts(rollout, asked)
             within = -self.weights.tolerance <= asked.began - rollout.began <= self.weights.window
             if parts is not None and within:
-                related = ((worth, words) for line, worth, words in self._related(incident) if rollout in line)
-                worth, words = next(related, _UNRELATED)
+                _, worth, words = self._relations.to(rollout, incident)
                 return self._suspect((worth + sum(parts), worth, words, rollout, parts), asked, author)
         return Suspect(release=release, points=0, reasons=(), rollout=rollout.releases, confirmed_by=author)
 

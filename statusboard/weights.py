@@ -25,6 +25,9 @@ class Weights(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     repository: Annotated[Gain, Meta(description="it comes from a repository of the incident's service")] = 15
     team: Annotated[Gain, Meta(description="it is a release of the same team")] = 10
     only_team: Annotated[Gain, Meta(description="the same, of an incident that names no service")] = 20
+    by_title: Annotated[
+        Loss, Meta(description="it is related so by what a title begins with, where a service should be named")
+    ] = -5
     time: Annotated[Gain, Meta(description="it had just finished; half of it after `half_life`")] = 15
     slow_time: Annotated[Gain, Meta(description="the same for what shows late; half after `slow_half_life`")] = 20
     failed: Annotated[Gain, Meta(description="it failed")] = 8

@@ -16,7 +16,8 @@ from msgspec import structs
 from statusboard.catalog import Catalog
 from statusboard.clock import Duration
 from statusboard.model import Annotation, Incident, Release
-from statusboard.suspects import MOST, Candidates, Suspect, Weights
+from statusboard.rollouts import rollouts_of
+from statusboard.suspects import MOST, Candidates, Reason, Suspect, Weights
 from tests.bench import other_worlds, worlds
 from tests.bench import suspects as bench
 from tests.bench.labelled import History
@@ -58,7 +59,11 @@ def incident(**more: Any) -> Incident:
 
 
 def suspects(
-    releases: Iterable[Release], of: Incident | None = None, said: Iterable[Annotation] = (), **weights: Any
+    releases: Iterable[Release],
+    of: Incident | None = None,
+    said: Iterable[Annotation] = (),
+    beside: Iterable[Incident] = (),
+    **weights: Any,
 ) -> list[Suspect]:
     candidates = Candidates(
         releases,
@@ -66,6 +71,8 @@ def suspects(
         depends_on=DEPENDS_ON,
         production=lambda name: Catalog().tier_of(name) == "production",
     )
+    for other in beside:
+        candidates.put_incident(other.key, other)
     return candidates.of(of or incident(), said)
 
 
@@ -78,6 +85,10 @@ def told(found: Iterable[Suspect]) -> list[str]:
     (suspect,) = found
     assert sum(reason.points for reason in suspect.reasons) == suspect.points
     return [f"{reason.words} {reason.points:+}" for reason in suspect.reasons]
+
+
+def told_all(found: Iterable[Suspect]) -> list[tuple[str, tuple[Reason, ...]]]:
+    return [(suspect.release.key, suspect.reasons) for suspect in found]
 
 
 # -- reasons ----------------------------------------------------------------------------------------------------------
@@ -285,6 +296,100 @@ def test_what_another_service_deploys_is_no_rollback():
     assert "is a rollback" not in str(told([suspects([other, release("1", version="1.0")])[0]]))
 
 
+# -- what else broke at the same time ---------------------------------------------------------------------------------
+
+
+def broken(*services: str, minutes: float = 0, **more: Any) -> Incident:
+    return incident(key=f"alerts:incident:{services}", services=services, started_at=ago(minutes), **more)
+
+
+def test_what_stands_on_a_release_and_broke_too_speaks_for_it():
+    """The shop and others depend on the ledger; that the shop does nobody has declared."""
+    ledger, others = release(services=("ledger",)), [broken("cart"), broken("ledger", minutes=8), broken("api")]
+    fault = incident(services=("desk",))
+    ((words, points),) = [(told(found)[1:], found[0].related) for found in [suspects([ledger], fault, beside=others)]]
+    assert (words, points) == (["ledger and cart broke too +15"], True)
+    many = [broken("cart", f"x{n}") for n in range(2)] + [broken("ledger")]
+    assert told(suspects([ledger], fault, beside=many))[1:] == ["cart and ledger broke too +15"]
+
+
+@pytest.mark.parametrize(
+    "other",
+    [
+        broken("api"),  # does not stand on it
+        broken("shop", "cart"),  # the same, told once more
+        broken(),
+        broken("cart", minutes=11),
+        broken("cart", minutes=-11),
+        broken("cart", state="pending"),
+        broken("cart", state="suppressed"),
+        broken("cart", environment="staging"),
+        incident(key="alerts:incident:2", services=("cart",), started_at=None),
+    ],
+)
+def test_what_says_nothing_of_it(other: Incident):
+    releases = [release(services=("ledger",))]
+    assert suspects(releases, beside=[incident(), other]) == suspects(releases)
+
+
+def test_in_a_storm_the_nearest_speak_and_more_than_eight_are_worth_no_more():
+    storm = [broken(f"x{n:03}", "cart", minutes=n / 100 - 5) for n in range(900)]
+    (found,) = suspects([release(services=("ledger",))], incident(services=("desk",)), beside=storm)
+    assert found.reasons[-1].words == "cart broke too"
+    wide = {f"x{n}": ("ledger",) for n in range(40)}
+    candidates = Candidates([release(services=("ledger",))], depends_on=wide, production=bench.production)
+    for name in wide:
+        candidates.put_incident(name, broken(name))
+    (found,) = candidates.of(incident(services=("desk",)))
+    assert (found.reasons[-1].words, found.reasons[-1].points) == ("x0, x1 and 6 more broke too", 20)
+
+
+def test_a_dependency_that_many_have_is_less_of_a_suspect_for_each():
+    wide = {f"x{n}": ("ledger",) for n in range(7)} | {"shop": ("ledger",)}
+    candidates = Candidates([release(services=("ledger",))], depends_on=wide, production=bench.production)
+    assert told(candidates.of(incident()))[0] == "shop depends on ledger, as 7 others do +24"
+
+
+# -- by its title -----------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    "title, words",
+    [
+        ("Shop 1.4 to production", "same service, by its title +35"),
+        ("cart: 1.4", "shop depends on cart, by its title +25"),
+        ("fix the shop", "nothing known relates them +0"),
+        ("1.4 to shop", "nothing known relates them +0"),
+        ("", "nothing known relates them +0"),
+    ],
+)
+def test_a_title_may_name_the_service(title: str, words: str):
+    named = [release(f"named-{name}", 9_000, 8_990, services=(name,)) for name in ("shop", "cart")]
+    for releases in ([*named, release(services=(), title=title)], [release(services=(), title=title), *named]):
+        assert told(suspects(releases)) == [words, "finished 4 min before +34"]
+
+
+def test_a_title_counts_for_less_than_what_is_said():
+    found = suspects([release(services=("shop",), title="cart 1.4"), release("old", 9_000, services=("cart",))])
+    assert told(found)[0] == "same service +40"
+
+
+def test_a_version_is_no_name():
+    releases = [
+        release("1", 9_000, services=("abc",)),
+        release(services=(), title="abc to production", version="abcdef"),
+    ]
+    assert told(suspects(releases, incident(services=("abc",))))[0] == "nothing known relates them +0"
+
+
+def test_the_title_of_an_incident_may_name_the_service():
+    (found, below) = suspects(
+        [release("1"), release("2", services=("cart",))], incident(services=(), title="Shop: 5xx")
+    )
+    assert found.reasons[0] == Reason("same service, by the incident's title", 35)
+    assert below.reasons[0] == Reason("shop depends on cart, by the incident's title", 25)
+
+
 # -- what people say --------------------------------------------------------------------------------------------------
 
 
@@ -329,6 +434,7 @@ _RELEASES = st.lists(
         _MINUTES,
         state=st.sampled_from(["success", "failed", "running", "rolled_back", "inactive", "queued", "unknown"]),
         services=st.sampled_from([(), ("shop",), ("cart",), ("ledger",), ("x", "shop")]),
+        title=st.sampled_from(["", "shop 1.0", "cart", "ledger: 2"]),
         team=st.sampled_from(["", "till"]),
         environment=st.sampled_from(["", "production", "staging"]),
         commits=st.one_of(st.none(), st.integers(-1, 300)),
@@ -341,6 +447,7 @@ _RELEASES = st.lists(
 _INCIDENTS = st.builds(
     incident,
     services=st.sampled_from([(), ("shop",), ("cart", "shop")]),
+    title=st.sampled_from(["", "shop is slow"]),
     team=st.sampled_from(["", "till"]),
     environment=st.sampled_from(["", "production"]),
     target=st.sampled_from(["", "eu"]),
@@ -364,18 +471,58 @@ def test_every_score_is_the_sum_of_what_is_shown(drawn: Any, fault: Incident, fl
         assert suspect.release.type == "deployment" and suspect.release.environment in ("", "production")
 
 
-@settings(max_examples=80, deadline=None)
-@given(_RELEASES, _INCIDENTS, st.integers(1, 60))
-def test_the_index_passes_over_nothing(drawn: Any, fault: Incident, floor: int):
+_BESIDE = st.lists(
+    st.builds(
+        lambda services, minutes: broken(*services, minutes=minutes),
+        st.sampled_from([("shop",), ("cart",), ("ledger",), ("api", "x")]),
+        st.integers(-15, 15),
+    ),
+    max_size=4,
+)
+
+
+@settings(max_examples=120, deadline=None)
+@given(_RELEASES, _INCIDENTS, _BESIDE, st.integers(1, 60))
+def test_the_index_passes_over_nothing(drawn: Any, fault: Incident, others: list[Incident], floor: int):
     """The suspects among all releases are the best of those found by looking at each release alone."""
     releases = [structs.replace(one, version=one.key, target="") for one in made(drawn)]
-    alone = [suspect for one in releases for suspect in suspects([one], fault, floor=floor)]
+    services = ("shop", "cart", "ledger", "search", "x")  # which are known to be services
+    old = [release(f"old-{name}", 9_000, 8_990, services=(name,)) for name in services]
+    alone = [suspect for one in releases for suspect in suspects([one, *old], fault, beside=others, floor=floor)]
     alone = [one for one in alone if "of the team" not in one.reasons[0].words]
-    found = suspects(releases, fault, floor=floor)
-    candidates = Candidates(releases, weights=Weights(floor=floor), depends_on=DEPENDS_ON, production=bench.production)
+    found = suspects([*releases, *old], fault, beside=others, floor=floor)
+    candidates = Candidates(
+        [*releases, *old], weights=Weights(floor=floor), depends_on=DEPENDS_ON, production=bench.production
+    )
+    for other in others:
+        candidates.put_incident(other.key, other)
     assert candidates.first(fault) is (found[0].release if found else None)
     if not (fault.team and not fault.services):  # whose relations are known by other releases
         assert [suspect.points for suspect in found] == sorted((one.points for one in alone), reverse=True)[:MOST]
+
+
+@settings(max_examples=60, deadline=None)
+@given(_RELEASES, _INCIDENTS, _BESIDE, st.randoms(use_true_random=False))
+def test_the_order_in_which_things_are_learned_does_not_matter(
+    drawn: Any, fault: Incident, others: list[Incident], chance: Any
+):
+    releases = [structs.replace(one, version=one.key, target="") for one in made(drawn)]
+    once = suspects(releases, fault, beside=others)
+    candidates = Candidates((), depends_on=DEPENDS_ON, production=bench.production)
+    gone = [structs.replace(one, key=f"{one.key}-gone") for one in releases]
+    rollouts = [rollout for one in (*releases, *gone) for rollout in rollouts_of([one], bench.production)]
+    chance.shuffle(rollouts)
+    for rollout in rollouts:
+        candidates.of(fault)
+        candidates.add(rollout)
+    for rollout in rollouts:
+        if rollout.releases[0].key.endswith("-gone"):
+            candidates.drop(rollout)
+    for other in chance.sample(others, len(others)):
+        candidates.put_incident(f"{other.key}-gone", other)
+        candidates.put_incident(other.key, other)
+        candidates.drop_incident(f"{other.key}-gone")
+    assert told_all(candidates.of(fault)) == told_all(once)
 
 
 # -- how often it is right --------------------------------------------------------------------------------------------

@@ -20,7 +20,10 @@ MOST_CHARGED: Final = 6
 
 
 def suspect_cell(suspects: Sequence[Suspect], incident: Incident) -> Cell:
-    """What stood before an incident, for its row: ``1.4.2, 4 min``; the service too where it is another one."""
+    """What stood before an incident, for its row: ``1.4.2, 4 min``; the service too where it is another one.
+
+    ``web 2.0, 4 min?``: nothing but the time speaks for it.
+    """
     if not suspects:
         return ("", "")
     suspect = suspects[0]
@@ -30,7 +33,7 @@ def suspect_cell(suspects: Sequence[Suspect], incident: Incident) -> Cell:
         name = f"{clip(service, NAME)} {name}"
     if suspect.confirmed_by:
         return (f"{name} confirmed", "warning")
-    return (f"{name}, {_when(suspect)}", "")
+    return (f"{name}, {_when(suspect)}{'' if suspect.related else '?'}", "")
 
 
 def suspect_lines(
