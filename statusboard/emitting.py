@@ -8,15 +8,16 @@ from __future__ import annotations
 import fcntl
 import os
 from collections.abc import Iterable, Mapping
-from datetime import datetime
+from datetime import datetime, tzinfo
 from pathlib import Path
 from typing import Any, Final, cast
 
 import msgspec
 
-from statusboard.clock import parse_time, rfc3339
-from statusboard.errors import StatusboardError
+from statusboard.clock import parse_time_exact, rfc3339, zone_of
+from statusboard.errors import MomentError, StatusboardError
 from statusboard.model import SEVERITIES, STATES, ItemKind
+from statusboard.moments import meant
 from statusboard.text import clean, safe_url
 
 LONGEST: Final = 8192
@@ -50,17 +51,52 @@ class EmitError(StatusboardError):
     """A line that says something impossible, or cannot be written; the message says what would be right."""
 
 
-def line_of(kind: str, said: Mapping[str, object], labels: Mapping[str, str], now: datetime) -> bytes:
-    """One line, checked, with its newline.  `EmitError` says what is wrong with it."""
+class Times:
+    """The times of lines as they are written: each with its offset, since nobody else knows whose clock told it.
+
+    One without a zone is one of ``zone``, that of this machine unless told otherwise; ``now`` is what ``21:50`` and
+    ``-10m`` are seen from.  ``zoneless`` counts those that named no zone, ``notes`` is what must be said of some.
+    """
+
+    def __init__(self, now: datetime, zone: tzinfo | None = None) -> None:
+        self.now = now
+        self.zone = zone or zone_of("")
+        self.zoneless = 0
+        self.notes: list[str] = []
+
+    def written(self, name: str, value: object) -> object:
+        """The value of the field ``name``, as it is or with an offset.  `EmitError` for what is no time."""
+        at, zoneless = parse_time_exact(value)
+        if at is not None and not zoneless:
+            return value
+        try:
+            found = meant(at.replace(tzinfo=None).isoformat() if at else str(value), self.now, self.zone)
+        except MomentError:
+            forms = "2026-01-02T03:04:05+01:00, 21:50 or -10m"
+            raise EmitError(f"`{name}` is no time: {clean(value, 40)}; write {forms}") from None
+        self.zoneless += at is not None
+        if found.note:
+            self.notes.append(f"{name} {clean(value, 40)}: {found.note}")
+        return found.at.astimezone(self.zone).isoformat()
+
+
+def line_of(
+    kind: str, said: Mapping[str, object], labels: Mapping[str, str], now: datetime, times: Times | None = None
+) -> bytes:
+    """One line, checked, with its newline.  `EmitError` says what is wrong with it.
+
+    ``times`` writes its times and knows afterwards what is to be said of them; this machine's zone without it.
+    """
     if kind not in FIELDS:
         raise EmitError(f"there is no kind `{clean(kind, 40)}`; it is one of {', '.join(FIELDS)}")
     known = cast(ItemKind, kind)
+    times = times or Times(now)
     row: dict[str, object] = {"kind": kind, "time": rfc3339(now)}
     for name, value in said.items():
         if name not in FIELDS[known]:
             raise EmitError(f"{_a(kind)} has no `{clean(name, 40)}`; it has {', '.join(FIELDS[known])}")
         if (text := _scalar(name, value)) != "":
-            row[name] = text
+            row[name] = times.written(name, text) if name in _TIMES else text
     if not any(name in row for name in NEEDED[known]):
         raise EmitError(f"say what it is about: one of {', '.join(NEEDED[known])}")
     row.setdefault("state", "success" if "setting" in row else _DEFAULT_STATE.get(known, ""))
@@ -92,9 +128,6 @@ def _check(kind: ItemKind, row: Mapping[str, object]) -> None:
         raise EmitError(f"{what}; it is one of {', '.join(states)}")
     if (severity := row.get("severity")) is not None and severity not in SEVERITIES:
         raise EmitError(f"`{clean(severity, 40)}` is no severity; it is one of {', '.join(SEVERITIES)}")
-    for name in _TIMES:
-        if name in row and parse_time(row[name]) is None:
-            raise EmitError(f"`{name}` is no time: {clean(row[name], 40)}; write 2026-01-02T03:04:05Z")
     if (url := row.get("url")) is not None and not safe_url(url):
         raise EmitError("`url` is no http or https address that can be shown (without a password)")
     number = row.get("run_number")
@@ -102,7 +135,7 @@ def _check(kind: ItemKind, row: Mapping[str, object]) -> None:
         raise EmitError(f"`run_number` is no whole number: {clean(number, 40)}")
 
 
-def lines_of(data: bytes, now: datetime) -> list[bytes]:
+def lines_of(data: bytes, now: datetime, times: Times | None = None) -> list[bytes]:
     """The lines of a standard input, checked; each must be as `line_of` would make it, ``kind`` may be left out.
 
     `EmitError` names the first line that is wrong: then none of them is to be written.
@@ -113,15 +146,16 @@ def lines_of(data: bytes, now: datetime) -> list[bytes]:
     if len(rows) > MOST_LINES:
         raise EmitError(f"{len(rows)} lines at once, more than {MOST_LINES}")
     made = []
+    times = times or Times(now)
     for number, row in rows:
         try:
-            made.append(_checked(row, now))
+            made.append(_checked(row, now, times))
         except EmitError as exc:
             raise EmitError(f"line {number}: {exc}") from None
     return made
 
 
-def _checked(data: bytes, now: datetime) -> bytes:
+def _checked(data: bytes, now: datetime, times: Times) -> bytes:
     if len(data) > LONGEST:
         raise EmitError(f"it has {len(data)} bytes, more than {LONGEST}")
     try:
@@ -134,7 +168,7 @@ def _checked(data: bytes, now: datetime) -> bytes:
     fields = FIELDS.get(cast(ItemKind, kind), ()) if isinstance(kind, str) else ()
     said = {name: value for name, value in row.items() if name in fields and value is not None}
     labels = {name: value for name, value in row.items() if name not in fields and value is not None}
-    return line_of(kind if isinstance(kind, str) else "", said, labels, now)
+    return line_of(kind if isinstance(kind, str) else "", said, labels, now, times)
 
 
 def append(path: Path, lines: Iterable[bytes]) -> None:

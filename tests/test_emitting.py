@@ -8,13 +8,14 @@ import os
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
+from zoneinfo import ZoneInfo
 
 import pytest
 
 from sources._shared.lines import FIELDS as READ
 from sources._shared.lines import STATES as WORDS
 from sources._shared.lines import entry_of
-from statusboard.emitting import CIS, FIELDS, LONGEST, EmitError, append, from_ci, line_of, lines_of
+from statusboard.emitting import CIS, FIELDS, LONGEST, EmitError, Times, append, from_ci, line_of, lines_of
 from statusboard.model import STATES
 
 NOW = datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC)
@@ -81,6 +82,39 @@ def test_an_incident_or_ticket_is_open_unless_it_is_said_otherwise() -> None:
 def test_what_cannot_be_said(kind: str, said: dict[str, object], why: str) -> None:
     with pytest.raises(EmitError, match=why):
         line_of(kind, said, {}, NOW)
+
+
+@pytest.mark.parametrize(
+    ("said", "written"),
+    [
+        ("2026-01-02T03:00:00", "2026-01-02T03:00:00+01:00"),
+        ("2026-07-02 03:00", "2026-07-02T03:00:00+02:00"),
+        ("20260102T030000", "2026-01-02T03:00:00+01:00"),
+        ("03:50", "2026-01-02T03:50:00+01:00"),
+        ("-10m", "2026-01-02T03:54:05+01:00"),
+        ("2026-01-02T03:00:00Z", "2026-01-02T03:00:00Z"),
+        ("2026-01-02T03:00:00-05:00", "2026-01-02T03:00:00-05:00"),
+        (1767319200, 1767319200),
+    ],
+)
+def test_a_time_without_a_zone_is_that_of_the_machine_and_is_written_with_its_offset(said: Any, written: Any) -> None:
+    times = Times(NOW, ZoneInfo("Europe/Berlin"))
+    row = json.loads(line_of("incident", {"title": "x", "started": said}, {}, NOW, times))
+    assert row["started"] == written and not times.notes
+
+
+def test_what_a_time_of_day_leaves_open_is_said() -> None:
+    times = Times(NOW, ZoneInfo("Europe/Berlin"))
+    row = json.loads(line_of("incident", {"title": "x", "started": "23:50"}, {}, NOW, times))
+    assert row["started"] == "2026-01-01T23:50:00+01:00"
+    assert times.notes == ["started 23:50: yesterday: today it has not been that late"] and not times.zoneless
+
+
+def test_lines_from_outside_without_a_zone_are_counted() -> None:
+    times = Times(NOW, ZoneInfo("Europe/Berlin"))
+    data = b'{"kind": "ticket", "title": "x", "time": "2026-01-02 03:00"}\n{"kind": "ticket", "title": "y"}'
+    first, second = map(json.loads, lines_of(data, NOW, times))
+    assert (first["time"], second["time"], times.zoneless) == ("2026-01-02T03:00:00+01:00", "2026-01-02T03:04:05Z", 1)
 
 
 def test_a_label_cannot_pass_for_a_field() -> None:

@@ -12,6 +12,7 @@ import click
 LOG_VARIABLE = "STATUSBOARD_DEPLOY_LOG"
 #: Bytes read from standard input at the most.
 MOST_INPUT = 9 << 20
+MOST_NOTES = 5
 
 _OPTIONS = {
     "service": "What was released, or what is affected.",
@@ -39,7 +40,7 @@ _OPTIONS = {
     "priority": "Of a ticket.",
     "description": "More words.",
     "reason": "Why it failed.",
-    "started": "When it began; such as 2026-01-02T03:04:05Z.",
+    "started": "When it began: 2026-01-02T03:04:05+01:00, 21:50 or -10m; without a zone it is this machine's.",
     "ended": "When it ended.",
     "time": "When this is said; now, if it is left out.",
 }
@@ -66,8 +67,9 @@ def command(kind: str, to: str | None, from_env: bool, label: tuple[str, ...], *
     """Write one line into a deploy log, which a board reads with a `deploy-log` source.
 
     A release, build, incident or ticket is told in one line. It is appended whole, however many write at once, and
-    holds only what a board can read. With `-` instead of a kind it takes lines from standard input (all of them or
-    none): the other end of an ssh key that may do nothing else; docs/emit.md shows how.
+    holds only what a board can read. A time without a zone is one of this machine's and is written with its offset;
+    21:50 and "yesterday 21:50" will do as well. With `-` instead of a kind it takes lines from standard input (all of
+    them or none): the other end of an ssh key that may do nothing else; docs/emit.md shows how.
 
     \b
     Examples:
@@ -77,24 +79,34 @@ def command(kind: str, to: str | None, from_env: bool, label: tuple[str, ...], *
       statusboard emit incident --id db-1 --title "Disk full" --service ledger --severity critical
       statusboard emit incident --id db-1 --state resolved
     """
-    from statusboard.emitting import append, from_ci, line_of, lines_of
+    from statusboard.emitting import Times, append, from_ci, line_of, lines_of
 
     if not to:
         raise click.UsageError(f"say which log: --to FILE, or {LOG_VARIABLE}=FILE in the environment")
     now = datetime.now(UTC)
+    times = Times(now)
     given = {name: value for name, value in said.items() if value is not None}
     if kind == "-":
         if given or label or from_env:
             raise click.UsageError("the lines on standard input say everything themselves")
-        lines = lines_of(sys.stdin.buffer.read(MOST_INPUT), now)
+        lines = lines_of(sys.stdin.buffer.read(MOST_INPUT), now, times)
+        if times.zoneless:  # who wrote them may sit elsewhere
+            times.notes.append(_zoneless(times.zoneless, f"{now.astimezone():%Z}"))
     else:
         ci = from_ci(kind, os.environ) if from_env else {}
-        lines = [line_of(kind, {**ci, **given}, _labels(label), now)]
+        lines = [line_of(kind, {**ci, **given}, _labels(label), now, times)]
     if to == "-":
         click.echo(b"".join(lines).decode(), nl=False)
     else:
         append(Path(to).expanduser(), lines)
+    for note in times.notes[-MOST_NOTES:]:
+        click.echo(f"statusboard: {note}", err=True)
     return 0
+
+
+def _zoneless(number: int, zone: str) -> str:
+    told = "1 time has no zone" if number == 1 else f"{number} times have no zone"
+    return f"{told}: taken as this machine's, {zone}"
 
 
 def _labels(given: tuple[str, ...]) -> dict[str, str]:

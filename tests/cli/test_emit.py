@@ -60,3 +60,19 @@ def test_a_line_can_be_printed_instead(home: Home) -> None:
     result = home.run("emit", "ticket", "--title", "Renew", "--to", "-")
     assert json.loads(result.out) == {**json.loads(result.out), "kind": "ticket", "title": "Renew", "state": "open"}
     assert result.out.endswith("\n")
+
+
+def test_a_time_without_a_zone_is_one_of_this_machine(home: Home) -> None:
+    home.env["TZ"] = "Asia/Tokyo"
+    log = home.folder / "deploys.jsonl"
+    command = [sys.executable, "-m", "statusboard", "emit", *("incident", "--title", "x", "--id", "x")]
+    said = ["--started", "2026-11-22T21:40:00", "--to", str(log)]
+    assert subprocess.run([*command, *said], capture_output=True, env=home.env, check=False).stderr == b""
+    assert json.loads(log.read_text())["started"] == "2026-11-22T21:40:00+09:00"
+
+    lines = b'{"service": "till", "version": "1", "state": "success", "time": "2026-11-22 21:40"}'
+    command = [sys.executable, "-m", "statusboard", "emit", "-", "--to", "-"]
+    done = subprocess.run(command, input=lines, capture_output=True, env=home.env, check=False)
+    assert json.loads(done.stdout)["time"] == "2026-11-22T21:40:00+09:00"
+    assert done.stderr == b"statusboard: 1 time has no zone: taken as this machine's, JST\n"
+    assert "without a zone it is this machine's" in " ".join(home.run("emit", "--help").out.split())
