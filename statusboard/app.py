@@ -29,7 +29,7 @@ from statusboard.screens import first
 from statusboard.screens.first import First
 from statusboard.screens.guarded import Guarded
 from statusboard.screens.terminal import TerminalApp
-from statusboard.screens.work import begin_work
+from statusboard.screens.work import VITAL, begin_work
 from statusboard.text import clean
 from statusboard.themes import Look, look_of
 from widgets.glance import Glance
@@ -116,7 +116,7 @@ class BoardApp(TerminalApp[None]):
 
     def _begin(self) -> None:
         heap.keep_little()
-        begin_work(self, self._start, name="start", exclusive=True)
+        begin_work(self, self._start, name="start", group=VITAL)
 
     async def _start(self) -> None:
         try:
@@ -129,8 +129,8 @@ class BoardApp(TerminalApp[None]):
             return
         await self._go_live(engine, settings)
         if self._reloader is not None:
-            begin_work(self, partial(self._reloader.follow, self), name="config")
-        begin_work(self, partial(self._take_part, engine), name="join")
+            begin_work(self, partial(self._reloader.follow, self), name="following the config")
+        begin_work(self, partial(self._take_part, engine), name="join", group=VITAL)
 
     async def _take_part(self, engine: Engine) -> None:
         """Poll, if nobody else does: what the store has is on the screen already."""
@@ -245,7 +245,7 @@ class BoardApp(TerminalApp[None]):
             return
         keys = {kind: lane.keys for kind, lane in live.lanes.lanes.items()}
         made = first.encode(live.cells, keys, live.settings, live.now)
-        begin_work(self, partial(asyncio.to_thread, first.save, self._keep_at, made), name="first", exit_on_error=False)
+        begin_work(self, partial(asyncio.to_thread, first.save, self._keep_at, made), name="keeping the picture")
 
     # -- notices of what changed
 

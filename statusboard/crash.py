@@ -19,7 +19,8 @@ log = logging.getLogger("statusboard")
 EXIT_BUG = 70
 """The exit code of a fault of ours (EX_SOFTWARE)."""
 
-
+FAULT = "an unexpected fault"
+"""What the log says of one."""
 OUTPUT_THREAD = "textual-output"
 """The thread of Textual's that writes to the terminal."""
 
@@ -29,7 +30,7 @@ def told(error: BaseException) -> str:
     # What fails in a Textual worker comes as a WorkerFailed, which has no traceback: the error in it has.
     inner = getattr(error, "error", None)
     error = inner if isinstance(inner, BaseException) else error
-    log.error("an unexpected fault", exc_info=error)
+    log.error(FAULT, exc_info=error)
     return f"statusboard: an unexpected fault of ours ({type(error).__name__}); the details are in {log_file()}"
 
 

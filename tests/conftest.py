@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import shutil
 import subprocess
 import sys
@@ -11,6 +12,7 @@ from pathlib import Path
 
 import pytest
 
+from statusboard.crash import FAULT
 from statusboard.log import redactor
 from tests.real.needs import Unavailable, required
 
@@ -79,3 +81,33 @@ def pytest_runtest_setup() -> Generator[None]:
 def pytest_runtest_call() -> Generator[None]:
     with _skip_or_fail():
         yield
+
+
+class _Faults(logging.Handler):
+    """Gathers what `statusboard.crash` logs."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.met: list[BaseException] = []
+
+    def emit(self, record: logging.LogRecord) -> None:
+        if record.msg == FAULT and record.exc_info and record.exc_info[1] is not None:
+            self.met.append(record.exc_info[1])
+
+
+@pytest.fixture(autouse=True)
+def _no_faults(request: pytest.FixtureRequest) -> Generator[list[BaseException]]:
+    """A fault of ours that a board outlives fails the test all the same, unless that asks for ``faults``."""
+    gathered = _Faults()
+    log = logging.getLogger("statusboard")
+    log.addHandler(gathered)
+    yield gathered.met
+    log.removeHandler(gathered)
+    if gathered.met and "faults" not in request.fixturenames:
+        raise gathered.met[0]
+
+
+@pytest.fixture
+def faults(_no_faults: list[BaseException]) -> list[BaseException]:
+    """The faults of ours that are met in this test, which it expects."""
+    return _no_faults

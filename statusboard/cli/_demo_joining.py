@@ -84,7 +84,7 @@ class Joining:
             return
         if made:
             # A worker of the app: what the board is told is told to the screen as well.
-            begin_work(self._app, partial(self._join, engine), name="the demo's past", exit_on_error=False)
+            begin_work(self._app, partial(self._join, engine), name="the demo's past")
 
     async def _make(self) -> bool:
         """Have the history made; whether it was."""

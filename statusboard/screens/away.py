@@ -266,7 +266,7 @@ class Attendance:
             made = partial(
                 asyncio.to_thread, self._write, self._file, self._live.cells.board.store_id, self.marks.since
             )
-            begin_work(self._screen, made, group="visit", exit_on_error=False)
+            begin_work(self._screen, made, group="visit")
 
     def _write(self, path: Path, store_id: str, moment: datetime) -> None:
         try:

@@ -15,6 +15,7 @@ from textual.content import Content
 from textual.events import Resize
 from textual.screen import ModalScreen
 from textual.widgets import Static
+from textual.worker import Worker, WorkerState
 
 from statusboard.catalog import Catalog
 from statusboard.errors import StoreError
@@ -22,6 +23,7 @@ from statusboard.handover import Handover, as_markdown, gather, sections
 from statusboard.handover.words import INDENT, Row, head
 from statusboard.model import Item
 from statusboard.screens.leaving import OnTop
+from statusboard.screens.terminal import failed_words
 from statusboard.text import cell_len, clean
 from widgets.details import wrap_words
 from widgets.words import Word, styled
@@ -104,6 +106,13 @@ class HandoverScreen(OnTop, ModalScreen[None]):
             self._told, self._problem = None, str(error)
         if self.is_attached:
             self._show()
+
+    def on_worker_state_changed(self, event: Worker.StateChanged) -> None:
+        """What failed is not read for ever."""
+        if event.state is WorkerState.ERROR and event.worker.error is not None:
+            self._told, self._problem = None, failed_words(event.worker.error)
+            if self.is_attached:
+                self._show()
 
     def _show(self) -> None:
         self.query_one("#handover-text", Static).update(self._content())

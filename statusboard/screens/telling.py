@@ -64,7 +64,6 @@ class Teller:
                     partial(self._look_up, row.key, IN_PASSING if hurried else 0.0),
                     group="history",
                     exclusive=True,
-                    exit_on_error=False,
                 )
         self._pane.show(subject or "", sections or [("", [("", "Nothing is chosen", "muted")])])
 
@@ -93,7 +92,7 @@ class Teller:
             self._lineage = Lineage()
         if self._lineage.turn_to(row, self.live):
             reading = partial(self._lineage.read, self.live, patience, self.tell)
-            begin_work(self._pane, reading, group="lineage", exclusive=True, exit_on_error=False)
+            begin_work(self._pane, reading, group="lineage", exclusive=True)
 
     def _details(self, row: Row) -> Sequence[Section]:
         live = self.live

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import sys
+import time
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 
@@ -12,9 +13,12 @@ from textual.filter import LineFilter
 from textual.notifications import Notification, Notify
 from textual.screen import SystemModalScreen
 from textual.theme import Theme
+from textual.worker import Worker, WorkerFailed, active_worker
 
 from statusboard import crash
 from statusboard.palettes import Palette
+from statusboard.paths import log_file
+from statusboard.screens.work import VITAL, called
 from statusboard.text import clean
 from statusboard.themes import ANSI, ANSI_LIGHT, THEMES, Look, PlainSigns, theme_of
 
@@ -22,6 +26,10 @@ log = logging.getLogger("statusboard.app")
 
 MOUSE_MODES = (1000, 1003, 1015, 1006)
 """Private modes of xterm that tell a program of buttons, of motion, and in which form; Textual asks for these."""
+FAULT_FOR = 15.0
+"""Seconds for which a notice of a fault of ours stands."""
+_TELL_EVERY = 60.0
+"""Seconds in which one and the same fault is logged and told once: some work is done again several times a second."""
 
 
 class TerminalApp(App[ReturnType]):
@@ -43,6 +51,7 @@ class TerminalApp(App[ReturnType]):
         self._plain = PlainSigns(look.encoding, few_signs=look.few_signs)
         self._crashed: BaseException | None = None
         self._said: Notification | None = None
+        self._faults: dict[tuple[str, str], float] = {}
         self.own_themes: tuple[Theme, ...] = (ANSI, ANSI_LIGHT) if look.own_colors else THEMES
         for theme in self.own_themes:
             self.register_theme(theme)
@@ -120,7 +129,15 @@ class TerminalApp(App[ReturnType]):
     # -- faults of ours
 
     def _handle_exception(self, error: Exception) -> None:
-        """As Textual's, but no traceback reaches the screen: it would show what stood in local variables."""
+        """As Textual's, but no traceback reaches the screen: it would show what stood in local variables.
+
+        What fails in a worker that is not vital ends the work, and nothing else.
+        """
+        worker = active_worker.get(None)
+        failed = error.error if isinstance(error, WorkerFailed) else None
+        if worker is not None and failed is not None and worker.error is failed and worker.group != VITAL:
+            self._work_failed(worker, failed)
+            return
         if self._crashed is None:
             self._crashed = error
             self.farewell = crash.told(error)
@@ -129,6 +146,17 @@ class TerminalApp(App[ReturnType]):
                 self._exception_event.set()
         self._return_code = crash.EXIT_BUG
         self._close_messages_no_wait()
+
+    def _work_failed(self, worker: Worker[object], error: BaseException) -> None:
+        """Log it with its traceback, and tell it in words."""
+        what, now = called(worker), time.monotonic()
+        known = (what, repr(error))
+        if now - self._faults.get(known, -_TELL_EVERY) < _TELL_EVERY:
+            return
+        self._faults = {key: at for key, at in self._faults.items() if now - at < _TELL_EVERY} | {known: now}
+        crash.told(error)
+        line = clean(f"{what}: {failed_words(error)}", 400)
+        self.notify(line, severity="error", timeout=FAULT_FOR, markup=False)
 
     def _fatal_error(self) -> None:
         self._handle_exception(self._exception or RuntimeError("an error that was not told"))
@@ -143,3 +171,8 @@ class TerminalApp(App[ReturnType]):
 
     def _print_error_renderables(self) -> None:
         self._exit_renderables.clear()
+
+
+def failed_words(error: BaseException) -> str:
+    """An unexpected fault of ours as a screen tells it, without what it says: that may be anything."""
+    return f"this failed ({type(error).__name__}), the log has it: {log_file()}"

@@ -18,6 +18,7 @@ from statusboard.errors import ConfigError
 from statusboard.keys import key_name
 from statusboard.screens.help import HelpScreen
 from statusboard.screens.settings import Settings
+from statusboard.screens.work import VITAL
 from statusboard.themes import Look
 from statusboard.view import ViewSpec
 from tests.app.stage import Told, board, line_with, poll, screen_of, text_of, until
@@ -140,6 +141,7 @@ class Broken(BoardApp):
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("F", "fault"),
         Binding("W", "fault_later"),
+        Binding("B", "fault_beside"),
         Binding("M", "mount_bad"),
     ]
 
@@ -149,7 +151,11 @@ class Broken(BoardApp):
         raise RuntimeError(f"Authorization: Bearer {token}")
 
     def action_fault_later(self) -> None:
-        """In a worker."""
+        """In work that the board is none without."""
+        self.run_worker(self.later(), group=VITAL)
+
+    def action_fault_beside(self) -> None:
+        """In any other work."""
         self.run_worker(self.later())
 
     async def later(self) -> None:
@@ -169,7 +175,7 @@ class Broken(BoardApp):
 
 
 @pytest.mark.parametrize("key", ["F", "W", "M"])
-async def test_a_fault_ends_the_board_and_shows_nothing(key, capfd, caplog):
+async def test_a_fault_ends_the_board_and_shows_nothing(key, capfd, caplog, faults):
     caplog.set_level(logging.ERROR)
     app: BoardApp | None = None
     with pytest.raises(Exception):  # noqa: B017, PT012 - run_test raises whatever it was, at the end of the block
@@ -184,6 +190,17 @@ async def test_a_fault_ends_the_board_and_shows_nothing(key, capfd, caplog):
     out, err = capfd.readouterr()
     assert TOKEN not in out + err and "Traceback" not in out + err
     assert any(record.exc_info for record in caplog.records), "the log has the traceback"
+    assert len(faults) == 1
+
+
+async def test_a_fault_in_work_beside_the_board_is_told_without_what_it_says(faults):
+    async with board(Told("ci", "build", [build(1)]), app_type=Broken) as (app, pilot):
+        await pilot.press("B")
+        await until(pilot, lambda: "this failed (RuntimeError)" in text_of(app))
+        assert TOKEN not in text_of(app)
+        await pilot.press("j")
+        assert app.return_code is None and app.is_running
+    assert [str(fault) for fault in faults] == [f"Authorization: Bearer {TOKEN}"]
 
 
 async def test_what_a_person_must_mend_ends_the_board_with_a_message():
