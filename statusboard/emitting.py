@@ -44,6 +44,8 @@ NEEDED: Mapping[ItemKind, tuple[str, ...]] = {
     "ticket": ("title", "ticket_id", "id"),
 }
 _TIMES: Final = ("started", "ended", "time", "committed")
+#: What is in one of these states has no end yet; a maintenance, which is suppressed, may have one.
+_GOING: Final = frozenset({"queued", "blocked", "running", "pending", "open", "acknowledged", "in_progress"})
 _DEFAULT_STATE: Mapping[ItemKind, str] = {"incident": "open", "ticket": "open"}
 
 
@@ -95,7 +97,10 @@ def line_of(
     for name, value in said.items():
         if name not in FIELDS[known]:
             raise EmitError(f"{_a(kind)} has no `{clean(name, 40)}`; it has {', '.join(FIELDS[known])}")
-        if (text := _scalar(name, value)) != "":
+        if (text := _scalar(name, value)) == "":
+            if name == "title":
+                raise EmitError("`title` is empty: say in it what happened, or leave it out")
+        else:
             row[name] = times.written(name, text) if name in _TIMES else text
     if not any(name in row for name in NEEDED[known]):
         raise EmitError(f"say what it is about: one of {', '.join(NEEDED[known])}")
@@ -126,6 +131,7 @@ def _check(kind: ItemKind, row: Mapping[str, object]) -> None:
     if row["state"] not in states:
         what = f"`{clean(row['state'], 40)}` is no state of {_a(kind)}" if row["state"] else "`state` is missing"
         raise EmitError(f"{what}; it is one of {', '.join(states)}")
+    _check_times(kind, row)
     if (severity := row.get("severity")) is not None and severity not in SEVERITIES:
         raise EmitError(f"`{clean(severity, 40)}` is no severity; it is one of {', '.join(SEVERITIES)}")
     if (url := row.get("url")) is not None and not safe_url(url):
@@ -133,6 +139,19 @@ def _check(kind: ItemKind, row: Mapping[str, object]) -> None:
     number = row.get("run_number")
     if number is not None and not str(number).isdecimal():
         raise EmitError(f"`run_number` is no whole number: {clean(number, 40)}")
+
+
+def _check_times(kind: ItemKind, row: Mapping[str, object]) -> None:
+    """That it ends after it began, and has an end only if it is over."""
+    if "ended" not in row:
+        return
+    state = str(row["state"])
+    if state in _GOING:
+        over = "resolved" if kind == "incident" else "done" if kind == "ticket" else "success or failed"
+        raise EmitError(f"`ended` is said of {_a(kind)} that is `{state}`: say that its state is {over}, or no end")
+    began, ended = parse_time_exact(row.get("started"))[0], parse_time_exact(row["ended"])[0]
+    if began and ended and ended < began:
+        raise EmitError(f"`ended` ({row['ended']}) is before `started` ({row['started']}): is it the other way round?")
 
 
 def lines_of(data: bytes, now: datetime, times: Times | None = None) -> list[bytes]:

@@ -19,6 +19,7 @@ from statusboard.emitting import CIS, FIELDS, LONGEST, EmitError, Times, append,
 from statusboard.model import STATES
 
 NOW = datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC)
+GOING = {"queued", "blocked", "running", "pending", "open", "acknowledged", "in_progress"}
 VALUES = {"state": "", "url": "https://ci.example/7", "severity": "high", "run_number": "7"}
 VALUES |= dict.fromkeys(("started", "ended", "time", "committed"), "2026-01-02T03:04:05Z")
 
@@ -32,10 +33,12 @@ def line(kind: str, labels: dict[str, str] | None = None, **said: object) -> dic
 def test_whatever_can_be_said_is_understood_by_the_source(kind: Any) -> None:
     for state in STATES[kind]:
         said = {name: VALUES.get(name, f"a {name}") for name in FIELDS[kind]} | {"state": state}
+        unsaid = {"ended"} if state in GOING else set()
+        said = {name: value for name, value in said.items() if name not in unsaid}
         entry = entry_of(line_of(kind, said, {}, NOW))
         assert entry.kind == kind and entry.labels == {}
         assert sorted(entry.fields) == sorted(READ[kind])
-        assert all(entry.fields[name] for name in READ[kind])
+        assert {name for name in READ[kind] if not entry.fields[name]} == unsaid
         assert WORDS[kind].get(state, "unknown") == state
 
 
@@ -76,6 +79,15 @@ def test_an_incident_or_ticket_is_open_unless_it_is_said_otherwise() -> None:
         ("release", {"service": "x", "state": "success", "url": "https://a:b@c.example"}, "without a password"),
         ("release", {"service": ["x"], "state": "success"}, "`service` is neither text nor a number"),
         ("build", {"pipeline": "x", "state": "success", "run_number": "x7"}, "`run_number` is no whole number: x7"),
+        ("incident", {"title": ""}, "`title` is empty: say in it what happened"),
+        ("incident", {"id": "db-1", "title": "  "}, "`title` is empty"),
+        ("incident", {"title": "x", "ended": "-5m"}, "an incident that is `open`: say that its state is resolved"),
+        ("release", {"service": "x", "state": "running", "ended": "-5m"}, "is success or failed, or no end"),
+        (
+            "incident",
+            {"title": "x", "state": "resolved", "started": "2026-01-02T20:00Z", "ended": "2026-01-02T19:00Z"},
+            "`ended` .2026-01-02T19:00Z. is before `started` .2026-01-02T20:00Z.: is it the other way round",
+        ),
         ("ticket", {"title": "x" * LONGEST}, f"more than {LONGEST}"),
     ],
 )
@@ -115,6 +127,12 @@ def test_lines_from_outside_without_a_zone_are_counted() -> None:
     data = b'{"kind": "ticket", "title": "x", "time": "2026-01-02 03:00"}\n{"kind": "ticket", "title": "y"}'
     first, second = map(json.loads, lines_of(data, NOW, times))
     assert (first["time"], second["time"], times.zoneless) == ("2026-01-02T03:00:00+01:00", "2026-01-02T03:04:05Z", 1)
+
+
+def test_what_is_over_may_say_from_when_to_when() -> None:
+    made = line("incident", title="x", state="resolved", started="2026-01-02T19:00Z", ended="2026-01-02T20:00Z")
+    assert (made["started"], made["ended"]) == ("2026-01-02T19:00Z", "2026-01-02T20:00Z")
+    assert "ended" in line("incident", title="move", state="suppressed", ended="2026-01-02T20:00Z")
 
 
 def test_a_label_cannot_pass_for_a_field() -> None:

@@ -14,6 +14,10 @@ LOG_VARIABLE = "STATUSBOARD_DEPLOY_LOG"
 MOST_INPUT = 9 << 20
 MOST_NOTES = 5
 
+#: The state in which what goes on is over, and what tells it from others where it has no id.
+_OVER = {"incident": "resolved", "ticket": "done"}
+_SAME = {"incident": ("title", "service", "environment", "target"), "ticket": ("ticket_id", "title", "service")}
+
 _OPTIONS = {
     "service": "What was released, or what is affected.",
     "version": "Of a release: the version.",
@@ -95,6 +99,8 @@ def command(kind: str, to: str | None, from_env: bool, label: tuple[str, ...], *
     else:
         ci = from_ci(kind, os.environ) if from_env else {}
         lines = [line_of(kind, {**ci, **given}, _labels(label), now, times)]
+        if to != "-" and kind in _OVER:
+            times.notes += _about_ids(kind, given, Path(to).expanduser())
     if to == "-":
         click.echo(b"".join(lines).decode(), nl=False)
     else:
@@ -102,6 +108,29 @@ def command(kind: str, to: str | None, from_env: bool, label: tuple[str, ...], *
     for note in times.notes[-MOST_NOTES:]:
         click.echo(f"statusboard: {note}", err=True)
     return 0
+
+
+def _about_ids(kind: str, said: dict[str, str], log: Path) -> list[str]:
+    """What must be said of how an incident or ticket is ended, before its line is in the log."""
+    import json
+    import shlex
+
+    over = said.get("state") == _OVER[kind]
+    if "id" not in said and not over:
+        same = [(name, said[name]) for name in _SAME[kind] if said.get(name)]
+        words = [word for name, value in same for word in (f"--{name.replace('_', '-')}", value)]
+        ends = shlex.join(["statusboard", "emit", kind, *words, "--state", _OVER[kind]])
+        return [f"it has no --id, so what says the same goes on with it; it is over with: {ends}"]
+    if "id" in said and over and not (said.get("title") or said.get("service")):
+        try:
+            with log.open("rb") as file:
+                file.seek(max(0, log.stat().st_size - MOST_INPUT))
+                known = json.dumps(said["id"], ensure_ascii=False).encode() in file.read()
+        except OSError:
+            return []
+        if not known:
+            return [f"no line of {log} has the id {said['id']}: what was told without one is ended by its --title"]
+    return []
 
 
 def _zoneless(number: int, zone: str) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shlex
 import subprocess
 import sys
 
@@ -76,3 +77,22 @@ def test_a_time_without_a_zone_is_one_of_this_machine(home: Home) -> None:
     assert json.loads(done.stdout)["time"] == "2026-11-22T21:40:00+09:00"
     assert done.stderr == b"statusboard: 1 time has no zone: taken as this machine's, JST\n"
     assert "without a zone it is this machine's" in " ".join(home.run("emit", "--help").out.split())
+
+
+def test_an_incident_without_an_id_says_how_it_is_ended_and_that_ends_it(home: Home) -> None:
+    log = home.folder / "deploys.jsonl"
+    home.config.write_text(f"sources:\n  - {{type: deploy-log, name: d, path: {log}, kinds: [incident]}}\n")
+    told = home.run("emit", "incident", "--title", "Disk full", "--service", "ledger", "--to", str(log))
+    assert told.code == 0
+    ends = "statusboard emit incident --title 'Disk full' --service ledger --state resolved"
+    assert told.err == f"statusboard: it has no --id, so what says the same goes on with it; it is over with: {ends}\n"
+
+    wrong = home.run("emit", "incident", "--id", "noid", "--state", "resolved", "--to", str(log))
+    assert wrong.code == 0 and "has the id noid: what was told without one is ended by its --title" in wrong.err
+
+    assert home.run(*shlex.split(ends)[1:], "--to", str(log)).err == ""
+    states = {item["title"]: item["state"] for item in home.run("show", "--json").json["items"]}
+    assert states["Disk full"] == "resolved"
+
+    known = ["emit", "incident", "--id", "db-1", "--to", str(log)]
+    assert home.run(*known, "--title", "Slow").err == "" and home.run(*known, "--state", "resolved").err == ""
