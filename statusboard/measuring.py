@@ -177,8 +177,8 @@ class Measure:
         )
         self._after: dict[Told, int] = {"release": 0, "incident": 0, "annotation": 0}
         self._telling: set[Part] = set()
-        #: When each episode of a key was observed last (microseconds).
-        self._episodes: dict[str, dict[int, int]] = {}
+        #: The episodes of each key, and when each was observed last (microseconds).
+        self._episodes: dict[str, tuple[tuple[int, int], ...]] = {}
         self._coverage: Mapping[Part, Sequence[Stretch]] = {}
         self._inputs_of: dict[Scope, tuple[int, Inputs]] = {}
         self._releases_together: dict[frozenset[Part], tuple[Stretch, ...]] = {}
@@ -349,22 +349,29 @@ class Measure:
         yield
 
     def _put_episode(self, head: Head, incident: Incident) -> None:
-        id_ = head.key, head.episode
-        known = self._episodes.get(head.key)
+        key, episode = incident.key, head.episode
+        began = incident.started_at or from_us(head.at)
+        seen = (episode, head.observed_at)
+        known = self._episodes.get(key)
         if known is None:
-            self._episodes[head.key] = {head.episode: head.observed_at}
+            self._episodes[key] = (seen,)
         else:
-            if head.episode not in known:
+            kept = [each for each in known if each[0] != episode]
+            if len(kept) == len(known):
                 # Where a vendor tells another start of what was not over then, it is the same episode told otherwise.
-                began = incident.started_at or from_us(head.at)
-                for episode, observed_at in list(known.items()):
-                    held = self._ledger.episode((head.key, episode))
-                    last = held.ended if held is not None and held.ended is not None else from_us(observed_at)
-                    if held is None or began < last:
-                        del known[episode]
-                        self._ledger.forget_episode((head.key, episode))
-            known[head.episode] = head.observed_at
-        self._ledger.put_episode(id_, episode_of(incident, incident.started_at or from_us(head.at)))
+                kept = [each for each in kept if not self._is_told_otherwise(key, each, began)]
+            self._episodes[key] = (*kept, seen)
+        self._ledger.put_episode((key, episode), episode_of(incident, began))
+
+    def _is_told_otherwise(self, key: str, seen: tuple[int, int], began: datetime) -> bool:
+        """Whether an episode was not over when another one of its key ``began``; it is no other one then."""
+        episode, observed_at = seen
+        held = self._ledger.episode((key, episode))
+        last = held.ended if held is not None and held.ended is not None else from_us(observed_at)
+        if held is not None and began >= last:
+            return False
+        self._ledger.forget_episode((key, episode))
+        return True
 
     async def _look_after_open(self, pace: _Pace) -> None:
         """Of what is not over, find what was taken off the board, or has begun anew without an end."""

@@ -17,10 +17,10 @@ from __future__ import annotations
 import functools
 import re
 from bisect import bisect_left, bisect_right
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from datetime import datetime
 from operator import attrgetter, itemgetter
-from typing import Final
+from typing import Final, TypeAlias
 
 from statusboard.model import Release
 
@@ -35,7 +35,11 @@ LONG: Final = 30 * 60.0
 #: Versions of one place that are remembered to tell a rollback by: nobody goes further back.
 _REMEMBERED: Final = 50
 
+_Member: TypeAlias = tuple[float, float | None, Release]
+"""When a release began and ended (None: not known), and the release."""
+
 _PLACE: Final = itemgetter(0, 1)
+_NONE_OPEN: Final[tuple[float, set[str], list[_Member]]] = (0.0, set(), [])
 _KIND: Final = attrgetter("kind")
 _WAITING: Final = frozenset({"queued", "blocked"})
 _REPLACED: Final = frozenset({"inactive", "rolled_back"})
@@ -56,29 +60,29 @@ class Rollout:
         *("undoes", "undone", "undone_at"),
     )
 
-    def __init__(self, releases: tuple[Release, ...]) -> None:
-        self.releases = releases
+    def __init__(self, members: Sequence[_Member]) -> None:
         self.undoes = False
         self.undone = False
         self.undone_at: float | None = None
-        first = releases[0]
+        self.began, end, first = members[0]
         self.environment = first.environment.casefold()
-        self.began = start = _began(first)
-        end = _ended(first, start)
+        self.releases: tuple[Release, ...] = (first,)
         #: For each release when it began; and when it ended, or None while that is not known.
-        self.starts, self.ends = [start], [end]
+        self.starts, self.ends = [self.began], [end]
         self.failed = first.state == "failed"
         self.commits = max(0, first.commits or 0)
-        longest, running = (end or start) - start, first.state == "running"
-        for release in releases[1:]:
-            start = _began(release)
-            end = _ended(release, start)
-            self.starts.append(start)
-            self.ends.append(end)
-            self.failed = self.failed or release.state == "failed"
-            self.commits = max(self.commits, release.commits or 0)
-            longest, running = max(longest, (end or start) - start), running or release.state == "running"
-        self.lasted = longest + self.starts[-1] - self.began
+        self.lasted = 0.0 if end is None else end - self.began
+        running = first.state == "running"
+        if len(members) > 1:
+            self.releases = tuple([release for _, _, release in members])
+            for start, end, release in members[1:]:
+                self.starts.append(start)
+                self.ends.append(end)
+                self.failed = self.failed or release.state == "failed"
+                self.commits = max(self.commits, release.commits or 0)
+                self.lasted = max(self.lasted, 0.0 if end is None else end - start)
+                running = running or release.state == "running"
+            self.lasted += self.starts[-1] - self.began
         if running:
             self.lasted += STUCK
 
@@ -159,8 +163,7 @@ def rollouts_of(
         if time is not None and not never and counts[environment]:
             begun.append((time.timestamp(), release.key, release))
     begun.sort(key=_PLACE)
-    found = [Rollout(tuple(members)) for members in _gathered(begun)]
-    found.sort(key=lambda rollout: (rollout.began, rollout.releases[0].key))
+    found = [Rollout(members) for members in _gathered(begun)]
     _mark_undone(found)
     return found
 
@@ -184,12 +187,6 @@ def _numbers(version: str) -> list[int] | None:
     return numbers
 
 
-def _began(release: Release) -> float:
-    time = release.started_at or release.ended_at or release.updated_at
-    assert time is not None
-    return time.timestamp()
-
-
 def _ended(release: Release, began: float) -> float | None:
     """When it was out; one that ends before it begins was out when it began.
 
@@ -201,36 +198,60 @@ def _ended(release: Release, began: float) -> float | None:
     return max(began, ended.timestamp())
 
 
-def _name_of(release: Release) -> str:
-    """What tells versions apart: the version, else the revision."""
-    return release.version or release.revision
-
-
-def _gathered(begun: list[tuple[float, str, Release]]) -> list[list[Release]]:
-    """Releases by rollout."""
-    found: list[list[Release]] = []
-    open_: dict[tuple[object, ...], tuple[float, set[str], list[Release]]] = {}
+def _gathered(begun: list[tuple[float, str, Release]]) -> list[list[_Member]]:
+    """Releases by rollout, in the order in which the first of each began."""
+    found: list[list[_Member]] = []
+    open_: dict[tuple[object, ...], tuple[float, set[str], list[_Member]]] = {}
     for began, _, release in begun:
-        name = _name_of(release)
-        if not name or not release.target:
-            found.append([release])
+        ended = _ended(release, began)
+        member = (began, ended, release)
+        name = release.version or release.revision  # what tells versions apart
+        target = release.target
+        if not name or not target:
+            found.append([member])
             continue
         owner = release.services or (release.repository, release.source)
         key = (owner, release.environment.casefold(), release.setting, name)
-        last, targets, members = open_.get(key, (0.0, set(), []))
-        if not members or began - last > GAP or release.target in targets:
-            targets, members = set(), []
+        last, targets, members = open_.get(key, _NONE_OPEN)
+        if not members or began - last > GAP or target in targets:
+            targets, members = {target}, [member]
             found.append(members)
-        targets.add(release.target)
-        members.append(release)
-        ended = _ended(release, began)
+        else:
+            targets.add(target)
+            members.append(member)
         open_[key] = (began if ended is None else ended, targets, members)
     return found
 
 
+class _Place:
+    """What has stood in one place, newest last: each name once, and which rollout brought it."""
+
+    __slots__ = ("below", "known", "names")
+
+    def __init__(self) -> None:
+        self.names: list[str] = []
+        self.known: set[str] = set()
+        self.below: list[Rollout] = []
+
+    def add(self, name: str, rollout: Rollout) -> None:
+        self.names.append(name)
+        self.known.add(name)
+        self.below.append(rollout)
+        if len(self.names) > _REMEMBERED:
+            self.known.discard(self.names[0])
+            del self.names[0], self.below[0]
+
+    def cut(self, kept: int) -> list[Rollout]:
+        """Forget all but the oldest ones; returns who brought the others."""
+        undone = self.below[kept:]
+        self.known.difference_update(self.names[kept:])
+        del self.names[kept:], self.below[kept:]
+        return undone
+
+
 def _mark_undone(rollouts: list[Rollout]) -> None:
     """Find who went back behind whom, place by place.  Of what names no service one cannot tell."""
-    standing: dict[tuple[str, str, str, str], tuple[list[str], list[Rollout]]] = {}
+    places: dict[tuple[str, str, str, str], _Place] = {}
     members = [
         (start, number, release, rollout)
         for rollout in rollouts
@@ -238,40 +259,41 @@ def _mark_undone(rollouts: list[Rollout]) -> None:
     ]
     members.sort(key=_PLACE)
     for start, _, release, rollout in members:
-        name = _name_of(release)
-        if not name or not release.services:
+        name = release.version or release.revision
+        services = release.services
+        if not name or not services:
             continue
-        place = (release.service.casefold(), release.environment.casefold(), release.target, release.setting)
-        names, below = standing.setdefault(place, ([], []))
-        if release.setting and release.previous_version and not names:
-            names.append(release.previous_version)
-            below.append(rollout)  # who set that nobody knows, and nobody undoes it
+        setting = release.setting
+        where = (services[0].casefold(), rollout.environment, release.target, setting)
+        place = places.get(where)
+        if place is None:
+            place = places[where] = _Place()
+            if setting and release.previous_version:
+                place.add(release.previous_version, rollout)  # who set that nobody knows, and nobody undoes it
+        names = place.names
         replaced = names[-1] if names else release.previous_version
         if names and replaced == name:
             continue  # once more the same
         kept = len(names)
-        if name in names:
-            kept -= names[::-1].index(name)
-        elif not release.setting:  # where 0.5 is no older than 1.5
+        if name in place.known:
+            kept = names.index(name) + 1
+        elif not setting:  # where 0.5 is no older than 1.5
             while kept and is_older(name, names[kept - 1]):
                 kept -= 1
         if kept < len(names) or (not names and is_older(name, replaced)):
             rollout.undoes = True
-            for undone in below[kept:]:
+            for undone in place.cut(kept):
                 if not undone.undone:
                     undone.undone, undone.undone_at = True, start
-            del names[kept:], below[kept:]
         if not names or names[-1] != name:
-            names.append(name)
-            below.append(rollout)
-        if len(names) > _REMEMBERED:
-            del names[0], below[0]
+            place.add(name, rollout)
     for rollout in rollouts:
         if not rollout.undoes and not rollout.undone:
             said = [_last_word(release) for release in rollout.releases if release.state == "rolled_back"]
-            rollout.undone = bool(said)
-            times = [time.timestamp() for time in said if time is not None]
-            rollout.undone_at = max(min(times), rollout.began) if times else None
+            if said:
+                rollout.undone = True
+                times = [time.timestamp() for time in said if time is not None]
+                rollout.undone_at = max(min(times), rollout.began) if times else None
 
 
 def _last_word(release: Release) -> datetime | None:

@@ -17,6 +17,7 @@ from __future__ import annotations
 from bisect import bisect_left
 from collections.abc import Collection, Generator, Iterable, Mapping, Sequence
 from datetime import datetime, timedelta
+from operator import attrgetter
 from typing import Final, Literal, TypeAlias
 
 from msgspec import Struct
@@ -40,10 +41,13 @@ Line: TypeAlias = tuple[str, str]
 """Owner (service, else repository, else source) and environment."""
 
 _OUT = frozenset({"success", "warning", "inactive", "rolled_back"})
+_WHEN: Final = attrgetter("at", "began")
+_BEGAN: Final = attrgetter("began")
 #: Deployments that are handled at one step.
 _STEP: Final = 300
 _BAD = frozenset({"failed", "rolled_back"})
 _COUNTED = _OUT | _BAD
+_ENDED_BY_OTHERS = frozenset({"inactive", "rolled_back"})
 _FAILURES: tuple[Literal["failed", "rolled_back"], ...] = ("failed", "rolled_back")
 
 
@@ -129,8 +133,12 @@ def line_of(release: Release) -> Line:
 
 def deployed_at(release: Release) -> datetime | None:
     """When it was out, as far as it says: its end, where that is not the end of its life; None for no time at all."""
+    return _out_at(release, verdict_of(release))
+
+
+def _out_at(release: Release, verdict: str) -> datetime | None:
     began, ended = release.started_at, release.ended_at
-    if verdict_of(release) in ("inactive", "rolled_back"):
+    if verdict in _ENDED_BY_OTHERS:
         return began or release.updated_at or ended
     if ended is not None and (began is None or ended >= began):
         return ended
@@ -139,7 +147,11 @@ def deployed_at(release: Release) -> datetime | None:
 
 def is_counted(release: Release) -> bool:
     """Whether it is a deployment that has come to an end and says when."""
-    return release.type == "deployment" and verdict_of(release) in _COUNTED and deployed_at(release) is not None
+    return (
+        release.type == "deployment"
+        and verdict_of(release) in _COUNTED
+        and (release.ended_at or release.started_at or release.updated_at) is not None
+    )
 
 
 class _Rollout:
@@ -170,12 +182,16 @@ class _Rollout:
     def take(self, releases: Sequence[Release], places: set[tuple[str, str]], last: float) -> None:
         """Add reports of it."""
         for release in releases:
-            at = deployed_at(release)
-            assert at is not None  # only what is counted comes here
-            began = min(release.started_at or at, at)
-            self.began = min(self.began, began) if self.members else began
-            self.at = max(self.at, at)
             verdict = verdict_of(release)
+            at = _out_at(release, verdict)
+            assert at is not None  # only what is counted comes here
+            began = release.started_at
+            if began is None or began > at:
+                began = at
+            if not self.members or began < self.began:
+                self.began = began
+            if at > self.at:
+                self.at = at
             self.came_out = self.came_out or verdict in _OUT
             self.bad = self.bad or verdict in _BAD
             self.members.append(release)
@@ -203,7 +219,7 @@ def settling(
     told = rollouts if rollouts is not None and len(counted) == len(releases) else rollouts_of(counted)
     yield
     found = yield from _gathered(told)
-    found.sort(key=lambda rollout: (rollout.at, rollout.began))
+    found.sort(key=_WHEN)
     for count, rollout in enumerate(found, 1):
         _judge(rollout, links)
         if not count % _STEP:
@@ -306,9 +322,8 @@ def _recover(rollouts: Sequence[_Rollout]) -> None:
 
 
 def _mark_rework(rollouts: Sequence[_Rollout]) -> None:
-    by_start = sorted(rollouts, key=lambda rollout: rollout.began)
+    by_start = sorted(rollouts, key=_BEGAN)
     starts = [rollout.began for rollout in by_start]
-
     for rollout in by_start:
         if rollout.undoes:
             rollout.rework = True
@@ -355,7 +370,7 @@ def _deployment(rollout: _Rollout) -> Deployment:
         trouble=rollout.trouble,
         recovered=rollout.recovered,
         recovery=recovery,
-        suspected=sum(link.how == "suspected" for link in rollout.links),
         open=rollout.open,
         rework=rollout.rework,
+        suspected=sum([link.how == "suspected" for link in rollout.links]) if rollout.links else 0,
     )

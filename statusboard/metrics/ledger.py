@@ -123,13 +123,14 @@ class Ledger:
         """
         key = release.key
         before = self._line_by_key.get(key)
+        if release.type == "deployment" and before is None and self._waiting.waits[release.environment]:
+            self._put_off(release, part)
+            return
         self._waiting.drop(key)
         line = line_of(release)
         if release.type == "deployment":
-            self._settings.discard(key)
-            if before is None and self._waiting.waits(line[1]):
-                self._put_off(release, part)
-                return
+            if self._settings:
+                self._settings.discard(key)
             place = (line, part, release.services, release.team)
             if place not in self._places:
                 self._places.add(place)
@@ -157,6 +158,7 @@ class Ledger:
 
     def _put_off(self, release: Release, part: Part) -> None:
         """Keep a deployment until somebody asks; of whom it is is known at once."""
+        self._settings.discard(release.key)
         self._waiting.put(release, part)
         whose = (release.services, release.team)
         if whose not in self._heard:
@@ -379,14 +381,9 @@ class Ledger:
     def _resettle(self, environment: str = "") -> Iterator[None]:
         """Make the deployments of the lines of which something changed anew, one line at a step."""
         for line in self._wanted(self._unsettled, environment):
-            rollouts = self._rollouts[line]
-            links = {
-                release.key: list(self._links[release.key].values())
-                for rollout in rollouts
-                for release in rollout.releases
-                if release.key in self._links
-            }
-            made = yield from settling(self._lines[line].values(), links, rollouts)
+            releases = self._lines[line]
+            links = {key: list(self._links[key].values()) for key in releases.keys() & self._links.keys()}
+            made = yield from settling(releases.values(), links, self._rollouts[line])
             known = {deployment.key: deployment for deployment in self._settled.get(line, ())}
             # What stays the same stays the very same.
             self._settled[line] = [known[d.key] if d == known.get(d.key) else d for d in made] if known else made
@@ -414,7 +411,7 @@ class Ledger:
     def gathering(self, scope: Scope) -> Generator[None, None, Gathered]:
         """`gathered`, in steps."""
         lines = self._lines_of(scope)
-        if self._waiting.waits(scope.environment) or (scope.environment and not self._changed.keys().isdisjoint(lines)):
+        if self._waiting.waits[scope.environment] or (scope.environment and not self._changed.keys().isdisjoint(lines)):
             for _ in self.settled(scope.environment):  # for whoever has not asked for it before
                 pass
             lines = self._lines_of(scope)

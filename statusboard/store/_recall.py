@@ -29,9 +29,9 @@ _AGGREGATES = (
 _WITH_BODIES = _AGGREGATES.format("f")
 _HEADS = msgspec.json.Decoder(list[Head])
 _BUNDLE = (
-    "SELECT cast('[' || group_concat(json_array(f.seq, k.key, f.source, f.part, f.episode, f.at, f.observed_at, "
-    "length({0}.body))) || ']' AS BLOB), cast(group_concat({0}.body, '') AS BLOB) "
-    "FROM json_each(?) l CROSS JOIN facts f ON f.seq = l.value CROSS JOIN keys k ON k.id = f.key_id "
+    "SELECT cast(json_group_array(json_array(f.seq, f.source, f.part, f.episode, f.at, f.observed_at, "
+    "length({0}.body))) AS BLOB), cast(group_concat({0}.body, '') AS BLOB) "
+    "FROM json_each(?) l CROSS JOIN facts f ON f.seq = l.value "
 )
 _BUNDLE_WITH_BODIES = _BUNDLE.format("f")
 _BUNDLE_WITHOUT = _BUNDLE.format("c") + "CROSS JOIN changes c ON c.seq = f.seq"

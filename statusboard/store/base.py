@@ -128,13 +128,12 @@ class Remembered(Struct, frozen=True, kw_only=True, gc=False):
 
 
 class Head(Struct, frozen=True, array_like=True, gc=False):
-    """`Remembered` as far as it takes to make metrics of very many.
+    """`Remembered` as far as it takes to make metrics of very many; its key is in the body.
 
     ``at`` and ``observed_at`` are microseconds since 1970; ``size`` is that of the body.
     """
 
     seq: int
-    key: str
     source: str
     part: str
     episode: int
@@ -159,7 +158,6 @@ def _bundle(words: Sequence[Remembered]) -> Bundle:
     heads = [
         Head(
             word.seq,
-            word.key,
             word.source,
             word.part,
             word.episode,
