@@ -1,8 +1,9 @@
 """Following a log file: what is new since the last look, through rotation, truncation and compression.
 
-A file is known by its beginning, not by its name or inode: when the file of our name begins differently or has become
-shorter, the rest of the old one is looked for among its rotated siblings (``x.log.1``, ``x.log-20260102.gz``) by that
-beginning.  So renaming, copying-and-truncating and compressing are all the same to us.  Blocking; for threads.
+A file is known by its beginning and by what stands before the place where we are, not by its name or inode.  When the
+file of our name begins differently, was edited there or has become shorter, it is read from its start, and the rest of
+the old one is looked for among its rotated siblings (``x.log.1``, ``x.log-20260102.gz``) by the same.  So renaming,
+copying-and-truncating and compressing are all the same to us.  Blocking; for threads.
 """
 
 from __future__ import annotations
@@ -13,6 +14,7 @@ import re
 import stat
 import zlib
 from collections.abc import Iterator
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import BinaryIO, Final, NamedTuple
 
@@ -29,11 +31,15 @@ _ROTATED = r"[.-]\d[\d.-]*(?:\.gz)?"
 
 
 class Line(NamedTuple):
-    """A line without its end.  ``number`` is 0 where it is not known; ``data`` is None for one that is too long."""
+    """A line without its end.  ``number`` is 0 where it is not known; ``data`` is None for one that is too long.
+
+    ``rotated``: it is in the file no more that has our name now.
+    """
 
     file: str
     number: int
     data: bytes | None
+    rotated: bool = False
 
 
 class Limits(NamedTuple):
@@ -48,12 +54,17 @@ LIMITS: Final = Limits()
 
 
 class Tail:
-    """One followed file.  ``skipped`` counts the bytes that were left out because there were too many."""
+    """One followed file.
+
+    ``skipped`` counts the bytes that were left out because there were too many, ``starts`` how often a file was read
+    from its start: the first one, one that took its place, or the same one after it was edited.
+    """
 
     def __init__(self, path: Path, limits: Limits = LIMITS) -> None:
         self.path = path
         self.limits = limits
         self.skipped = 0
+        self.starts = 0
         self._place: _Place | None = None
         self._seen: tuple[int, int, int] | None = None
 
@@ -72,12 +83,19 @@ class Tail:
                 before = self._rest(place)
                 place = None
             first = self._place is None
-            place = place or _Place(self.path.name)
+            if place is None:
+                place = _Place(self.path.name)
+                self.starts += 1
             lines = list(self._take(place, file, size))
         if first:
             before = self._older(want - len(lines))
         self._place, self._seen = place, seen
-        return before + lines
+        return [line._replace(rotated=True) for line in before] + lines
+
+    @property
+    def modified(self) -> datetime | None:
+        """When somebody wrote into the file that was read last."""
+        return datetime.fromtimestamp(self._seen[2] / 1e9, UTC) if self._seen is not None else None
 
     def _file(self) -> BinaryIO:
         """The file; an empty one between its rotation and the first line after it."""
@@ -143,19 +161,23 @@ class Tail:
 
 
 class _Place:
-    """How far a file is read, and how it begins."""
+    """How far a file is read, how it begins, and what stood last before here."""
 
     def __init__(self, name: str) -> None:
         self.name = name
         self.offset = 0
         self._head = b""
+        self._last = b""
         self._number: int | None = 0
         self._inside_line = False
 
     def is_in(self, file: BinaryIO, size: int) -> bool:
         """Whether this file is the one we were reading, further on."""
         file.seek(0)
-        return size >= self.offset and file.read(len(self._head)) == self._head
+        if size < self.offset or file.read(len(self._head)) != self._head:
+            return False
+        file.seek(self.offset - len(self._last))
+        return file.read(len(self._last)) == self._last
 
     def skip_to(self, offset: int) -> None:
         """Go on behind the first line end after ``offset``."""
@@ -184,6 +206,8 @@ class _Place:
         if len(self._head) < _HEAD:
             file.seek(0)
             self._head = file.read(min(_HEAD, self.offset))
+        file.seek(max(0, self.offset - _HEAD))
+        self._last = file.read(min(_HEAD, self.offset))
 
     def _line(self, line: bytes) -> Iterator[Line]:
         inside, self._inside_line = self._inside_line, False

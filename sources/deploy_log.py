@@ -9,19 +9,23 @@ from __future__ import annotations
 import asyncio
 import glob
 from collections import Counter
-from collections.abc import Sequence
-from datetime import datetime
+from collections.abc import AsyncGenerator, Mapping, Sequence
+from contextlib import aclosing
+from datetime import datetime, timedelta
 from pathlib import Path
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Annotated, Final
 
 import msgspec
 
 from sources._shared.lines import KINDS, Lines, entry_of
+from sources._shared.rows import zone_notes
 from sources._tail import Line, Tail, unrotated
 from statusboard.api import (
     BadAnswer,
     Context,
     Http,
+    HttpFactory,
     ItemKind,
     NotFound,
     Part,
@@ -29,15 +33,19 @@ from statusboard.api import (
     ReleaseState,
     Scope,
     Source,
+    SourceError,
     SourceOptions,
     TooLarge,
     option,
+    parse_time,
 )
 
 if TYPE_CHECKING:
     from sources._deploy_log_history import History
 
 MAX_FILES: Final = 50
+#: So long after it was written a line that cannot be read makes the source partial.
+BAD_FOR: Final = timedelta(days=1)
 
 
 class DeployLogOptions(SourceOptions, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -82,7 +90,11 @@ class DeployLog(Source[DeployLogOptions]):
         - A line without a state is `unknown`, unless `default_state` says otherwise.
         - Lines may tell of other things as well: `"kind": "incident"` (or `build`, `ticket`). List them under `kinds`,
           for example `kinds: [release, incident]`; by default only releases are read.
-        - Rotated, truncated and gzipped files are followed; lines that cannot be read are counted and shown.
+        - A time without a zone is taken as UTC and shown with `~`, since it may be hours off; `statusboard check`
+          counts such lines. Write `2026-01-02T03:04:05+01:00`, as `date -Iseconds` and `statusboard emit` do.
+        - Rotated, truncated and gzipped files are followed.
+        - A line that cannot be read may be the incident, so the source is partial because of it: until the line is
+          mended or deleted, the file is rotated, or a day has passed since it was written. Then it is only counted.
     """
     verified = "real"
     history_kinds = kinds
@@ -104,13 +116,31 @@ class DeployLog(Source[DeployLogOptions]):
             if self.wants(kind)
         ]
 
+    async def stream(
+        self, http: HttpFactory, *, timeout: float = 60.0, held: Mapping[str, SourceError] = MappingProxyType({})
+    ) -> AsyncGenerator[Part, None]:
+        """The parts of the files, and for each with bad lines one more that has failed.
+
+        The files themselves were read: nothing there is old because of a line, nor is looked for later.
+        """
+        async with aclosing(super().stream(http, timeout=timeout, held=held)) as parts:
+            async for part in parts:
+                yield part
+        now = self.clock.now()
+        kind = next(kind for kind in KINDS if self.wants(kind))
+        for path, log in self._logs.items():
+            if fault := log.fault(now):
+                name = "bad lines" if len(self._logs) == 1 else f"bad lines of {path}"
+                scope = Scope(name=name, kind=kind, reach="window", started_at=now)
+                yield msgspec.structs.replace(scope.part(()), error=BadAnswer(fault))
+
     async def read(self, scope: Scope, http: Http) -> Part:
         log = self._logs[scope.data]
         await self._advance(scope.data, log)
         if log.bad and not log.lines:
             raise BadAnswer(f"{scope.data}: none of {log.bad} lines tells of a deploy; {log.last_bad}")
         wanted = [kind for kind in KINDS if self.wants(kind)]
-        notes = log.notes(wanted) if scope.kind == wanted[0] else []
+        notes = log.notes(wanted, self.clock.now()) if scope.kind == wanted[0] else []
         return scope.part(log.lines.items[scope.kind].values(), notes=notes)
 
     async def history(self, scope: Scope, http: Http, *, since: datetime, cursor: str = "") -> Past:
@@ -144,7 +174,10 @@ class DeployLog(Source[DeployLogOptions]):
                 self._reading.pop(name, None)
 
     async def _take(self, log: _Log) -> None:
-        for line in await asyncio.to_thread(log.tail.read, self.options.limit):
+        starts, lines = log.tail.starts, await asyncio.to_thread(log.tail.read, self.options.limit)
+        if log.tail.starts != starts:
+            log.begin_anew()
+        for line in lines:
             log.add(line)
         log.lines.trim()
 
@@ -155,9 +188,16 @@ class _Log:
     def __init__(self, tail: Tail, lines: Lines) -> None:
         self.tail = tail
         self.lines = lines
+        self._kinds: Counter[ItemKind] = Counter()
+        self.begin_anew()
+
+    def begin_anew(self) -> None:
+        """The file is read from its start: what was wrong with its lines is counted again."""
         self.bad = 0
         self.last_bad = ""
-        self._kinds: Counter[ItemKind] = Counter()
+        self.lines.zoneless = 0
+        self._standing = False  # whether some of the bad lines are in the file of our name
+        self._bad_before: datetime | None = None  # the last of those was written no later; None: while nothing follows
 
     def add(self, line: Line) -> None:
         if line.data is None:
@@ -170,11 +210,21 @@ class _Log:
         else:
             self._kinds[entry.kind] += 1
             self.lines.add(entry)
+            if self._standing and self._bad_before is None:
+                self._bad_before = parse_time(entry.fields["time"])
 
-    def notes(self, kinds: Sequence[ItemKind]) -> list[str]:
+    def fault(self, now: datetime) -> str:
+        """What is wrong with lines that may tell of something that matters now; ``""`` for nothing."""
+        before = self._bad_before or self.tail.modified
+        if not (self._standing and self.lines) or before is None or now - before > BAD_FOR:
+            return ""
+        return f"{self.bad} line{'s' if self.bad > 1 else ''} could not be read, {self.last_bad}"
+
+    def notes(self, kinds: Sequence[ItemKind], now: datetime) -> list[str]:
         notes = []
-        if self.bad:
+        if self.bad and not self.fault(now):
             notes.append(f"{self.bad} bad line{'s' if self.bad > 1 else ''} skipped, {self.last_bad}")
+        notes += zone_notes(self.lines.zoneless, "line")
         if self.tail.skipped:
             notes.append(f"{self.tail.path.name}: only its end is read, {self.tail.skipped >> 20} MB were left out")
         if left := sorted(kind for kind in self._kinds if kind not in kinds):
@@ -185,6 +235,8 @@ class _Log:
         self.bad += 1
         where = f"line {line.number} of {line.file}" if line.number else line.file
         self.last_bad = f"the last is {where}: {why}"
+        if not line.rotated:
+            self._standing, self._bad_before = True, None
 
 
 def _matching(pattern: str) -> list[Path]:

@@ -22,6 +22,7 @@ import msgspec
 from sources._shared.alerts import SteadyText
 from sources._shared.commands import Output, run
 from sources._shared.lines import KINDS, ON_ITS_WAY, Lines, entry_of
+from sources._shared.rows import zone_notes
 from statusboard.api import (
     BadAnswer,
     Context,
@@ -108,7 +109,7 @@ class Exec(Source[ExecOptions]):
             {"kind": "incident", "id": "db-1", "title": "Disk full", "state": "open", "severity": "critical"}
 
         - Without an `id`, an incident is told from others by title, service, environment and target: no numbers in
-          titles then. `time` of a release is when it was made, not when the command ran.
+          titles then. `time` of a release is when it was made, not when the command ran; one without a zone is UTC.
         - Say `complete: true` where the command prints all that is open: what it leaves out is then over. It must fail
           where it cannot tell (`set -euo pipefail` in a script): printing nothing says that all is well.
         - Any Nagios check will do as well: `command: [/usr/lib/nagios/plugins/check_disk, -w, 20%]` with
@@ -164,10 +165,12 @@ class Exec(Source[ExecOptions]):
             other += entry.kind not in wanted
             lines.add(entry)
         fault = f"{bad} of {len(rows)} lines could not be read: {last}" if bad else ""
-        left = f"{other} of {len(rows)} lines tell of what `kinds` does not ask for"
+        notes = zone_notes(lines.zoneless, "line")
+        if other:
+            notes.append(f"{other} of {len(rows)} lines tell of what `kinds` does not ask for")
         items = {kind: [self._steady(item) for item in lines.items[kind].values()] for kind in wanted}
         self._items = {item.key: item for some in items.values() for item in some}
-        return Told(items, fault, (left,) if other else ())
+        return Told(items, fault, tuple(notes))
 
     def _steady(self, item: Item) -> Item:
         """An incident or ticket as at the last run, if nothing but the time of its line is another now."""

@@ -31,7 +31,7 @@ import jmespath
 import jmespath.exceptions
 import msgspec
 
-from sources._shared.rows import Rows, remote_id
+from sources._shared.rows import Rows, remote_id, zone_notes
 from statusboard.api import (
     BadAnswer,
     Build,
@@ -141,6 +141,7 @@ class HttpJson(Source[HttpJsonOptions]):
         elements, and `states` says what the tool's words mean.
 
         - A `token` is sent as a bearer token; other schemes go into `headers`, whose values may be references too.
+        - Times may be in any common form; one without a zone is taken as UTC and shown with `~`.
         - Say `complete: true` when the answer holds all that is open: what is absent is then over.
     """
     verified = "documented"
@@ -173,7 +174,9 @@ class HttpJson(Source[HttpJsonOptions]):
             if self.options.complete or pages < self.options.pages:
                 raise
             notes.append(f"only the first {pages} pages are read")
-        return rows.part(scope, self._item, notes=notes)
+        part = rows.part(scope, self._item)
+        zoneless = sum(1 for item in part.items if item.approximate)
+        return msgspec.structs.replace(part, notes=(*notes, *zone_notes(zoneless, scope.kind)))
 
     async def _pages(self, http: Http) -> AsyncIterator[Reply]:
         """The answers, page by page; `TooLarge` after as many as the option ``pages`` says, if there are more."""

@@ -216,7 +216,7 @@ class Lines:
 
     ``states`` adds words (in lower case) to those that releases have in `STATES`; ``default_state`` is what a release's
     line without one means.  ``present``: the lines tell how things are now and not what happened when, so that the time
-    of an incident or ticket does not tell it from others.
+    of an incident or ticket does not tell it from others.  ``zoneless`` counts lines with a time that names no zone.
     """
 
     def __init__(
@@ -229,6 +229,7 @@ class Lines:
         present: bool = False,
     ) -> None:
         self.items: dict[ItemKind, dict[str, Item]] = {kind: {} for kind in KINDS}
+        self.zoneless = 0
         self._source = source
         self._limit = limit
         self._states = {**STATES, "release": {**STATES["release"], **(states or {})}}
@@ -280,6 +281,7 @@ class Lines:
         time, rough = parse_time_exact(fields["time"])
         started, started_rough = parse_time_exact(fields["started"])
         ended, ended_rough = parse_time_exact(fields["ended"])
+        self.zoneless += rough or started_rough or ended_rough or parse_time_exact(fields.get("committed"))[1]
         going = state in ON_ITS_WAY[entry.kind] or state == "unknown"
         began = old.started_at if old and not (going and _is_over(old)) else None
         common: dict[str, Any] = {

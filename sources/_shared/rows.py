@@ -84,3 +84,11 @@ def remote_id(value: object) -> str:
         return text
     digest = hashlib.blake2b(text.encode("utf-8", "surrogatepass"), digest_size=12).hexdigest()
     return f"{clean(text, 40)}~{digest}"
+
+
+def zone_notes(number: int, what: str) -> list[str]:
+    """What is to be said of so many lines whose times name no zone, and which may be hours off."""
+    if not number:
+        return []
+    who = f"1 {what} has" if number == 1 else f"{number} {what}s have"
+    return [f"{who} times without a zone: taken as UTC"]

@@ -109,6 +109,8 @@ def text(findings: Findings) -> str:
     bad = [source.name for source in findings.sources if source.verdict != "ok"]
     if bad:
         lines.append(f"NOT everything could be read: {', '.join(bad)}")
+    elif any(part.notes for source in findings.sources for part in source.parts):
+        lines.append(f"All well, but see the notes: {_count(len(findings.sources), 'source')} read.")
     else:
         lines.append(f"All well: {_count(len(findings.sources), 'source')} read in full.")
     return "\n".join(lines) + "\n"

@@ -76,6 +76,28 @@ async def test_a_source_that_is_well(tmp_path: Path) -> None:
     assert "t0ken-value" not in told + msgspec.json.encode(findings).decode()
 
 
+def test_a_line_that_cannot_be_read_is_not_well(home: Home) -> None:
+    log = home.deploys(deploy("1"))
+    assert home.run("check").out.endswith("All well: 1 source read in full.\n")
+    with log.open("a") as file:
+        file.write("incident!\n")
+    checked = home.run("check")
+    assert checked.code == 3 and checked.out.startswith("PARTIAL  deploys (deploy-log)")
+    assert "bad lines: 1 line could not be read, the last is line 2 of deploys.jsonl: not JSON" in checked.out
+    assert checked.out.endswith("NOT everything could be read: deploys\n") and "All well" not in checked.out
+    shown = home.run("show", "--poll")
+    assert shown.code == 3 and "deploys" in shown.out and "1 line could not be read" in shown.out
+    (source,) = home.run("show", "--json").json["sources"]
+    assert source["state"] == "partial" and source["items"] == 1
+
+
+def test_what_is_noted_is_not_read_in_full(home: Home) -> None:
+    home.deploys(deploy("1", time=f"{datetime.now(UTC):%Y-%m-%d %H:%M}"))
+    checked = home.run("check")
+    assert checked.code == 0 and "1 line has times without a zone: taken as UTC" in checked.out
+    assert checked.out.endswith("All well, but see the notes: 1 source read.\n")
+
+
 async def test_a_heartbeat_that_is_missing_is_not_well(tmp_path: Path) -> None:
     findings = await found(configured(tmp_path, AM), {**ALERTS, "/api/v2/alerts": []})
     assert not findings.ok and findings.sources[0].verdict == "partial"

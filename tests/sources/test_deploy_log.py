@@ -8,7 +8,7 @@ import json
 import os
 import shutil
 import tempfile
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any, ClassVar
 
@@ -17,6 +17,7 @@ import pytest
 
 from sources._tail import Limits, Tail
 from sources.deploy_log import DeployLog
+from statusboard.clock import FakeClock
 from statusboard.errors import AuthError, BadAnswer, NotFound, Refused, SourceError, TooLarge
 from statusboard.model import Part, Release, Snapshot
 from statusboard.source import Source
@@ -207,11 +208,74 @@ async def test_the_same_release_has_the_same_key_for_ever(log: Path) -> None:
     assert len(set(first)) == 2
 
 
-async def test_bad_lines_are_skipped_counted_and_shown(log: Path) -> None:
+async def fault(source: Source[Any]) -> tuple[list[str], list[str]]:
+    """One poll: the versions on the board, and what is wrong with lines (nothing: no part has failed)."""
+    parts = (await read_all(source, HTTP)).parts
+    failed = [str(part.error) for part in parts if part.error is not None]
+    assert len(parts) == 1 + len(failed) and not any(part.items for part in parts if part.error is not None)
+    return [item.version for part in parts for item in part.items], failed  # type: ignore[union-attr]
+
+
+async def test_bad_lines_are_skipped_and_make_the_source_partial(log: Path) -> None:
     log.write_bytes(lines(deploy(1)) + b"rubbish\n[1]\n\n" + lines({"level": "info"}, deploy(2)) + b'{"a":\n')
-    part = await read_one(make(log), HTTP)
-    assert len(part.items) == 2
-    assert part.notes == ("4 bad lines skipped, the last is line 7 of deploys.jsonl: not JSON",)
+    read, bad = sorted((await read_all(make(log), HTTP)).parts, key=lambda part: part.error is not None)
+    assert len(read.items) == 2 and read.error is None and read.notes == ()
+    assert bad.scope == "bad lines" and not bad.items and isinstance(bad.error, BadAnswer)
+    assert str(bad.error) == "4 lines could not be read, the last is line 7 of deploys.jsonl: not JSON"
+
+
+async def test_a_day_after_it_was_written_a_bad_line_is_only_counted(log: Path) -> None:
+    before, after = "2026-01-01T02:00:00Z", "2026-01-01T03:30:00Z"  # it was written in between
+    log.write_bytes(lines(deploy(1, ts=before)) + b"bad\n" + lines(deploy(2, ts=after)))
+    clock = FakeClock()
+    source = make_source(DeployLog, {"path": str(log)}, clock=clock)
+    assert len((await fault(source))[1]) == 1
+    clock.advance(3_600)
+    assert await fault(source) == (["1", "2"], [])
+    note = "1 bad line skipped, the last is line 2 of deploys.jsonl: not JSON"
+    assert (await read_one(source, HTTP)).notes == (note,)
+    assert (await read_one(make_source(DeployLog, {"path": str(log)}, clock=clock), HTTP)).notes == (note,)
+
+    append(log, b"worse\n")  # nothing follows: it is as old as the file
+    assert (await fault(source))[1] == ["2 lines could not be read, the last is line 4 of deploys.jsonl: not JSON"]
+    os.utime(log, (0, (clock.now() - timedelta(days=1, seconds=1)).timestamp()))
+    assert (await fault(make_source(DeployLog, {"path": str(log)}, clock=clock)))[1] == []
+
+
+@pytest.mark.parametrize("mended", [lines(deploy(2)), b""], ids=["mended", "deleted"])
+async def test_a_bad_line_that_is_mended_is_none(log: Path, mended: bytes) -> None:
+    first, last = lines(*(deploy(n) for n in range(10, 20))), lines(*(deploy(n) for n in range(20, 30)))
+    log.write_bytes(first + b"bad\n" + last)
+    source = make(log)
+    assert len((await fault(source))[1]) == 1
+    log.write_bytes(first + mended + last)
+    versions, bad = await fault(source)
+    assert bad == [] and ("2" in versions) == bool(mended)
+    assert (await read_one(source, HTTP)).notes == ()
+
+
+async def test_a_bad_line_that_is_rotated_away_is_over(log: Path) -> None:
+    log.write_bytes(lines(deploy(1)) + b"bad\n")
+    source = make(log)
+    assert len((await fault(source))[1]) == 1
+    append(log, b"worse\n")
+    log.rename(log.with_name("deploys.jsonl.1"))
+    log.write_bytes(lines(deploy(2)))
+    assert await fault(source) == (["1", "2"], [])
+    assert (await fault(make(log)))[1] == []
+
+
+async def test_an_unfinished_last_line_is_no_bad_line(log: Path) -> None:
+    log.write_bytes(lines(deploy(1)) + b'{"service": "ti')
+    assert await fault(make(log)) == (["1"], [])
+
+
+async def test_times_without_a_zone_are_counted(log: Path) -> None:
+    log.write_bytes(lines(deploy(1), deploy(2, ts="2026-01-02T03:04:05"), deploy(3, committed="2026-01-02 01:00")))
+    source = make(log)
+    assert (await read_one(source, HTTP)).notes == ("2 lines have times without a zone: taken as UTC",)
+    log.write_bytes(lines(deploy(2, ts="2026-01-02T03:04")))
+    assert (await read_one(source, HTTP)).notes == ("1 line has times without a zone: taken as UTC",)
 
 
 async def test_a_file_that_is_no_deploy_log_is_a_fault(log: Path) -> None:
@@ -259,8 +323,7 @@ async def test_a_whole_last_line_needs_no_line_end(log: Path) -> None:
     source = make(log)
     assert await versions(source) == ["1"]
     append(log, b"\nbad\n")
-    part = await read_one(source, HTTP)
-    assert part.notes == ("1 bad line skipped, the last is line 2 of deploys.jsonl: not JSON",)
+    assert (await fault(source))[1] == ["1 line could not be read, the last is line 2 of deploys.jsonl: not JSON"]
 
 
 def rename(log: Path) -> None:
@@ -384,13 +447,12 @@ async def test_a_line_that_is_too_long_is_skipped_whole(log: Path) -> None:
     long = lines(deploy(1, msg="x" * 100_000))
     log.write_bytes(lines(deploy(0)) + long[:80_000])
     source = make(log)
-    assert await versions(source) == ["0"]
+    assert (await fault(source))[0] == ["0"]
     append(log, long[80_000:] + lines(deploy(2)))
-    part = await read_one(source, HTTP)
-    assert [item.version for item in part.items] == ["0", "2"]  # type: ignore[union-attr]
-    assert part.notes == ("1 bad line skipped, the last is line 2 of deploys.jsonl: too long",)
+    why = "1 line could not be read, the last is line 2 of deploys.jsonl: too long"
+    assert await fault(source) == (["0", "2"], [why])
     append(log, long + lines(deploy(3)))
-    assert (await read_one(source, HTTP)).notes[0].startswith("2 bad lines skipped, the last is line 4")
+    assert (await fault(source))[1][0].startswith("2 lines could not be read, the last is line 4")
 
 
 async def error_of(source: Source[Any]) -> Exception:

@@ -75,6 +75,12 @@ async def error_of(source: Source[Any]) -> SourceError:
     return caught.value
 
 
+async def test_times_without_a_zone_are_counted(script: Any) -> None:
+    path = script('echo \'{"kind": "incident", "title": "x", "state": "open", "started": "2026-01-02 03:04"}\'')
+    (part,) = (await read_all(made(path, kinds=("incident",)), HTTP)).parts
+    assert part.notes == ("1 line has times without a zone: taken as UTC",)
+
+
 # -- lines -------------------------------------------------------------------------------------------------------------
 
 

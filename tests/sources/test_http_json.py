@@ -264,3 +264,10 @@ async def test_a_window_that_the_poll_asks_for() -> None:
 def test_wrong_options_are_named(options: dict[str, Any], message: str) -> None:
     with pytest.raises(msgspec.ValidationError, match=message):
         make(**options)
+
+
+async def test_times_without_a_zone_are_counted() -> None:
+    rows = [incident(1), incident(2, created_at="2026-01-02 03:04:05"), incident(3, created_at="2026-01-02T03:04")]
+    part = await read_one(make_source(HttpJson, PAGER), FakeHttp(lambda call: listed(*rows)))
+    assert part.notes == ("2 incidents have times without a zone: taken as UTC",)
+    assert [item.approximate for item in part.items] == [False, True, True]
