@@ -345,7 +345,7 @@ class Candidates:
             ("failed", failed),
             (undone_words, undone),
             ("is a rollback", rollback),
-            (f"{_listed(self._beside(rollout, asked))} broke too", beside),
+            (_beside_words(self._beside(rollout, asked), rollout), beside),
             ("1 commit" if rollout.commits == 1 else f"{rollout.commits} commits", size),
         ]
         reasons = tuple(Reason(words, n) for place, (words, n) in enumerate(said) if n or (place < 2 and words))
@@ -431,6 +431,14 @@ def _time_words(near: _Near, rollout: Rollout, asked: _Asked) -> str:
     if count == 1:
         return words
     return f"{words}, {max(1, bisect_right(rollout.starts, asked.began))}/{count} targets"
+
+
+def _beside_words(services: Sequence[str], rollout: Rollout) -> str:
+    """Who broke too, and why that says something: it is the service itself, or stands on it."""
+    own = {service.casefold() for service in rollout.releases[0].services}
+    if any(service.casefold() in own for service in services):
+        return f"{_listed(services)} broke too"
+    return f"{_listed(services)}, which {'depends' if len(services) == 1 else 'depend'} on it, broke too"
 
 
 def _listed(services: Sequence[str]) -> str:

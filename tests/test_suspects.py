@@ -335,13 +335,16 @@ def test_what_says_nothing_of_it(other: Incident):
 def test_in_a_storm_the_nearest_speak_and_more_than_eight_are_worth_no_more():
     storm = [broken(f"x{n:03}", "cart", minutes=n / 100 - 5) for n in range(900)]
     (found,) = suspects([release(services=("ledger",))], incident(services=("desk",)), beside=storm)
-    assert found.reasons[-1].words == "cart broke too"
+    assert found.reasons[-1].words == "cart, which depends on it, broke too"
     wide = {f"x{n}": ("ledger",) for n in range(40)}
     candidates = Candidates([release(services=("ledger",))], depends_on=wide, production=bench.production)
     for name in wide:
         candidates.put_incident(name, broken(name))
     (found,) = candidates.of(incident(services=("desk",)))
-    assert (found.reasons[-1].words, found.reasons[-1].points) == ("x0, x1 and 6 more broke too", 20)
+    assert (found.reasons[-1].words, found.reasons[-1].points) == (
+        "x0, x1 and 6 more, which depend on it, broke too",
+        20,
+    )
 
 
 def test_a_dependency_that_many_have_is_less_of_a_suspect_for_each():

@@ -114,7 +114,7 @@ def test_what_breaks_at_the_same_time_is_followed() -> None:
     ((_, both),) = told(found, board)
     assert both == alone + 10
     (suspect,) = found.of(board.rows["am:incident:1"])
-    assert "basket broke too" in [reason.words for reason in suspect.reasons]
+    assert "basket, which depends on it, broke too" in [reason.words for reason in suspect.reasons]
     fold(board, structs.replace(incident(2, 11, "basket"), state="suppressed"))
     assert found.settle(board)
     assert told(found, board) == [("1.1", alone)]
