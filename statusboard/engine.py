@@ -32,7 +32,9 @@ from statusboard.poller import Poller
 from statusboard.sourcing import Setup
 from statusboard.store import open_store, replacement
 from statusboard.store.base import Batch, Lease, Store
+from statusboard.store.continuing import add_said, continue_with, ended_before
 from statusboard.store.memory import MemoryStore
+from statusboard.store.sqlite import SQLiteStore
 
 log = logging.getLogger("statusboard.engine")
 
@@ -45,6 +47,8 @@ TAKEOVER = 8.0
 KEEP_EVERY = 60.0
 RETAIN_EVERY = 6 * 3600.0
 STATUS_EVERY = 1.0
+STORE_EVERY = 60.0
+"""Seconds between two looks whether what could not be written can be again."""
 #: Rows folded between two turns of the event loop.
 CHUNK = 200
 
@@ -90,6 +94,7 @@ class Engine:
         self._lease: Lease | None = None
         self._listeners: list[Listener] = []
         self._tasks: list[asyncio.Task[None]] = []
+        self._awaits_store = False
         self._folded = asyncio.Event()
         self._replaced = False
         self._dispute = sourcing.Dispute(TAKEOVER)
@@ -122,6 +127,7 @@ class Engine:
                 await self._load()
             except StoreError as error:
                 await self._failed(error, store)
+        self._await_store()
         self._spawn(self._follow(), "feed")
         self._spawn(self._watch_statuses(), "statuses")
 
@@ -234,6 +240,7 @@ class Engine:
             self.keep_polling = True
             if self.poller is not None:
                 self.poller.start()
+            self._await_store()
 
     async def reconfigure(self, setups: Iterable[Setup], *, keep: timedelta | None = None) -> None:
         """Read these sources from now on, and keep what is over for so long.
@@ -273,6 +280,11 @@ class Engine:
             await self._load()
             await self._take_lease()
         await self._quietly(before.close())  # whoever waits for its changes looks for the new one now
+
+    @property
+    def unkept(self) -> bool:
+        """Whether nobody else sees what is stored here, since the store that is meant cannot be used."""
+        return self._path is not None and isinstance(self.store, MemoryStore)
 
     async def annotate(self, annotation: Annotation) -> None:
         """Store what a person said; every board of this store sees it."""
@@ -558,10 +570,57 @@ class Engine:
             store, self.notice = await replacement(self._path or Path(), unusable, clock=self.clock)
             try:
                 await self._move(store, parts, anew=store.store_id != failed.store_id)
+                self._await_store()
                 return
             except StoreError as again:
                 await self._quietly(store.close())
                 error, reason = again, "failed"  # which leaves memory
+
+    def _await_store(self) -> None:
+        """While this board runs from memory: go back to its store as soon as that can be used."""
+        if not self.unkept or not self.keep_polling:
+            return
+        self.notice += f"; this is tried again every {STORE_EVERY:.0f} s"
+        if not self._awaits_store:
+            self._awaits_store = True
+            self._spawn(self._go_back(), "store")
+
+    async def _go_back(self) -> None:
+        while self.unkept:
+            await self.clock.sleep(STORE_EVERY)
+            await self._try_store()
+        self._awaits_store = False
+
+    async def _try_store(self) -> None:
+        assert self._path is not None
+        store, lease = SQLiteStore(self._path, clock=self.clock), None
+        try:
+            await store.open()
+            # Written by whoever gets it: a store without room for that is not worth stopping for.
+            lease = await store.lease(LEASE, self._holder)
+            await self.go_on_with(self._path, lambda live: self._continued(store, live, lease))
+        except StoreError as error:
+            if self.store is store:
+                await self._failed(error, store)
+                return
+            log.info("still running from memory: %s", error)
+            if lease is not None:
+                await self._quietly(store.release(lease))
+            await self._quietly(store.close())
+        else:
+            self.notice, self._replaced = "", False
+            log.info("what is seen is stored again")
+
+    async def _continued(self, store: SQLiteStore, live: Store, lease: Lease | None) -> Store:
+        """The store as it was, and behind it what was seen and said meanwhile; of two boards' pasts only what is said.
+
+        Where another board has stored what it saw meanwhile, that is the history.
+        """
+        if lease is not None and await ended_before(store, live):
+            await continue_with(store, live, lease)
+        else:
+            await add_said(store, live)
+        return store
 
     async def _move(self, store: Store, parts: dict[str, str], *, anew: bool) -> None:
         """Take another store.  In a new history the board's rows are the first page: nothing seems to have healed."""

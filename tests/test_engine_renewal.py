@@ -16,7 +16,8 @@ from statusboard.config import load_config
 from statusboard.credentials import Keychain
 from statusboard.engine import Engine
 from statusboard.errors import ServerError, StoreUnusable
-from statusboard.model import Part, Validator
+from statusboard.model import Annotation, Incident, Part, Validator
+from statusboard.notes import write
 from statusboard.registry import Registry
 from statusboard.store.base import Batch
 from statusboard.store.memory import MemoryStore
@@ -178,3 +179,75 @@ async def test_who_waits_for_a_revision_does_not_wait_for_that_of_a_store_that_i
     assert await boards.run(10, until=failing.done)
     assert await boards.run(5, until=waiting.done)
     await waiting
+
+
+async def said(engine: Engine, text: str) -> None:
+    incident = next(row.fact for row in engine.board.items() if isinstance(row.fact, Incident))
+    await engine.annotate(write(incident, "root", text, engine.clock.now()))
+
+
+async def test_a_store_that_can_be_written_again_is_gone_back_to_with_all_that_was_seen_meanwhile(
+    boards: Boards, tmp_path: Path
+) -> None:
+    path = tmp_path / "board" / "board.sqlite"
+    script: dict[str, Any] = {"alerts": [alert(1), alert(2)]}
+    engine, store = await breaking(boards, path, OneSource("am", script))
+    assert await boards.run(5, until=lambda: len(states(engine)) == 2)
+    home = engine.board.store_id
+    vouching = Validator(source="am", part="alerts", request="GET /", etag="of 1 and 2")
+    await store.append(Batch(observed_at=T0, validators=(vouching,)), engine._lease)
+    store.error = StoreUnusable("there is no room left", reason="full")
+    script["alerts"] = [alert(2), alert(3)]
+    assert await boards.run(30, until=lambda: engine.unkept)
+    path.rename(tmp_path / "away")
+    path.parent.rmdir()
+    path.parent.touch()  # nothing can be opened there
+    assert "there is no room left" in engine.notice and "tried again every 60 s" in engine.notice
+    assert await boards.run(30, until=lambda: states(engine).get("am:incident:3") == "open")
+    await said(engine, "rolling back")
+    await boards.run(130)
+    assert engine.unkept and engine.role == "polling", "it was tried in vain, and polling went on"
+
+    path.parent.unlink()
+    path.parent.mkdir()
+    (tmp_path / "away").rename(path)
+    shown = states(engine)
+    assert await boards.run(90, until=lambda: not engine.unkept)
+    assert await boards.run(10, until=lambda: engine.role == "polling" and not engine.notice)
+    assert engine.board.store_id == home and states(engine) == shown
+    assert vouching not in await engine.store.validators("am"), "it would vouch for what is no longer known"
+    told = [change async for changes in _first(engine.store.changes(0)) for change in changes]
+    assert [change.type for change in told if change.key == "am:incident:1"][-1] == "incident.resolved"
+    assert [fact.text for row in engine.board.rows.values() if isinstance(fact := row.fact, Annotation)] == [
+        "rolling back"
+    ]
+    script["alerts"] = []
+    assert await boards.run(30, until=lambda: set(states(engine).values()) == {"resolved"})
+
+
+async def test_where_another_board_has_stored_meanwhile_only_what_people_said_is_brought(
+    boards: Boards, tmp_path: Path
+) -> None:
+    path = tmp_path / "board.sqlite"
+    script: dict[str, Any] = {"alerts": [alert(1)]}
+    engine, store = await breaking(boards, path, OneSource("am", script))
+    assert await boards.run(5, until=lambda: len(states(engine)) == 1)
+    store.error = StoreUnusable("there is no room left", reason="full")
+    script["alerts"] = [alert(1), alert(2)]
+    assert await boards.run(30, until=lambda: engine.unkept and "am:incident:2" in states(engine))
+    other_script: dict[str, Any] = {"alerts": [alert(1), alert(3)]}
+    other = await boards.start(OneSource("am", other_script), path=path)
+    assert await boards.run(30, until=lambda: "am:incident:3" in states(other))
+    await said(engine, "rolling back")
+    assert await boards.run(90, until=lambda: not engine.unkept)
+    await boards.run(5)
+    assert (engine.role, other.role) == ("following", "polling")
+    assert states(engine) == states(other) == {"am:incident:1": "open", "am:incident:3": "open"}
+    for each in (engine, other):
+        assert any(isinstance(row.fact, Annotation) for row in each.board.rows.values())
+
+
+async def _first(feed: AsyncIterator[Any]) -> AsyncIterator[Any]:
+    async for changes in feed:
+        yield changes
+        return

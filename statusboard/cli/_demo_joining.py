@@ -10,21 +10,17 @@ import asyncio
 import logging
 import sys
 from contextlib import suppress
-from datetime import datetime
 from functools import partial
-from itertools import groupby
-from math import inf
 from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Final
 
 import msgspec
 
-from statusboard.clock import EPOCH
 from statusboard.errors import StoreError
-from statusboard.model import Change, Draft
 from statusboard.screens.work import begin_work
-from statusboard.store.base import Batch, Store, Watched
+from statusboard.store.base import Store
+from statusboard.store.continuing import continue_with
 from statusboard.store.sqlite import SQLiteStore
 
 if TYPE_CHECKING:
@@ -119,64 +115,11 @@ class Joining:
         store = SQLiteStore(self._path)
         await store.open()
         try:
-            await continue_with(store, live)
+            lease = await store.lease("poll", "demo")
+            await continue_with(store, live, lease)
+            if lease is not None:
+                await store.release(lease)
         except BaseException:
             await store.close()
             raise
         return store
-
-
-async def continue_with(store: SQLiteStore, live: Store) -> None:
-    """Put behind the history in ``store`` what ``live`` holds, as far as it says anything new."""
-    known = {row.key: row.body for row in (await store.snapshot()).rows}
-    batches: list[Batch] = []
-    for at, changes in groupby(await _all(live), key=_observed_at):
-        drafts = []
-        for change in changes:
-            if known.get(change.key) == change.body or (change.type == "source.starting" and change.key in known):
-                continue
-            drafts.append(_draft(change))
-            if change.body is None:
-                del known[change.key]
-            else:
-                known[change.key] = change.body
-        batches.append(Batch(observed_at=at, drafts=tuple(drafts)))
-    stretches = await live.coverage()
-    first = [Watched(source=c.source, part=c.part, at=c.since, gap=0.0) for c in stretches]
-    last = [Watched(source=c.source, part=c.part, at=c.last_success, gap=inf) for c in stretches]
-    statuses = tuple(await live.statuses())
-    batches.append(Batch(observed_at=EPOCH, watched=(*first, *last), statuses=statuses))
-    lease = await store.lease("poll", "demo")
-    await store.append_all(batches, lease)
-    if lease is not None:
-        await store.register(await live.registered(), lease)
-        await store.release(lease)
-
-
-async def _all(store: Store) -> list[Change]:
-    """All that is stored so far."""
-    found: list[Change] = []
-    newest = (await store.health()).seq
-    if newest:
-        async for changes in store.changes(0):
-            found += changes
-            if found[-1].seq >= newest:
-                break
-    return found
-
-
-def _observed_at(change: Change) -> datetime:
-    return change.observed_at
-
-
-def _draft(change: Change) -> Draft:
-    return Draft(
-        key=change.key,
-        kind=change.kind,
-        source=change.source,
-        type=change.type,
-        origin=change.origin,
-        body=change.body,
-        part=change.part,
-        time=change.time,
-    )

@@ -15,6 +15,8 @@ if TYPE_CHECKING:
 
 READ_ONLY = "this board only follows: nothing can be said here"
 
+SEEN_HERE = "seen here only, nothing is stored"
+
 
 async def acknowledge(app: BoardApp, item: Item) -> None:
     """A person is on it; of what somebody is on already, take that back."""
@@ -47,7 +49,8 @@ def note(app: BoardApp, item: Item) -> None:
         elif before is not None:
             await say(app, notes.withdraw(before, author, app.live.now), "the note is taken back")
 
-    told = f"Enter keeps it, esc leaves it. Every board of this store sees it, as said by {author}."
+    seen = SEEN_HERE if app.live is not None and app.live.engine.unkept else "every board of this store sees it"
+    told = f"Enter keeps it, esc leaves it. Said by {author}; {seen}."
     if before is not None:
         told += " An empty one is taken back."
     about = f"Note on {item.title or item.key}"
@@ -65,11 +68,14 @@ def said_of(app: BoardApp, item: Item) -> list[Annotation] | None:
 
 
 async def say(app: BoardApp, said: Annotation, told: str) -> None:
-    """Store what a person said, and tell that it is."""
+    """Store what a person said, and tell that it is, or that nobody else learns of it."""
     assert app.live is not None
     try:
         await app.live.engine.annotate(said)
     except StatusboardError as error:
         app.say(f"not stored: {error}", severity="error")
+        return
+    if app.live.engine.unkept:
+        app.say(f"{told}: {SEEN_HERE}", severity="warning")
     else:
         app.say(told)

@@ -222,6 +222,22 @@ async def test_being_on_it_is_seen_in_the_row_and_taken_back_by_the_same_key():
         await until(pilot, lambda: "(ann: on it)" not in text_of(app) and "ann: on it" not in told(app))
 
 
+async def test_what_is_not_stored_is_not_told_as_if_all_could_see_it(tmp_path):
+    """A file stands where the folder of the store should be: as where there is no room."""
+    (tmp_path / "data").touch()
+    am = Told("am", "incident", [alert()])
+    async with stage(am, size=(200, 40), clock=StillClock(), store_path=tmp_path / "data" / "board.sqlite") as (
+        app,
+        pilot,
+    ):
+        assert "runs from memory" in text_of(app) and "tried again every 60 s" in text_of(app)
+        await pilot.press("j", "a")
+        await says(app, pilot, "ann is on it: seen here only, nothing is stored")
+        await pilot.press("N")
+        await says(app, pilot, "Said by ann; seen here only,")
+        assert "very board" not in text_of(app)
+
+
 async def test_a_new_episode_has_been_seen_by_nobody():
     am = Told("am", "incident", [alert()])
     async with board(am) as (app, pilot):

@@ -14,7 +14,6 @@ from pathlib import Path
 import pytest
 
 from statusboard.board import Board
-from statusboard.cli._demo_joining import continue_with
 from statusboard.cli._demo_past import Gathering, Order, fill, past
 from statusboard.client import ClientPool
 from statusboard.clock import SystemClock
@@ -28,6 +27,7 @@ from statusboard.model import Incident, Release, decode
 from statusboard.oneshot import read_once
 from statusboard.registry import Registry
 from statusboard.store.base import Store
+from statusboard.store.continuing import continue_with
 from statusboard.store.memory import MemoryStore
 from statusboard.store.sqlite import SQLiteStore
 from statusboard.suspects import Candidates
@@ -235,7 +235,10 @@ async def test_the_live_board_goes_on_from_its_past(demo: Demo, tmp_path: Path) 
         async def make(live: Store) -> Store:
             store = SQLiteStore(Path(order.path))
             await store.open()
-            await continue_with(store, live)
+            lease = await store.lease("poll", "demo")
+            await continue_with(store, live, lease)
+            assert lease is not None
+            await store.release(lease)
             return store
 
         before = engine.store
