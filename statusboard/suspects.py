@@ -275,8 +275,8 @@ class Candidates:
         beside = asked.beside
         found = [beside[line] for line in self._relations.lines_of[rollout] if line in beside]
         if len(found) < 2:
-            return found[0][:_MANY] if found else ()
-        return list(dict.fromkeys(chain.from_iterable(found)))[:_MANY]
+            return found[0] if found else ()
+        return list(dict.fromkeys(chain.from_iterable(found)))
 
     # -- one candidate -------------------------------------------------------------------------------------------
 
@@ -305,7 +305,7 @@ class Candidates:
             weights.failed if rollout.failed else 0,
             undone,
             weights.rollback if rollout.undoes else 0,
-            self._worth_beside[len(self._beside(rollout, asked))] if asked.beside else 0,
+            self._worth_beside[min(len(self._beside(rollout, asked)), _MANY)] if asked.beside else 0,
             self._sizes[rollout.commits] if rollout.commits in self._sizes else self._size(rollout.commits),
         )
 
@@ -345,7 +345,7 @@ class Candidates:
             ("failed", failed),
             (undone_words, undone),
             ("is a rollback", rollback),
-            (_beside_words(self._beside(rollout, asked), rollout), beside),
+            (_beside_words(sorted(self._beside(rollout, asked)), rollout), beside),
             ("1 commit" if rollout.commits == 1 else f"{rollout.commits} commits", size),
         ]
         reasons = tuple(Reason(words, n) for place, (words, n) in enumerate(said) if n or (place < 2 and words))

@@ -308,7 +308,7 @@ def test_what_stands_on_a_release_and_broke_too_speaks_for_it():
     ledger, others = release(services=("ledger",)), [broken("cart"), broken("ledger", minutes=8), broken("api")]
     fault = incident(services=("desk",))
     ((words, points),) = [(told(found)[1:], found[0].related) for found in [suspects([ledger], fault, beside=others)]]
-    assert (words, points) == (["ledger and cart broke too +15"], True)
+    assert (words, points) == (["cart and ledger broke too +15"], True)
     many = [broken("cart", f"x{n}") for n in range(2)] + [broken("ledger")]
     assert told(suspects([ledger], fault, beside=many))[1:] == ["cart and ledger broke too +15"]
 
@@ -341,10 +341,7 @@ def test_in_a_storm_the_nearest_speak_and_more_than_eight_are_worth_no_more():
     for name in wide:
         candidates.put_incident(name, broken(name))
     (found,) = candidates.of(incident(services=("desk",)))
-    assert (found.reasons[-1].words, found.reasons[-1].points) == (
-        "x0, x1 and 6 more, which depend on it, broke too",
-        20,
-    )
+    assert found.reasons[-1] == Reason("x0, x1 and 38 more, which depend on it, broke too", 20)
 
 
 def test_a_dependency_that_many_have_is_less_of_a_suspect_for_each():
@@ -510,6 +507,7 @@ def test_the_order_in_which_things_are_learned_does_not_matter(
     drawn: Any, fault: Incident, others: list[Incident], chance: Any
 ):
     releases = [structs.replace(one, version=one.key, target="") for one in made(drawn)]
+    others = list({other.key: other for other in others}.values())
     once = suspects(releases, fault, beside=others)
     candidates = Candidates((), depends_on=DEPENDS_ON, production=bench.production)
     gone = [structs.replace(one, key=f"{one.key}-gone") for one in releases]
