@@ -50,6 +50,7 @@ async def _history(
 ) -> int:
     import msgspec
 
+    from statusboard.cli._names import known_name
     from statusboard.cli._past import blank_lines, blanks, history_of, moment_of, told
     from statusboard.clock import SystemClock, zone_of
     from statusboard.retelling import retold
@@ -59,6 +60,7 @@ async def _history(
     if last <= first:
         raise click.UsageError(f"--until {told(last, zone)} is not after --since {told(first, zone)}")
     async with history_of(config, follow_only=follow_only) as store:
+        service = await known_name(store, config, "--service", service or "", repositories=True)
         entries = await retold(store, first, last, _of(service) if service else None)
         unwatched = await blanks(store, first, min(last, now))
     if as_json:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import math
-from datetime import UTC, datetime, tzinfo
+from datetime import UTC, datetime, time, tzinfo
 from typing import TYPE_CHECKING, Literal, NamedTuple
 
 import click
@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 
 MOST_DAYS = 200
 """What is older than 400 days is not kept, and a window is set beside the one before it."""
+_DAY = 86_400
 EXIT_OK, EXIT_MISSED, EXIT_NO_DATA = 0, 1, 3
 
 
@@ -106,7 +107,6 @@ def command(
     zone, now = zone_of(config.board.timezone), datetime.now(UTC)
     moment = moment_of("--at", at, now, zone) if at is not None else None
     now = moment or now
-    _require_known(config, team, service)
     windows = (_days(since, now, zone),) if since is not None else (30,) if by or builds else WINDOWS
     name = config.catalog().environment(environment) if environment else ""
     asked = _Asked(Scope(service, team, name), windows, by or "", forms[0] if forms else "table", check)  # type: ignore[arg-type]
@@ -115,6 +115,8 @@ def command(
         async with history_of(config, follow_only=read_only(ctx)) as store:
             from statusboard.wiring import make_measure
 
+            scope = await _named(store, config, asked.scope)
+            service, team, name = scope.service, scope.team, scope.environment
             measure = make_measure(config, await _known(store, moment, zone), zone)
             reports: list[Report] = []
             for days in sorted(asked.windows, reverse=True):  # the longest first: it is read for all
@@ -125,7 +127,7 @@ def command(
                     found = await measure.by_team(days, now, environment=name)
                     found = [report for report in found if not team or report.scope.team == team]
                 else:
-                    found = [await measure.report(asked.scope, days, now)]
+                    found = [await measure.report(scope, days, now)]
                 reports = [*found, *reports]
             return reports
 
@@ -137,7 +139,24 @@ def command(
         return EXIT_OK
     reports = asyncio.run(read())
     _print(reports, asked, now, zone)
+    if check and not any(report.goals for report in reports):
+        click.echo(
+            "statusboard: --check: there is no goal for this, so none is missed; `goals:` in the configuration",
+            err=True,
+        )
     return _code(reports) if check else EXIT_OK
+
+
+async def _named(store: Store, config: Config, scope: Scope) -> Scope:
+    """The scope with its names as they are spelt.  UsageError for one that nothing knows."""
+    from statusboard.cli._names import known_name
+    from statusboard.metrics import Scope
+
+    return Scope(
+        await known_name(store, config, "--service", scope.service),
+        await known_name(store, config, "--team", scope.team),
+        await known_name(store, config, "--environment", scope.environment),
+    )
 
 
 def _print(reports: list[Report], asked: _Asked, now: datetime, zone: tzinfo) -> None:
@@ -185,13 +204,13 @@ async def _pipelines(
     found: list[Build] = []
     async with history_of(config, follow_only=follow_only) as store:
         before = window.since - (window.until - window.since)  # what durations are compared with
+        scope = await _named(store, config, asked.scope)
         known = await _known(store, moment, zone)
         for row in await known.remembered("build", since=before):
             try:
                 build = decoder.decode(row.body)
             except msgspec.MsgspecError:
                 continue
-            scope = asked.scope
             if scope.service in ("", *build.services) and scope.team in ("", build.team):
                 found.append(build)
     return health(found, since=window.since, until=window.until), window
@@ -222,24 +241,13 @@ def _days(text: str, now: datetime, zone: tzinfo) -> int:
     from statusboard.clock import parse_duration
 
     try:
-        days = math.ceil(parse_duration(text) / 86_400)
+        days = math.ceil(length := parse_duration(text.strip().removeprefix("-")) / _DAY)
     except ValueError:
         at = moment_of("--since", text, now, zone)
         days = (now.astimezone(zone).date() - at.astimezone(zone).date()).days + 1
+        length = 1.0 if at.astimezone(zone).time() == time() else (now - at).total_seconds() / _DAY
+    if 0 <= length < 1:
+        raise click.UsageError(f"--since {text}: a window has whole days: write 1d for today, 2d for yesterday as well")
     if not 1 <= days <= MOST_DAYS:
         raise click.UsageError(f"--since: a window has 1 to {MOST_DAYS} days, and that would be {days}")
     return days
-
-
-def _require_known(config: Config, team: str, service: str) -> None:
-    """UsageError for a slip in a name.  Teams and services may come with the items too: then nothing can be said."""
-    from statusboard.binding import closest, shown
-
-    for what, name, known in (
-        ("team", team, config.teams),
-        ("service", service, [entry.name for entry in config.services]),
-    ):
-        if name and known and name not in known:
-            hint = closest(name, known, list_all=False)
-            if hint:
-                raise click.UsageError(f"there is no {what} `{shown(name)}`: {hint}")

@@ -140,7 +140,9 @@ def test_a_check_ends_as_the_goals_are_met(told: Home) -> None:
     assert told.run("metrics", "--by", "team").code == 0
     assert told.run("metrics", "--by", "team", "--check").code == 1
     assert told.run("metrics", "--team", "payments", "--since", "1d", "--check").code == 3  # no number to judge
-    assert told.run("metrics", "--team", "storefront", "--check").code == 0  # which has no goals
+    without = told.run("metrics", "--team", "storefront", "--check")
+    assert without.code == 0 and "there is no goal for this, so none is missed" in without.err
+    assert "no goal" not in told.run("metrics", "--by", "team", "--check").err
 
 
 def test_what_nobody_watched_is_no_data(home: Home) -> None:
@@ -168,13 +170,29 @@ def test_without_anything_there_is_no_data_and_no_zero(home: Home) -> None:
         (("--since", "soon"), "--since"),
         (("--team", "paymenst"), "there is no team `paymenst`: did you mean `payments`?"),
         (("--service", "chekout"), "did you mean `checkout`?"),
+        (("--team", "nosuch"), "--team: there is no team `nosuch`: known are payments, storefront"),
+        (("--service", "nosuch", "--by", "team"), "there is no service `nosuch`: known are checkout, web"),
+        (("--builds", "--team", "nosuch"), "there is no team `nosuch`"),
+        (("--environment", "prodution"), "there is no environment `prodution`: did you mean `production`?"),
+        (("--since", "1h"), "--since 1h: a window has whole days: write 1d"),
+        (("--since", "-90m"), "--since -90m: a window has whole days"),
+        (("--since", "0h"), "a window has whole days"),
         (("--builds", "--check"), "--builds"),
     ],
 )
 def test_what_cannot_be_asked(home: Home, args: tuple[str, ...], told: str) -> None:
-    stored(home)
+    stored(home, release(1, 5))
     result = home.run("metrics", *args)
     assert result.code == 2 and told in result.err
+
+
+def test_a_name_is_known_from_what_is_remembered_and_in_any_case(home: Home) -> None:
+    stored(home, release(1, 5, services=("ghost",), team="Night Shift"))
+    home.config.write_text("board: {timezone: Europe/Berlin}\n" + CONFIG[CONFIG.index("sources:") :])
+    (report,) = home.run("metrics", "--service", "ghost", "--since", "30d", "--json").json["reports"]
+    assert number(report, "deployment_frequency")["n"] == 1
+    (report,) = home.run("metrics", "--team", "night shift", "--since", "30d", "--json").json["reports"]
+    assert report["scope"]["team"] == "Night Shift" and number(report, "deployment_frequency")["n"] == 1
 
 
 def test_a_date_counts_the_days_until_today(told: Home) -> None:
@@ -204,7 +222,8 @@ def test_builds_tell_how_pipelines_do(home: Home) -> None:
     assert (line["pipeline"], line["flaky"], line["failed"]) == ("test", True, 1)
     assert "1 of 1 twice" in home.run("metrics", "--builds").out
     assert home.run("metrics", "--builds", "--csv").out.splitlines()[0].startswith("pipeline,")
-    assert home.run("metrics", "--builds", "--markdown", "--team", "nobody").out.startswith("### Builds of the last 30")
+    others = home.run("metrics", "--builds", "--markdown", "--team", "storefront")
+    assert others.out.startswith("### Builds of the last 30")
 
 
 def test_a_past_moment_is_told_of_by_what_was_known_then(home: Home) -> None:

@@ -74,6 +74,14 @@ def fresh(name: str, **more: Any) -> Any:
     return health(name, **{"interval": 3600.0, "last_success": ago(600), **more})
 
 
+def test_the_history_of_a_service_that_nobody_knows_is_refused(home: Home) -> None:
+    lived(home, (60, [fresh("am"), incident(1, services=("till",), started_at=ago(60))]))
+    assert home.run("history", "--service", "TILL").code == 0
+    wrong = home.run("history", "--service", "tilt")
+    assert wrong.code == 2 and not wrong.out
+    assert "--service: there is no service `tilt`: did you mean `till`?" in wrong.err
+
+
 # --- show --at ------------------------------------------------------------------------------------------------------
 
 
