@@ -197,9 +197,10 @@ class BoardTable(ScrollView, inherit_bindings=False):
     def set_rows(self, keys: Sequence[str], changed: Collection[str] = ()) -> None:
         """The rows are `keys` (unique), in this order; those in `changed` may show something else than before.
 
-        A key that is new, or unchanged but moved, need not be in `changed`. The sequence may be one given before,
-        altered in place.
+        A key that is new, or unchanged but moved, need not be in `changed`; `keys` itself says that any may be. The
+        sequence may be one given before, altered in place.
         """
+        everything = changed is keys
         keys = list(keys)
         if keys != self._keys:
             # A key that comes back later may show something else by then.
@@ -214,7 +215,7 @@ class BoardTable(ScrollView, inherit_bindings=False):
         self._keys = keys
         self._cursor = place.cursor
         self._cursor_key = keys[place.cursor] if keys else None
-        self._forget(changed, keys[place.top : place.top + page])
+        self._forget({key for key, _ in self._lines} if everything else changed, keys[place.top : place.top + page])
         self._resize_content()
         self._scroll_to_row(place.top)
         if self._cursor_key != before:
@@ -456,7 +457,10 @@ class BoardTable(ScrollView, inherit_bindings=False):
 
     def _paint(self) -> None:
         """Repaints the cells that no longer show what they should."""
-        if not self.is_mounted or not self.size:
+        if not self.is_mounted:
+            return
+        if not self.size:  # not shown: what Textual keeps of it must not come back as it was
+            super().refresh()
             return
         self._prepare()
         top, page = self.scroll_offset.y, self._page

@@ -175,6 +175,9 @@ class BoardScreen(ViewKeys):
     def repaint_words(self) -> None:
         """Header, notice, titles and views: each is written only where it says something else than before."""
         self.face.tell()
+        self._paint_frame()
+
+    def _paint_frame(self) -> None:
         self._frame.paint(self.face.faults if self.face.settled else None, ansi=self.app.native_ansi_color)
 
     def tick(self) -> None:
@@ -424,7 +427,7 @@ class BoardScreen(ViewKeys):
         viewing = self.viewing
         self._turn_to(viewing.view.layout)
         self.face.ask(viewing.view, viewing.query, faults_only=viewing.faults_only)
-        self._frame.paint_views(ansi=self.app.native_ansi_color)
+        self._paint_frame()
 
     def _turn_to(self, layout: Layout) -> None:
         """Show the face of this layout, of the moment that is shown; it is made when it is asked for first."""

@@ -130,7 +130,11 @@ class LaneSet:
     @property
     def settled(self) -> bool:
         """Whether every lane shows what was asked for."""
-        return not self._coming and all(self._asked(kind) in self._built for kind in self.view.lanes)
+        return not self._coming and all(map(self.is_ready, self.view.lanes))
+
+    def is_ready(self, kind: ItemKind) -> bool:
+        """Whether a lane shows what was asked for, and not what was there before."""
+        return self._asked(kind) in self._built
 
     @property
     def has_everything(self) -> bool:

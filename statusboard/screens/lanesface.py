@@ -18,7 +18,7 @@ from statusboard.grouping import MARK
 from statusboard.model import Fact, ItemKind
 from statusboard.query import Query
 from statusboard.screens.faces import Face
-from statusboard.screens.lanes import FLOOD_BY, GONE, columns_of, sources_of, title_of
+from statusboard.screens.lanes import FLOOD_BY, GONE, NAMES, columns_of, sources_of, title_of
 from statusboard.screens.live import Live
 from statusboard.screens.work import begin_work
 from statusboard.view import LANES, ViewSpec
@@ -64,17 +64,20 @@ class LanesFace(Face):
         for panel in self._panels.values():
             panel.table.set_source(partial(self._cells, panel))
         for kind in self.lanes.view.lanes:
-            self._show(kind, ())
+            self._show_all(kind)
         self._arrange()
 
     # -- what is shown
 
     def ask(self, view: ViewSpec, query: Query, *, faults_only: bool) -> None:
-        """The lanes of this view; those that are known already are shown at once."""
+        """The lanes of this view; those that are known already are shown at once.
+
+        A table was told nothing while it was not shown, and its rows grew no older: any of them may be different.
+        """
         self.lanes.ask(view, query, faults_only=faults_only)
         self._set_columns()
         for kind in view.lanes:
-            self._show(kind, ())
+            self._show_all(kind)
         self._arrange()
 
     def forget(self) -> None:
@@ -87,7 +90,7 @@ class LanesFace(Face):
         first: ItemKind | None = next((kind for kind, each in self._panels.items() if each is panel), None)
         built = False
         async for done in self.lanes.rebuild(self.live.cells.board, self.live.clock, first):
-            self._show(done, self.lanes.lines(done, self.live.cells.board))
+            self._show_all(done)
             built = True
         if built:
             self._set_columns()
@@ -116,7 +119,7 @@ class LanesFace(Face):
         if not self.display:
             return
         for kind in self.lanes.view.lanes:
-            self._show(kind, self.lanes.lines(kind, cells.board))
+            self._show_all(kind)
         if any(change.order_changed for change in changes.values()):
             self._set_columns()
             self._area.divide()
@@ -124,8 +127,7 @@ class LanesFace(Face):
     def age(self) -> None:
         """Of rows out of sight only what was painted before is forgotten."""
         for kind in self.lanes.view.lanes:
-            lines = self.lanes.lines(kind, self.live.cells.board)
-            self._panels[kind].table.set_rows(lines, lines)
+            self._show_all(kind)
         self._set_columns()
 
     def tell(self) -> None:
@@ -136,9 +138,15 @@ class LanesFace(Face):
             self._flooded()
         self._suspect()
         for kind in self.lanes.view.lanes:
-            told = flood if kind == "incident" else None
-            words = title_of(kind, self.lanes.lanes[kind], live.cells.board, live.settings.reads, live.glyphs, told)
-            self._panels[kind].tell(words)
+            self._tell(kind)
+
+    def _tell(self, kind: ItemKind) -> None:
+        live, lane = self.live, self.lanes.lanes[kind]
+        if not self.lanes.is_ready(kind) and not lane.keys:
+            self._panels[kind].tell([(NAMES[kind], "strong")])  # there may be some
+            return
+        flood = live.chatter.flood if kind == "incident" and not self.lanes.view.group else None
+        self._panels[kind].tell(title_of(kind, lane, live.cells.board, live.settings.reads, live.glyphs, flood))
 
     def _suspect(self) -> None:
         """What stood before each incident: found once the screen is up, then looked at again with each `tell`."""
@@ -163,7 +171,7 @@ class LanesFace(Face):
             self._show_suspects()
 
     def _show_suspects(self) -> None:
-        self._show("incident", self.lanes.lines("incident", self.live.cells.board))
+        self._show_all("incident")
         self._set_columns(("incident",))
 
     def _flooded(self) -> None:
@@ -189,6 +197,11 @@ class LanesFace(Face):
         lines, panel = self.lanes.lines(kind, self.live.cells.board), self._panels[kind]
         panel.table.set_rows(lines, changed)
         panel.want(len(lines))
+        self._tell(kind)
+
+    def _show_all(self, kind: ItemKind) -> None:
+        """Rows that may all look different."""
+        self._show(kind, self.lanes.lines(kind, self.live.cells.board))
 
     def _cells(self, panel: LanePanel, key: str) -> RowCells:
         if not key.startswith(MARK):

@@ -92,6 +92,8 @@ class MetricsFace(Face):
         self._opened: str | None = None
         self._problem = ""
         self._stirred = False
+        #: Whether something was stored while nobody saw this.
+        self._missed = False
         self._settled = False
 
     def compose(self) -> ComposeResult:
@@ -122,13 +124,13 @@ class MetricsFace(Face):
     def ask(self, view: ViewSpec, query: Query, *, faults_only: bool) -> None:
         """The scopes that this filter lets through; with faults only those that miss a goal."""
         self._view, self._query, self._faults_only = view, query, faults_only
+        self._settled = self._settled and bool(self._found) and self._table.is_mounted and not self._missed
         if self._found and self._table.is_mounted:  # what is known already is shown at once
             self._show()
-        else:
-            self._settled = False
 
     async def rebuild(self) -> None:
         """Bring the numbers up to date, in steps, and show them."""
+        self._missed = False
         try:
             standings = await self._book.read(self._days)
             self._problem = ""
@@ -140,11 +142,14 @@ class MetricsFace(Face):
 
     def follow(self, delta: Delta) -> None:
         """What was stored may be a release or an incident: then the numbers are looked at again, in a while."""
-        if not self.display or self._stirred:
+        if self._stirred or self._missed:
             return
         if any(kind in key for key in (*delta.changed, *delta.gone) for kind in _KINDS):
-            self._stirred = True
-            self._look_again()
+            if self.display:
+                self._stirred = True
+                self._look_again()
+            else:
+                self._missed = True
 
     def move(self, delta: Delta) -> None:
         """Another past moment has other numbers; they are read once it is stayed at."""

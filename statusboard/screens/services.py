@@ -73,7 +73,9 @@ class ServicesFace(Face):
         self._query, self._faults_only = query, faults_only
         if query.needs_clock:
             self._built.pop(self._asked, None)
-        if (matrix := self._built.get(self._asked)) is not None and not matrix.waiting:
+        if (matrix := self._built.get(self._asked)) is not None:
+            for _ in matrix.settle_steps(self.live.cells.board, self.live.now) if matrix.waiting else ():
+                pass  # at once: what waits shows what was, and is about to be seen
             self._turn_to(matrix)
 
     @property
@@ -124,7 +126,8 @@ class ServicesFace(Face):
     @work(exclusive=True, group="settle")
     async def _catch_up(self) -> None:
         await self._settle()
-        self._turn_to(self._matrix)
+        if self.display:
+            self._turn_to(self._matrix)
 
     def follow(self, delta: Delta) -> None:
         """Services that look different now, or stand elsewhere."""
@@ -133,10 +136,12 @@ class ServicesFace(Face):
             self._coming.update(board, delta, now)
         for matrix in self._built.values():
             change = matrix.update(board, delta, now)
-            if matrix is not self._matrix or not self.display:
+            if matrix is not self._matrix:
                 continue
             if matrix.waiting:
                 self._catch_up()
+            if not self.display:
+                continue
             if change.columns_changed:
                 self._fit()
             if change:

@@ -87,7 +87,9 @@ class TimelineFace(Face):
         """The changes of the items that pass this filter."""
         self._view, self._query, self._faults_only = view, query, faults_only
         self._set_columns()
-        self._settled = self._shown == self._asked and not query.needs_clock
+        self._settled = self._shown == self._asked and not query.needs_clock and not self._stirred
+        if self._shown == self._asked:
+            self._show(anew=True)
 
     @property
     def _asked(self) -> tuple[object, ...]:
@@ -97,6 +99,7 @@ class TimelineFace(Face):
     async def rebuild(self) -> None:
         """Read the feed anew, unless it is there already: then only what happened since."""
         asked = self._asked
+        self._stirred = False
         self._forget_later()
         try:
             if self._feed is None or asked != self._shown or self._query.needs_clock:
