@@ -102,13 +102,16 @@ class Row:
         self.rollouts: list[Rollout] = []
 
     def add(self, rollout: Rollout) -> None:
-        place = len(self.begun)
-        if place and rollout.began < self.begun[-1]:
-            place = bisect_right(self.begun, rollout.began)
+        began, begun = rollout.began, self.begun
         if rollout.lasted > self.longest:
             self.longest = rollout.lasted
-        self.begun.insert(place, rollout.began)
-        self.rollouts.insert(place, rollout)
+        if not begun or began >= begun[-1]:  # as nearly always
+            begun.append(began)
+            self.rollouts.append(rollout)
+        else:
+            place = bisect_right(begun, began)
+            begun.insert(place, began)
+            self.rollouts.insert(place, rollout)
 
     def drop(self, rollout: Rollout) -> None:
         place = bisect_left(self.begun, rollout.began)
@@ -252,11 +255,11 @@ class _Place:
 def _mark_undone(rollouts: list[Rollout]) -> None:
     """Find who went back behind whom, place by place.  Of what names no service one cannot tell."""
     places: dict[tuple[str, str, str, str], _Place] = {}
-    members = [
-        (start, number, release, rollout)
-        for rollout in rollouts
-        for number, (start, release) in enumerate(zip(rollout.starts, rollout.releases, strict=True))
-    ]
+    members = [(rollout.began, 0, rollout.releases[0], rollout) for rollout in rollouts]
+    for rollout in rollouts:
+        if len(rollout.starts) > 1:
+            others = zip(rollout.starts[1:], rollout.releases[1:], strict=True)
+            members += [(start, number, release, rollout) for number, (start, release) in enumerate(others, 1)]
     members.sort(key=_PLACE)
     for start, _, release, rollout in members:
         name = release.version or release.revision

@@ -74,7 +74,8 @@ class Deployment(Struct, frozen=True, kw_only=True, gc=False):
     ``lead`` the seconds from its commits to then (None: not known, or it brought nothing new).  ``rollback``: it
     brought back an older version; ``undone_by`` is the key of the one that did so after it (a deployment's key is that
     of its first release).  ``trouble`` is when its failure began and ``recovered`` when that was over, ``recovery``
-    seconds later; ``open``: it is not over yet.  ``suspected`` of the ``links`` are only suspicions.
+    seconds later; ``open``: it is not over yet.  ``suspected`` of the ``links`` are only suspicions.  ``sources`` are
+    who told of it.
     """
 
     key: str
@@ -99,6 +100,7 @@ class Deployment(Struct, frozen=True, kw_only=True, gc=False):
     open: bool = False
     rework: bool = False
     suspected: int = 0
+    sources: tuple[str, ...] = ()
 
     @property
     def failed(self) -> bool:
@@ -162,11 +164,11 @@ class _Rollout:
         "rework", "trouble", "undoes", "undone_by", "version",
     )  # fmt: skip
 
-    def __init__(self, version: str, last: float) -> None:
+    def __init__(self, version: str, places: set[tuple[str, str]], last: float) -> None:
         self.version = version
         self.last = last
         self.members: list[Release] = []
-        self.places: set[tuple[str, str]] = set()
+        self.places = places
         self.began = self.at = EPOCH
         self.came_out = self.bad = False
         self.new = True
@@ -179,7 +181,7 @@ class _Rollout:
         self.open = False
         self.rework = False
 
-    def take(self, releases: Sequence[Release], places: set[tuple[str, str]], last: float) -> None:
+    def take(self, releases: Sequence[Release], last: float) -> None:
         """Add reports of it."""
         for release in releases:
             verdict = verdict_of(release)
@@ -195,7 +197,6 @@ class _Rollout:
             self.came_out = self.came_out or verdict in _OUT
             self.bad = self.bad or verdict in _BAD
             self.members.append(release)
-        self.places |= places
         self.last = max(self.last, last)
 
 
@@ -227,8 +228,9 @@ def settling(
     _recover(found)
     _mark_rework(found)
     made: list[Deployment] = []
+    sources: dict[tuple[str, ...], tuple[str, ...]] = {}
     for rollout in found:
-        made.append(_deployment(rollout))
+        made.append(_deployment(rollout, sources))
         if not len(made) % _STEP:
             yield
     return made
@@ -258,10 +260,12 @@ def _gathered(rollouts: Iterable[Told]) -> Generator[None, None, list[_Rollout]]
             or not places.isdisjoint(rollout.places)
             or any(standing.get(target, version) != version for _, target in places)
         ):
-            rollout = newest[version] = _Rollout(version, told.began)
+            rollout = newest[version] = _Rollout(version, places, told.began)
             rollout.new = not version or version not in out
             found.append(rollout)
-        rollout.take(told.releases, places, told.starts[-1])
+        else:
+            rollout.places |= places
+        rollout.take(told.releases, told.starts[-1])
         if rollout.came_out and version:
             out.add(version)
         for _, target in places:
@@ -291,11 +295,10 @@ def _judge(rollout: _Rollout, links: Mapping[str, Sequence[Link]]) -> None:
         rollout.links = tuple(found)
         rollout.failure = "incident"
         rollout.trouble = max(found[0].episode.began, rollout.began)
-        fates = {link.episode.fate for link in found}
-        rollout.open = "open" in fates
+        rollout.open = "open" in [link.episode.fate for link in found]
         if not rollout.open:
             ends = [link.episode.ended for link in found if link.episode.ended is not None]
-            rollout.recovered = max((*ends, rollout.trouble)) if ends else None
+            rollout.recovered = max(*ends, rollout.trouble) if ends else None
         return
     if rollout.bad:
         verdicts = {verdict_of(release) for release in rollout.members}
@@ -339,8 +342,12 @@ def _mark_rework(rollouts: Sequence[_Rollout]) -> None:
                 by_start[place].rework = True
 
 
-def _deployment(rollout: _Rollout) -> Deployment:
+def _deployment(rollout: _Rollout, known: dict[tuple[str, ...], tuple[str, ...]]) -> Deployment:
+    """``known``: one of each tuple of sources, which all deployments share."""
     first = rollout.members[0]
+    sources: tuple[str, ...] = (first.source,)
+    if len(rollout.members) > 1:
+        sources = tuple(dict.fromkeys([release.source for release in rollout.members]))
     lead: float | None = None
     if rollout.new and rollout.came_out and not rollout.undoes:
         commits = [r.committed_at for r in rollout.members if r.committed_at is not None]
@@ -373,4 +380,5 @@ def _deployment(rollout: _Rollout) -> Deployment:
         open=rollout.open,
         rework=rollout.rework,
         suspected=sum([link.how == "suspected" for link in rollout.links]) if rollout.links else 0,
+        sources=known.setdefault(sources, sources),
     )

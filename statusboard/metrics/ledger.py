@@ -25,7 +25,7 @@ from statusboard.metrics.deployments import Deployment, Episode, How, Line, Link
 from statusboard.metrics.links import SLIGHT, Names, declares, is_incident, linked
 from statusboard.metrics.record import Record, in_order
 from statusboard.metrics.report import Scope
-from statusboard.metrics.steps import done
+from statusboard.metrics.steps import done, ordered
 from statusboard.metrics.waiting import Waiting
 from statusboard.metrics.watched import Part
 from statusboard.model import Annotation, Release
@@ -41,7 +41,7 @@ _NOBODY: Final = ("",)
 #: Episodes or rollouts that are handled between two chances to stop: about a millisecond's worth.
 _AT_ONCE: Final = 16
 _MANY: Final = 1_000
-"""Episodes that are only looked at between two chances to stop."""
+"""Episodes or rollouts that are only looked at between two chances to stop."""
 _FEW: Final = 8
 """Where at most every so manieth line of a scope has changed, each is put in its places; else all in order anew."""
 _NO_DEPENDENCIES: Final[Mapping[str, Collection[str]]] = {}
@@ -293,7 +293,9 @@ class Ledger:
                 self._suspects.drop(rollout)
                 self._concern(rollout)
             yield
-        for count, rollout in enumerate(sorted(self._come.values(), key=_BEGAN), 1):
+        come = list(self._come.values())
+        come = yield from ordered((come[n : n + _MANY] for n in range(0, len(come), _MANY)), _BEGAN)
+        for count, rollout in enumerate(come, 1):
             self._suspects.add(rollout)
             self._concern(rollout)
             del self._come[id(rollout)]
@@ -424,7 +426,7 @@ class Ledger:
         by_line = {**before.lines, **{line: self._settled_of(line, scope) for line in moved}}
         if len(moved) * _FEW > len(editions) or len(by_line) > len(editions):
             by_line = {line: self._settled_of(line, scope) for line in sorted(lines)}
-            found = in_order(by_line.values())
+            found = yield from in_order(by_line.values())
             yield
             record = yield from Record.sorting(found)
         else:

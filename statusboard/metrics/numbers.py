@@ -163,10 +163,7 @@ def _lead_time(fresh: Sequence[Deployment]) -> Tally:
     value = median([d.lead for d in known if d.lead is not None])
     silent = []
     if len(known) < len(fresh):
-        unknown = [d.releases for d in fresh if d.lead is None]
-        sources = {releases[0].source for releases in unknown}
-        sources.update(release.source for releases in unknown if len(releases) > 1 for release in releases)
-        silent = sorted(sources)
+        silent = sorted({source for sources in {d.sources for d in fresh if d.lead is None} for source in sources})
     return Tally(value, len(known), len(fresh) - len(known), why, known, known, tuple(silent))
 
 

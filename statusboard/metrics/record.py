@@ -10,8 +10,8 @@ from typing import Final
 
 from msgspec import Struct
 
+from statusboard.metrics import steps
 from statusboard.metrics.deployments import Deployment, Line
-from statusboard.metrics.steps import done
 from statusboard.metrics.windows import Stretch
 
 _WHEN: Final = attrgetter("at")
@@ -42,7 +42,7 @@ class Record(Struct, frozen=True):
     @classmethod
     def of(cls, deployments: Sequence[Deployment]) -> Record:
         """Of deployments in the order in which they came out."""
-        return done(cls.sorting(deployments))
+        return steps.done(cls.sorting(deployments))
 
     @classmethod
     def sorting(cls, deployments: Sequence[Deployment]) -> Generator[None, None, Record]:
@@ -102,8 +102,9 @@ def _at(deployments: Sequence[Deployment], at: datetime) -> tuple[int, int]:
     return since, bisect_right(deployments, at, lo=since, key=_WHEN)
 
 
-def in_order(lines: Iterable[Sequence[Deployment]]) -> list[Deployment]:
-    """The deployments of lines that come in order: what came out at one moment is in the same order everywhere."""
-    found = [deployment for line in lines for deployment in line]
-    found.sort(key=_WHEN)
-    return found
+def in_order(lines: Iterable[Sequence[Deployment]]) -> Generator[None, None, list[Deployment]]:
+    """The deployments of lines that come in order: what came out at one moment is in the same order everywhere.
+
+    In steps.
+    """
+    return steps.ordered(lines, _WHEN)

@@ -22,6 +22,7 @@ from statusboard.metrics import (
     window_of,
 )
 from statusboard.metrics.record import Record, in_order
+from statusboard.metrics.steps import done
 from statusboard.metrics.windows import joined
 from statusboard.model import Annotation, Incident, Release
 from statusboard.suspects import Candidates
@@ -288,10 +289,10 @@ def test_a_record_in_which_a_line_moves_is_the_same_as_one_put_in_order_anew(one
     before = {(service, "production"): line(service, one) for service in ("a", "b", "c")}  # all at the same moments
     after = {**before, ("b", "production"): [*line("b", two), *before["b", "production"]]}
     after["b", "production"].sort(key=lambda deployment: deployment.at)
-    record = Record.of(in_order(before.values()))
+    record = Record.of(done(in_order(before.values())))
     for known, wanted in ((before, after), (after, before)):
-        moved = Record.of(in_order(known.values())).moved(
+        moved = Record.of(done(in_order(known.values()))).moved(
             ("b", "production"), known["b", "production"], wanted["b", "production"]
         )
-        assert moved == Record.of(in_order(wanted.values()))
+        assert moved == Record.of(done(in_order(wanted.values())))
     assert record.moved(("b", "production"), before["b", "production"], before["b", "production"]) == record
