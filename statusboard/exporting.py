@@ -173,6 +173,14 @@ def aligned(table: Sequence[Sequence[str]], right: Collection[int] = ()) -> list
     return made
 
 
+def snug(lengths: Sequence[int], most: int) -> int:
+    """As wide as four of five cells need it: the few that are longer do not take the room of other columns."""
+    ordered = sorted(lengths)
+    if not ordered or ordered[-1] <= _SNUG:
+        return ordered[-1] if ordered else 0
+    return min(most, max(_SNUG, ordered[(len(ordered) - 1) * 4 // 5]))
+
+
 # --- the table of `show` ---------------------------------------------------------------------------------------------
 
 
@@ -181,12 +189,13 @@ def table(
     board: Board,
     statuses: Mapping[str, Status],
     now: datetime,
-    width: int,
+    width: int | None,
     *,
     required: Collection[str] | None = None,
 ) -> str:
     """The board as plain lines of at most ``width`` cells: what is wrong first, then what cannot be read.
 
+    Without a width every text is whole, as a search through the lines needs it.
     The head counts the ``required`` sources, and one that the board has never heard of as blind; without them, all
     that are not optional.
     """
@@ -201,14 +210,16 @@ def table(
     lines += ["", *_sections({title: rows for title, rows in sections.items() if rows}, made, now, width), "SOURCES"]
     names = sorted({*board.health, *(required or ())})
     states = max((9, *(cell_len(word_of(board.state_of(name))) + 1 for name in names)))
+    widest = max((20, *map(cell_len, names))) if width is None else 20
     for name in names:
         row = report.source_row(board, name, statuses.get(name), 0)
-        told = "; ".join(filter(None, (row["error"], *(f"{e['part']}: {e['error']}" for e in row["errors"][:3]))))
+        errors = row["errors"] if width is None else row["errors"][:3]
+        told = "; ".join(filter(None, (row["error"], *(f"{e['part']}: {e['error']}" for e in errors))))
         last = report.last_read(board, name, statuses.get(name))
         read = f"read {age(now, last)} ago" if last else "never read"
         state = fit(word_of(row["state"]), states)
-        lines.append(f"  {state}{fit(name, 20)} {fit(read, 16)} {told}".rstrip())
-    return "\n".join(clip(line, width) for line in lines) + "\n"
+        lines.append(f"  {state}{fit(name, widest)} {fit(read, 16)} {told}".rstrip())
+    return "\n".join(line if width is None else clip(line, width) for line in lines) + "\n"
 
 
 def _head(s: Summary, made: Shown) -> str:
@@ -225,15 +236,18 @@ def _head(s: Summary, made: Shown) -> str:
     return f"{word}{f' ({counts})' if counts else ''}: " + ", ".join(told)
 
 
-def _sections(sections: Mapping[str, Sequence[Row]], made: Shown, now: datetime, width: int) -> Iterable[str]:
+def _sections(sections: Mapping[str, Sequence[Row]], made: Shown, now: datetime, width: int | None) -> Iterable[str]:
     """Rows of all kinds in the same columns; what is least needed gives way to the title."""
     table = {title: [_texts(row, made, now) for row in rows] for title, rows in sections.items()}
     everything = [texts for rows in table.values() for texts in rows]
-    widths = [min(most, max((cell_len(texts[n]) for texts in everything), default=0)) for n, most in enumerate(_MOST)]
-    widths[_WHERE] = min(widths[_WHERE], max(8, width // 3))
-    for column in _GIVING_WAY:
-        if sum(widths) + len(widths) * len(GAP) > width - _TITLE:
-            widths[column] = 0
+    lengths = [[cell_len(texts[n]) for texts in everything] for n in range(len(_MOST))]
+    widths = [max(column, default=0) for column in lengths]
+    if width is not None:
+        widths = [min(most, widest) for most, widest in zip(_MOST, widths, strict=True)]
+        widths[_WHERE] = min(snug(lengths[_WHERE], _MOST[_WHERE]), max(8, width // 3))
+        for column in _GIVING_WAY:
+            if sum(widths) + len(widths) * len(GAP) > width - _TITLE:
+                widths[column] = 0
     for title, rows in table.items():
         yield title
         for *texts, last in rows:
@@ -242,6 +256,8 @@ def _sections(sections: Mapping[str, Sequence[Row]], made: Shown, now: datetime,
         yield ""
 
 
+#: So wide a column may be for one cell alone.
+_SNUG: Final = 16
 #: Age, state, where, team, who: as many cells each at most; and which go first where there is no room for a title.
 _MOST: Final = (5, 20, 34, 16, 16)
 _WHERE: Final = 2

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 import sys
 from collections.abc import Iterable
 from pathlib import Path
@@ -135,6 +136,17 @@ def emit(text: str, *, nl: bool = True) -> bool:
         close_output()
         return False
     return True
+
+
+def columns() -> int | None:
+    """Cells of a line: as many as the terminal has, or as ``COLUMNS`` says.  None where texts go into a pipe or a file.
+
+    Whole texts are printed there: who searches through them must find what is there.
+    """
+    told = os.environ.get("COLUMNS", "")
+    if told.isdecimal() and int(told):
+        return int(told)
+    return shutil.get_terminal_size((120, 40)).columns if sys.stdout.isatty() else None
 
 
 def close_output() -> None:

@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import asyncio
-import shutil
 from datetime import datetime, tzinfo
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 import click
 
-from statusboard.cli.common import config_option, emit, log_level, read_config, read_only, start_log
+from statusboard.cli.common import columns, config_option, emit, log_level, read_config, read_only, start_log
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -68,8 +67,7 @@ async def _history(
             if not emit(msgspec.json.encode(line(entry)).decode()):
                 return 0
     elif entries:
-        width = shutil.get_terminal_size((120, 40)).columns
-        emit("\n".join(lines(entries, zone, width)))
+        emit("\n".join(lines(entries, zone, columns())))
     else:
         emit(f"nothing changed between {told(first, zone)} and {told(last, zone)}")
     for told_of in blank_lines(unwatched, zone):
@@ -98,15 +96,26 @@ def line(entry: Entry) -> dict[str, Any]:
     return {name: rfc3339(value) if isinstance(value, datetime) else value for name, value in values.items()}
 
 
-def lines(entries: Sequence[Entry], zone: tzinfo, width: int) -> list[str]:
-    """Entries as aligned lines of at most ``width`` cells."""
-    from statusboard.exporting import aligned
+def lines(entries: Sequence[Entry], zone: tzinfo, width: int | None) -> list[str]:
+    """Entries as aligned lines of at most ``width`` cells; without a width every text is whole."""
+    from statusboard.exporting import aligned, snug
     from statusboard.presenting.timeline import late_sign, sign_of
-    from statusboard.text import clip
+    from statusboard.text import cell_len, clip
 
     table = [["at", "what", "service", "environment", "by", "source", "about"]]
     for entry in entries:
         at = f"{entry.at.astimezone(zone):%Y-%m-%d %H:%M:%S}{late_sign() if entry.late else ''}"
         what = f"{sign_of(entry)[0]} {entry.words}"
-        table.append([at, clip(what, 60), entry.service, entry.environment, entry.by, entry.source, entry.about])
-    return [clip(text.removeprefix("  "), width) for text in aligned(table)[1:]]
+        table.append([at, what, entry.service, entry.environment, entry.by, entry.source, entry.about])
+    if width is not None:
+        widths = {n: snug([cell_len(row[n]) for row in table[1:]], most) for n, most in _MOST.items()}
+        for row in table[1:]:
+            row[1] = clip(row[1], 60)
+            for n, widest in widths.items():
+                row[n] = clip(row[n], widest)
+    made = (text.removeprefix("  ") for text in aligned(table)[1:])
+    return [text if width is None else clip(text, width) for text in made]
+
+
+#: In a terminal so many cells at most: the service, the environment, who, and the source.
+_MOST: Final = {2: 34, 3: 16, 4: 16, 5: 20}

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import shutil
 from collections.abc import Collection
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -11,6 +10,7 @@ import click
 
 from statusboard.cli.common import (
     DURATION,
+    columns,
     complete_sources,
     config_option,
     emit,
@@ -221,10 +221,10 @@ async def _show(
             )
             reader = emit(msgspec.json.encode(picture).decode())
         elif not watch:
-            width = shutil.get_terminal_size((120, 40)).columns
             every = _configured(engine) or None
             made = exporting.shown(engine.board, *(narrow or (OVERVIEW, parse(""))), now)
-            reader = emit(exporting.table(made, engine.board, engine.statuses, now, width, required=every), nl=False)
+            table = exporting.table(made, engine.board, engine.statuses, now, columns(), required=every)
+            reader = emit(table, nl=False)
         if watch and reader:
             engine.go_on()
             await _watch(engine, heartbeat)
@@ -272,9 +272,8 @@ async def _show_past(config: Config, text: str, wanted: _Wanted, *, follow_only:
         )
         emit(msgspec.json.encode(picture | {"at": rfc3339(at)}).decode())
     else:
-        width = shutil.get_terminal_size((120, 40)).columns
         made = exporting.shown(board, *(narrow or (OVERVIEW, parse(""))), at)
-        table = exporting.table(made, board, past.statuses, at, width, required=_heard_of(board) or None)
+        table = exporting.table(made, board, past.statuses, at, columns(), required=_heard_of(board) or None)
         emit(f"AS IT WAS on {told(at, zone)} ({age(now, at)} ago)\n{table}", nl=False)
     return report.exit_code(board, counts=counts, required=sources)
 

@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import asyncio
-import shutil
 from collections.abc import Collection, Mapping, Sequence
 from datetime import datetime, timedelta, tzinfo
 from typing import TYPE_CHECKING, Final, NamedTuple
 
 import click
 
-from statusboard.cli.common import DURATION, config_option, emit, log_level, read_config, read_only, start_log
+from statusboard.cli.common import DURATION, columns, config_option, emit, log_level, read_config, read_only, start_log
 from statusboard.clock import EPOCH, Duration
 
 if TYPE_CHECKING:
@@ -77,8 +76,8 @@ async def _timeline(config: Config, asked: _Asked, *, follow_only: bool) -> int:
     if asked.as_markdown:
         emit(document(made, now, zone), nl=False)
         return 0
-    width = shutil.get_terminal_size((120, 40)).columns
-    emit("\n".join([f"{made.incident.key}: {made.incident.title}", *history.lines(made.entries, zone, width)]))
+    head = f"{made.incident.key}: {made.incident.title}"
+    emit("\n".join([head, *history.lines(made.entries, zone, columns())]))
     for blind in made.blind:
         until = f"to {told(blind.until, zone)}" if blind.until is not None else "and still"
         click.echo(f"not watched: {blind.source} from {told(blind.since, zone)} {until}", err=True)

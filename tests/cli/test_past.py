@@ -192,6 +192,26 @@ def test_what_changed_one_line_a_change(home: Home) -> None:
     assert lines[1]["at"] == rfc3339(ago(50)) and lines[1]["late"] is False and lines[1]["seq"] == 3
 
 
+LONG = "a title that is told in full " * 8 + "to its very end"
+
+
+def test_into_a_pipe_texts_are_whole_and_into_a_terminal_they_fit(home: Home) -> None:
+    service = "a-service-with-a-name-of-its-own-that-never-ends"
+    alerts = [incident(n, title=LONG, services=("till" if n else service,), started_at=ago(9 - n)) for n in range(6)]
+    lived(home, (60, [fresh("am")]), (3, alerts), (1, []))
+    commands = (("history",), ("show", "--at", "-1m"), ("timeline", "incident:0"))
+    for command in commands:
+        whole = home.run(*command).out
+        assert LONG in whole and service in whole, command
+        home.env["COLUMNS"] = "110"
+        lines = home.run(*command).out.splitlines()[1:]
+        assert lines and all(len(line) <= 110 for line in lines) and LONG not in "".join(lines), command
+        del home.env["COLUMNS"]
+    home.env["COLUMNS"] = "110"
+    for command in commands[:2]:  # the one long name is cut, and not the titles of all others
+        assert home.run(*command).out.count(LONG[:40]) >= 6, command
+
+
 def test_history_says_when_nobody_watched(home: Home) -> None:
     lived(home, (2000, [fresh("am")]), (1000, []), (10, []))
     since, until = (f"{ago(minutes):%Y-%m-%dT%H:%M:%SZ}" for minutes in (1440, 60))
