@@ -8,13 +8,14 @@ from datetime import datetime, timedelta, tzinfo
 from typing import TYPE_CHECKING, Final, NamedTuple
 
 import click
+from msgspec import Struct
 
 from statusboard.cli.common import DURATION, columns, config_option, emit, log_level, read_config, read_only, start_log
 from statusboard.clock import EPOCH, Duration
 
 if TYPE_CHECKING:
     from statusboard.config import Config
-    from statusboard.model import Annotation, Fact, Incident
+    from statusboard.model import Annotation, Fact, Incident, Kind
     from statusboard.presenting.postmortem import Blind, Told
     from statusboard.store.base import Remembered, Store
     from statusboard.suspects import Suspect
@@ -26,11 +27,13 @@ MOST: Final = 200
 _LISTED: Final = 10
 #: What people say of it is told up to so long after its end.
 _AFTERMATH: Final = timedelta(days=1)
+#: What a source has told of since so long before the end says what it tells of.
+_KNOWN_FROM: Final = timedelta(days=30)
 _INSTANT: Final = timedelta(microseconds=1)
 
 
 @click.command("timeline")
-@click.argument("incident", metavar="INCIDENT")
+@click.argument("incident", metavar="[INCIDENT]", required=False, default="")
 @click.option("--markdown", "as_markdown", is_flag=True, help="As Markdown, to be put into a document.")
 @click.option("--before", type=DURATION, default="1h", show_default=True, help="Begin so long before the incident.")
 @click.option("--at", metavar="TIME", help="The one of several with this key that was going on then, or was the last.")
@@ -38,7 +41,8 @@ _INSTANT: Final = timedelta(microseconds=1)
 def command(ctx: click.Context, incident: str, as_markdown: bool, before: Duration, at: str | None) -> int:
     """Write the timeline of an incident: what changed before it began, and what happened until its end.
 
-    INCIDENT is its key, or a part of it that no other incident's key has; on the board `Y` copies a key.
+    INCIDENT is its key or a part of it; on the board `Y` copies a key. Where no key has it, it is looked for in the
+    titles. Without it the newest incidents are listed, with their keys.
 
     Told are the releases and builds of its services and of those that they depend on, each of its own transitions, what
     people said of it, and the sources that were blind meanwhile; in Markdown also the releases that may have caused it.
@@ -47,7 +51,8 @@ def command(ctx: click.Context, incident: str, as_markdown: bool, before: Durati
     \b
     Examples:
       statusboard timeline prod-alerts:incident:7f3a --markdown > post-mortem.md
-      statusboard timeline HighErrors --before 6h --markdown
+      statusboard timeline "disk full" --before 6h --markdown
+      statusboard timeline
     """
     start_log(log_level(ctx))
     config = read_config(config_option(ctx), quiet=True)
@@ -71,6 +76,9 @@ async def _timeline(config: Config, asked: _Asked, *, follow_only: bool) -> int:
     zone, now = zone_of(config.board.timezone), SystemClock().now()
     moment = moment_of("--at", asked.at, now, zone) if asked.at is not None else None
     async with history_of(config, follow_only=follow_only) as store:
+        if not asked.incident:
+            emit("\n".join(_newest(await _incidents(store), zone) or ["no incident is kept"]))
+            return 0
         episodes = await _found(store, asked.incident, zone)
         made = await _gathered(store, config, _chosen(episodes, moment, zone), asked.before, now)
     if asked.as_markdown:
@@ -95,31 +103,52 @@ class _Episode(NamedTuple):
     others: Sequence[Remembered]
 
 
-async def _found(store: Store, text: str, zone: tzinfo) -> list[Remembered]:
-    """All that is remembered of the incident that is meant, oldest first.  UsageError where it is none, or several."""
+async def _incidents(store: Store) -> dict[str, list[Remembered]]:
+    """All that is remembered of each incident, by its key, oldest first."""
     by_key: dict[str, list[Remembered]] = {}
     for word in await store.remembered("incident", since=EPOCH):
         by_key.setdefault(word.key, []).append(word)
+    return by_key
+
+
+async def _found(store: Store, text: str, zone: tzinfo) -> list[Remembered]:
+    """All that is remembered of the incident that is meant, oldest first.  UsageError where it is none, or several."""
+    by_key = await _incidents(store)
     if text in by_key:
         return by_key[text]
     wanted = text.casefold()
-    keys = [key for key in by_key if wanted in key.casefold()]
+    place, keys = "key", [key for key in by_key if wanted in key.casefold()]
+    if not keys:
+        titles = {key: {_title(word).casefold() for word in words} for key, words in by_key.items()}
+        place, keys = "title", [key for key, told in titles.items() if any(wanted in title for title in told)]
+        named = [key for key in keys if wanted in titles[key]]
+        keys = named if len(named) == 1 else keys
     if len(keys) == 1:
         return by_key[keys[0]]
     if not keys:
-        raise click.UsageError(f"no incident that is kept has `{_shown(text)}` in its key")
-    keys.sort(key=lambda key: by_key[key][-1].at, reverse=True)
-    listed = [_listed(by_key[key][-1], zone) for key in keys[:_LISTED]]
+        lists = "`statusboard timeline` alone lists the newest"
+        raise click.UsageError(f"no incident that is kept has `{_shown(text)}` in its key or title: {lists}")
+    told = f"{len(keys)} incidents have `{_shown(text)}` in their {place}s; name one by its key:"
+    raise click.UsageError("\n".join([told, *_newest({key: by_key[key] for key in keys}, zone)]))
+
+
+def _newest(by_key: Mapping[str, Sequence[Remembered]], zone: tzinfo) -> list[str]:
+    """Incidents as lines, the newest first."""
+    keys = sorted(by_key, key=lambda key: by_key[key][-1].at, reverse=True)
     more = [f"  and {len(keys) - _LISTED} more"] if len(keys) > _LISTED else []
-    told = "\n".join([f"{len(keys)} incidents have `{_shown(text)}` in their keys:", *listed, *more])
-    raise click.UsageError(told)
+    return [*(_listed(by_key[key][-1], zone) for key in keys[:_LISTED]), *more]
 
 
 def _listed(word: Remembered, zone: tzinfo) -> str:
     from statusboard.cli._past import told
+
+    return f"  {word.key}  {told(word.at, zone)}  {_title(word)}"
+
+
+def _title(word: Remembered) -> str:
     from statusboard.model import decode
 
-    return f"  {word.key}  {told(word.at, zone)}  {decode(word.body).title}"
+    return decode(word.body).title
 
 
 def _shown(text: str) -> str:
@@ -155,9 +184,12 @@ async def _gathered(store: Store, config: Config, episode: _Episode, before: tim
     end = min(until, now) if until is not None else now
     since = word.at - before
     related = _related(incident.services, config.catalog().depends_on)
+    elsewhere = await _elsewhere(store, incident, related, end)
 
     def shows(fact: Fact) -> bool:
-        return fact.key == incident.key or fact.kind == "source" or _concerns(fact, incident, related)
+        if fact.kind == "source":
+            return fact.source not in elsewhere
+        return fact.key == incident.key or _concerns(fact, incident, related)
 
     found = await retold(store, since, min(end + _AFTERMATH, now) + _INSTANT, shows)
     own = [entry for entry in found if entry.key == incident.key]
@@ -173,7 +205,7 @@ async def _gathered(store: Store, config: Config, episode: _Episode, before: tim
         until=until,
         entries=sorted([*own, *near], key=lambda entry: (entry.at, entry.seq)),
         services=related,
-        blind=await _blind(store, since, end, now, found),
+        blind=[blind for blind in await _blind(store, since, end, now, found) if blind.source not in elsewhere],
         left_out=len(around) - len(near),
         suspects=suspects,
         dismissed=dismissed,
@@ -202,6 +234,32 @@ def _related(services: Sequence[str], depends_on: Mapping[str, Collection[str]])
         nearest = [below for service in nearest for below in depends_on.get(service, ()) if below not in found]
         found |= dict.fromkeys(nearest)
     return list(found)
+
+
+class _Item(Struct):
+    """Whose an item is."""
+
+    source: str
+    services: tuple[str, ...] = ()
+
+
+async def _elsewhere(store: Store, incident: Incident, services: Collection[str], end: datetime) -> set[str]:
+    """The sources that have told of things, and never of one of these services: that they were blind hides nothing.
+
+    One that has told of nothing at all yet might have; so might all, where the incident names no service.
+    """
+    import msgspec
+
+    if not services:
+        return set()
+    decoder = msgspec.json.Decoder(_Item)
+    bodies = [row.body for row in (await store.snapshot()).rows if row.kind not in ("source", "annotation")]
+    kinds: tuple[Kind, ...] = ("incident", "release", "build")
+    for kind in kinds:
+        bodies += [word.body for word in await store.remembered(kind, since=end - _KNOWN_FROM)]
+    items = [decoder.decode(body) for body in bodies]
+    could = {item.source for item in items if not item.services or any(name in services for name in item.services)}
+    return {item.source for item in items} - could - {incident.source}
 
 
 def _concerns(fact: Fact, incident: Incident, services: Collection[str]) -> bool:

@@ -330,10 +330,50 @@ def test_what_comes_from_elsewhere_is_escaped(home: Home) -> None:
 def test_several_incidents_are_listed(home: Home) -> None:
     story(home)
     result = home.run("timeline", "incident", "--markdown")
-    assert result.code == 2 and "2 incidents have `incident` in their keys:" in result.err
+    assert result.code == 2 and "2 incidents have `incident` in their keys; name one by its key:" in result.err
     assert "am:incident:7" in result.err and "am:incident:8" in result.err and "Another" in result.err
     none = home.run("timeline", "xyz", "--markdown")
-    assert none.code == 2 and "no incident that is kept has `xyz` in its key" in none.err
+    assert none.code == 2 and "no incident that is kept has `xyz` in its key or title" in none.err
+    assert "`statusboard timeline` alone lists the newest" in none.err
+    listed = home.run("timeline")
+    assert listed.code == 0
+    assert {line.split()[0] for line in listed.out.splitlines()} == {"am:incident:7", "am:incident:8"}
+
+
+def test_an_incident_is_found_by_its_title_where_no_key_has_it(home: Home) -> None:
+    titles = ("Disk full", "Disk full on db-2", "Slow", "shop:2 is slow")
+    alerts = [incident(n, title=title, started_at=ago(60 - n)) for n, title in enumerate(titles)]
+    lived(home, (65, [fresh("am")]), (50, alerts), (1, []))
+    assert home.run("timeline", "DISK FULL").out.startswith("am:incident:0: Disk full\n"), "the one that is called so"
+    assert home.run("timeline", "db-2").out.startswith("am:incident:1: ")
+    several = home.run("timeline", "disk")
+    assert several.code == 2 and "2 incidents have `disk` in their titles; name one by its key:" in several.err
+    assert "am:incident:0" in several.err and "Disk full on db-2" in several.err and "Slow" not in several.err
+    assert home.run("timeline", "2").out.startswith("am:incident:2: Slow"), "a key comes first"
+
+
+def test_sources_that_tell_of_other_services_are_left_out_of_the_timeline(home: Home) -> None:
+    alert = incident(7, services=("shop",), started_at=ago(60))
+    mail = release(2, source="mails", services=("mail",), started_at=ago(80))
+    shop = release(1, services=("shop",), started_at=ago(80))
+    names = ("am", "cd", "mails", "silent")
+    dead = [health(name, "stale", interval=3600.0, last_success=ago(40)) for name in names]
+    lived(
+        home,
+        (90, [fresh(name) for name in names]),
+        (80, [mail, shop]),
+        (60, [alert]),
+        (30, dead),
+        (20, [fresh(name) for name in names]),
+        (1, []),
+        watched=names,
+        blind=dict.fromkeys(names, (59, 21)),
+    )
+    told = home.run("timeline", "incident:7")
+    for name in names:
+        lines = [line for line in told.out.splitlines() if f"{name} is " in line]
+        assert len(lines) == (0 if name == "mails" else 2), name
+    assert "mails" not in home.run("timeline", "incident:7", "--markdown").out
 
 
 def test_as_lines_for_a_terminal(home: Home) -> None:
