@@ -14,7 +14,7 @@ from typing import Any, Final, Literal, Protocol, TypeAlias
 from msgspec import Struct
 from msgspec.structs import force_setattr
 
-from statusboard.current import Order, Slot, competes, is_failing, is_unknown, may_leave, order_of, slot_of
+from statusboard.current import UNREAD, Order, Slot, competes, is_failing, is_unknown, may_leave, order_of, slot_of
 from statusboard.model import (
     SEVERITIES,
     Annotation,
@@ -143,6 +143,8 @@ class Delta(Struct, frozen=True):
 class Summary(Struct, frozen=True, kw_only=True):
     """The picture in numbers.  ``blind`` counts required sources; optional ones are counted apart.
 
+    Of those that are blind ``in_part`` counts the ones that are read all the same, in part or too late.
+
     The verdict is ``ok`` only where something is read: never by optional sources alone that are all blind.
     """
 
@@ -155,6 +157,12 @@ class Summary(Struct, frozen=True, kw_only=True):
     fresh: int
     sources: int
     optional_blind: int
+    in_part: int = 0
+
+    @property
+    def unread_words(self) -> str:
+        """``unread``, or ``not read in full`` where some of what is blind is read all the same."""
+        return "not read in full" if self.in_part else "unread"
 
 
 class StoredRow(Protocol):
@@ -484,6 +492,11 @@ class Board:
         failing = health is not None and bool(health.error or health.errors)
         return state in BLIND or (state == "aging" and failing)
 
+    def read_as(self, source: str) -> str:
+        """How a source is read, in words: its state, and whether it is late since reading it fails."""
+        state = self.state_of(source)
+        return "aging and failing" if state == "aging" and self.is_blind(source) else state
+
     def leaving(self, now: datetime, keep: timedelta) -> list[str]:
         """The keys that have been over for longer than ``keep`` and that nothing needs."""
         return [
@@ -506,7 +519,7 @@ class Board:
             severities = dict.fromkeys(SEVERITIES, 0)
             for key in failing:
                 _count(severities, self.rows[key].fact, 1)
-        blind = fresh = required = optional_blind = 0
+        blind = fresh = required = optional_blind = in_part = 0
         for name in names:
             state = self.state_of(name)
             health = self.health.get(name)
@@ -515,7 +528,9 @@ class Board:
                 continue
             required += 1
             fresh += state == "fresh"
-            blind += self.is_blind(name)
+            if self.is_blind(name):
+                blind += 1
+                in_part += state not in UNREAD
         nothing_read = not required and optional_blind == len(names)
         verdict: Verdict = "failing" if failing else "blind" if blind or unknown or nothing_read else "ok"
         return Summary(
@@ -528,6 +543,7 @@ class Board:
             fresh=fresh,
             sources=required,
             optional_blind=optional_blind,
+            in_part=in_part,
         )
 
 

@@ -309,6 +309,7 @@ def summary(**more: Any) -> Summary:
         ({"verdict": "failing", "failing": 3}, 0, "FAILING 3", "failed"),
         ({"verdict": "failing", "failing": 3, "blind": 2, "fresh": 4}, 0, "FAILING 3", "failed"),
         ({"verdict": "blind", "blind": 2, "fresh": 4}, 0, "BLIND: 2 of 6 sources unread", "unknown"),
+        ({"verdict": "blind", "blind": 2, "in_part": 1}, 0, "BLIND: 2 of 6 sources not read in full", "unknown"),
         ({"verdict": "blind", "unknown": 4}, 0, "UNKNOWN 4", "unknown"),
         ({"verdict": "blind", "fresh": 0, "sources": 0}, 0, "BLIND: no source is read", "unknown"),
     ],

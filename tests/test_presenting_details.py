@@ -203,6 +203,8 @@ def test_a_source_tells_its_age_its_errors_and_its_next_poll():
     assert found["next poll"] == ("in 42s", "")
     assert found["acme/x"] == ("404: not found", "warning")
     found = {label: (text, style) for label, text, style in source_lines("new", "starting", None, None, NOW)}
+    assert found["last read"] == ("not yet", "unknown")
+    found = {label: (text, style) for label, text, style in source_lines("new", "down", None, None, NOW)}
     assert found["last read"] == ("never", "unknown")
 
 

@@ -242,13 +242,30 @@ def test_all_is_fresh():
 
 @pytest.mark.parametrize(
     ("state", "level", "headline"),
-    [("aging", "old", "1 OF 2 OLD"), ("stale", "unread", "1 OF 2 UNREAD"), ("partial", "unread", "1 OF 2 UNREAD")]
+    [
+        ("aging", "old", "1 OF 2 OLD"),
+        ("stale", "unread", "1 OF 2 UNREAD"),
+        ("partial", "unread", "1 OF 2 NOT READ IN FULL"),
+    ]
     + [(state, "unread", "1 OF 2 UNREAD") for state in ("down", "starting", "paused")],
 )
 def test_one_source_that_is_not_read_is_told_with_its_name_and_age(state, level, headline):
     told = judged(board_of(health("ci"), health("am", state)), status("ci", read=5), status("am", read=300))
     assert (told.level, told.headline) == (level, headline)
     assert "am " in told.told and "read 5m ago" in told.told and "ci" not in told.told
+
+
+def test_an_age_that_says_nothing_is_told_with_how_often_it_is_read():
+    board = board_of(health("ci"), health("api", "stale", interval=5.0))
+    told = judged(board, status("ci", read=5), status("api", read=25))
+    assert told.headline == "1 OF 2 UNREAD" and told.told == "api stale, read <1m ago, due every 5s"
+
+
+def test_what_is_late_since_reading_it_fails_is_told_so():
+    board = board_of(health("ci", "aging", error="exit code 1"))
+    told = judged(board, status("ci", read=130))
+    assert (told.level, told.headline) == ("unread", "1 OF 1 NOT READ IN FULL")
+    assert told.told == "ci aging and failing, read 2m ago"
 
 
 def test_what_only_the_age_tells_counts_as_well():

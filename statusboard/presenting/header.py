@@ -18,7 +18,7 @@ def header_words(summary: Summary, *, hidden_faults: int = 0) -> list[Cell]:
 
     ``ALL OK`` in the style of success is said only where everything required is fresh and no fault is hidden.
     """
-    unread = f"BLIND: {summary.blind} of {summary.sources} sources unread" if summary.blind else ""
+    unread = f"BLIND: {summary.blind} of {summary.sources} sources {summary.unread_words}" if summary.blind else ""
     words: list[Cell] = []
     if summary.failing:
         words.append((f"FAILING {summary.failing}", "failed"))

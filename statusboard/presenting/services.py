@@ -222,7 +222,8 @@ def _why(service: Service, telling: Telling) -> Cell:
         return (f"{service.hidden} failing hidden by the filter", "failed")
     if service.health == "unread":
         more = f" and {len(service.blind) - 2} more" if len(service.blind) > 2 else ""
-        return (f"{', '.join(service.blind[:2])}{more} not read", "unknown")
+        in_part = any(telling.state_of(name) in ("partial", "aging") for name in service.blind)
+        return (f"{', '.join(service.blind[:2])}{more} not read{' in full' if in_part else ''}", "unknown")
     return ("", "")
 
 

@@ -28,7 +28,7 @@ def source_lines(
         lines.append(("type", health.type, ""))
         if health.state == state and health.started_at:
             lines.append(("since", f"{clock.age(now, health.started_at)} ago", ""))
-    lines.append(("last read", f"{clock.age(now, read)} ago" if read else "never", "" if read else "unknown"))
+    lines.append(("last read", f"{clock.age(now, read)} ago" if read else never_read(state), "" if read else "unknown"))
     if status is not None and status.next_poll is not None:
         seconds = (status.next_poll - now).total_seconds()
         lines.append(("next poll", f"in {Duration(round(seconds))}" if seconds >= 1 else "now", ""))
@@ -36,3 +36,8 @@ def source_lines(
         lines.append(("error", health.error, "warning"))
         lines += [(error.part, error.error, "warning") for error in health.errors]
     return lines
+
+
+def never_read(state: ShownHealth) -> str:
+    """What is said of a source that was not read with the options that it has now."""
+    return "not yet" if state == "starting" else "never"

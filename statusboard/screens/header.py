@@ -11,7 +11,7 @@ from statusboard.board import Board, Summary
 from statusboard.presenting import Glyphs
 from widgets.words import Word
 
-_WORST: Final = ("unwatched", "down", "stale", "partial", "starting", "paused", "aging")
+_WORST: Final = ("unwatched", "down", "stale", "partial", "aging and failing", "starting", "paused", "aging")
 """Health states that a person must know of, the worst first."""
 _NAMES = 3
 _OF_NOW: Final[Mapping[str, str]] = {"success": "muted", "critical": "failed"}
@@ -66,7 +66,7 @@ def unread_words(board: Board) -> list[Word]:
     """``1 stale: am``: which sources are not fresh, the worst first."""
     by_state: dict[str, list[str]] = {}
     for name in sorted(board.health):
-        by_state.setdefault(board.state_of(name), []).append(name)
+        by_state.setdefault(board.read_as(name), []).append(name)
     words: list[Word] = []
     for state in _WORST:
         names = by_state.get(state)

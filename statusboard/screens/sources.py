@@ -19,6 +19,7 @@ from statusboard.clock import Duration, age
 from statusboard.keys import key_name
 from statusboard.model import ShownHealth, SourceHealth, Status, health_key
 from statusboard.presenting import Glyphs
+from statusboard.presenting.sources import never_read
 from statusboard.query import Query, parse
 from statusboard.screens.faces import Face
 from statusboard.screens.live import Live
@@ -52,6 +53,11 @@ COLUMNS: Final = (
     Column("skew", "Clock", 7, 6, 10, "right"),
     Column("told", "What is wrong", None, 20, 80),
 )
+
+
+SOON: Final = (10, 30, 60, 120)
+"""Seconds within which a next poll is told to come."""
+BEFORE: Final = "not read yet with its present options: its items are from before"
 
 
 def columns(*, past: bool) -> list[Column]:
@@ -107,7 +113,6 @@ class SourcesFace(Face):
     def ask(self, view: ViewSpec, query: Query, *, faults_only: bool) -> None:
         """The sources that pass this filter; with faults only, those that are not read well."""
         self._query, self._faults_only = query, faults_only
-        self._show()
 
     async def rebuild(self) -> None:
         """All rows; there are few."""
@@ -288,7 +293,7 @@ def source_cells(
     """One source as a row."""
     read = (status.last_success if status else None) or (health.last_success if health else None)
     cells = {
-        "read": (age(now, read) if read else "never", "" if read else "unknown"),
+        "read": (age(now, read) if read else never_read(state), "" if read else "unknown"),
         "state": presenting.state_cell("source", state, glyphs),
         "name": (name, ""),
         "items": (str(items), ""),
@@ -296,11 +301,11 @@ def source_cells(
     if health is not None:
         cells["type"] = (health.type, "muted")
         cells["every"] = (str(Duration(round(health.interval))), "muted")
-        told = told_of(health)
+        told = told_of(health) or (BEFORE if items and not read else "")
         cells["told"] = (told or "; ".join(status.notes if status else ()), "warning" if told else "muted")
     if status is not None:
         if status.next_poll is not None and state != "paused":
-            cells["next"] = (_ahead(status.next_poll, now), "muted")
+            cells["next"] = (_ahead(status, now), "muted")
         cells["budget"] = (_budget(status), _budget_style(status))
         if status.clock_offset is not None and abs(status.clock_offset) >= 1:
             cells["skew"] = (
@@ -322,9 +327,12 @@ def status_lines(status: Status, now: datetime) -> list[tuple[str, str, str]]:
     ]
 
 
-def _ahead(moment: datetime, now: datetime) -> str:
-    """In how long, coarsely: a board at rest does not count down to each poll."""
-    return age(moment, now) if (moment - now).total_seconds() >= 120 else "<2m"
+def _ahead(status: Status, now: datetime) -> str:
+    """In how long, coarsely: a board at rest does not count down to each poll, which jitter and rest may put off."""
+    assert status.next_poll is not None
+    seconds = (status.next_poll - now).total_seconds()
+    within = next((step for step in SOON if max(seconds, 2 * status.interval) <= step), SOON[-1])
+    return age(status.next_poll, now) if seconds >= SOON[-1] else f"<{Duration(within)}"
 
 
 def _budget(status: Status, now: datetime | None = None) -> str:

@@ -11,13 +11,14 @@ from datetime import datetime, timedelta
 from typing import Final, Literal, NamedTuple
 
 from statusboard.board import Board
-from statusboard.clock import age
-from statusboard.model import ShownHealth, Status
+from statusboard.clock import Duration, age
+from statusboard.current import UNREAD
+from statusboard.model import Status
 
 OVERDUE: Final = timedelta(seconds=20)
 """How long after the time of every source's next poll we take it that nobody polls: a poll itself takes a while."""
 _NAMES: Final = 3
-_WORDS: Final[Mapping[ShownHealth, str]] = {"starting": "not read yet"}
+_WORDS: Final[Mapping[str, str]] = {"starting": "not read yet"}
 Level = Literal["fresh", "old", "unread", "dead"]
 
 
@@ -48,7 +49,8 @@ def freshness(board: Board, statuses: Mapping[str, Status], role: str, notice: s
         return Freshness("dead", "NOBODY POLLS", f"what is shown may be over: {last}", newest)
     blind = [name for name in names if board.is_blind(name)]
     if blind:
-        what = f"{len(blind)} OF {len(names)} UNREAD"
+        read_all_the_same = any(board.state_of(name) not in UNREAD for name in blind)
+        what = f"{len(blind)} OF {len(names)} {'NOT READ IN FULL' if read_all_the_same else 'UNREAD'}"
         return Freshness("unread", what, _named(blind, board, statuses, now) + _notice(notice), newest)
     old = [name for name in names if board.state_of(name) != "fresh"]
     if old:
@@ -78,13 +80,14 @@ def _overdue(board: Board, statuses: Mapping[str, Status], now: datetime) -> boo
 
 
 def _named(names: Iterable[str], board: Board, statuses: Mapping[str, Status], now: datetime) -> str:
-    """``ci stale, read 12m ago; am down, never read``."""
+    """``ci stale, read 12m ago; am down, never read``; with how often it is due where that tells more than the age."""
     told = []
     for name in sorted(names):
-        state, at = board.state_of(name), _read_at(name, board, statuses)
-        told.append(
-            f"{name} {_WORDS.get(state, state)}, {f'read {age(now, at)} ago' if at is not None else 'never read'}"
-        )
+        state, at, health = board.read_as(name), _read_at(name, board, statuses), board.health.get(name)
+        read = f"read {age(now, at)} ago" if at is not None else "never read"
+        if state != "fresh" and health is not None and at is not None and (now - at).total_seconds() < 60:
+            read += f", due every {Duration(round(health.interval))}"
+        told.append(f"{name} {_WORDS.get(state, state)}, {read}")
     more = f"; and {len(told) - _NAMES} more" if len(told) > _NAMES else ""
     return "; ".join(told[:_NAMES]) + more
 

@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime, timedelta
+
 import pytest
 from textual.pilot import Pilot
 
 from statusboard.app import BoardApp
 from statusboard.errors import NotFound
-from statusboard.screens.sources import SourcesFace
+from statusboard.model import Status
+from statusboard.presenting import UNICODE
+from statusboard.screens.sources import SourcesFace, source_cells
 from statusboard.view import ViewSpec
 from tests.app.stage import Told, board, line_with, poll, screen_of, settled, show, text_of, until
+from tests.boards import health
 from tests.scripted import alert, build
 
 
@@ -111,6 +116,26 @@ async def test_n_goes_to_what_is_not_read():
         await to_sources(app, pilot)
         await pilot.press("n")
         await until(pilot, lambda: face_of(app).sources == ["x"])
+
+
+NOW = datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC)
+
+
+@pytest.mark.parametrize(
+    ("interval", "ahead", "told"), [(5, 8, "<10s"), (15, 4, "<30s"), (30, 1, "<1m"), (60, 90, "<2m"), (300, 200, "3m")]
+)
+def test_the_next_poll_is_told_as_coarsely_as_it_is_sure(interval: float, ahead: float, told: str) -> None:
+    status = Status(source="am", interval=interval, last_success=NOW, next_poll=NOW + timedelta(seconds=ahead))
+    cells = source_cells("am", "fresh", None, status, 1, NOW, UNICODE).cells
+    assert cells["next"] == (told, "muted")
+
+
+def test_items_of_a_source_that_has_other_options_now_are_told_to_be_from_before() -> None:
+    changed = health("cmd", "starting")
+    cells = source_cells("cmd", "starting", changed, None, 32, NOW, UNICODE).cells
+    assert (cells["read"], cells["items"]) == (("not yet", "unknown"), ("32", ""))
+    assert cells["told"][0] == "not read yet with its present options: its items are from before"
+    assert source_cells("cmd", "down", changed, None, 0, NOW, UNICODE).cells["read"] == ("never", "unknown")
 
 
 async def test_it_follows_the_states():
