@@ -113,6 +113,7 @@ class SourcesFace(Face):
     def ask(self, view: ViewSpec, query: Query, *, faults_only: bool) -> None:
         """The sources that pass this filter; with faults only, those that are not read well."""
         self._query, self._faults_only = query, faults_only
+        self._show()
 
     async def rebuild(self) -> None:
         """All rows; there are few."""
