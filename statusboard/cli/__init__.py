@@ -40,6 +40,11 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "completion": ("completion", "Print the shell completion script for bash, zsh or fish."),
 }
 
+#: Those that read a configuration: it may be named after them as well.
+CONFIGURED = frozenset(
+    {"backfill", "check", "digest", "history", "login", "metrics", "poll", "replay", "show", "timeline"}
+)
+
 
 class _LazyGroup(click.Group):
     """Lists commands without importing them."""
@@ -52,6 +57,8 @@ class _LazyGroup(click.Group):
             return None
         module = importlib.import_module(f"statusboard.cli.{COMMANDS[cmd_name][0]}")
         command: click.Command = module.command
+        if cmd_name in CONFIGURED and not any(param.name == "config" for param in command.params):
+            command.params.append(_config_option())
         return command
 
     def invoke(self, ctx: click.Context) -> Any:
@@ -78,6 +85,23 @@ class _LazyGroup(click.Group):
             hint = f" Did you mean `{close[0]}`?" if close else " See `statusboard --help`."
             ctx.fail(f"There is no command `{args[0]}`.{hint}")
         return super().resolve_command(ctx, args)
+
+
+def _config_option() -> click.Option:
+    """``--config`` after a command, the same as before it."""
+
+    def say(ctx: click.Context, param: click.Parameter, value: str | None) -> None:
+        if value is not None:
+            ctx.find_root().ensure_object(dict)["config"] = value
+
+    return click.Option(
+        ["--config", "-c"],
+        metavar="FILE",
+        help="The configuration to use.",
+        expose_value=False,
+        is_eager=True,
+        callback=say,
+    )
 
 
 def _epilog() -> str:

@@ -73,7 +73,11 @@ def command(from_git: bool, output: Path | None) -> int:
         except NoRemotes:  # the questions do without
             listing = ""
         seen = look(Path.cwd(), os.environ, known.names(), listing)
-        title, drafts, services = interview(known, _ask, click.echo, seen, keyring_problem())
+        try:
+            title, drafts, services = interview(known, _ask, _say, seen, keyring_problem())
+        except (click.Abort, KeyboardInterrupt):
+            click.echo("\nstatusboard: nothing was written", err=True)
+            raise
         text = config_text(title, drafts, services)
     write_new(target, text, known, made=output is None)
     click.echo(f"wrote {target}")
@@ -83,7 +87,27 @@ def command(from_git: bool, output: Path | None) -> int:
 
 
 def _ask(question: str, default: str) -> str:
-    return str(click.prompt(question, default=default, show_default=bool(default))).strip()
+    return str(click.prompt(_wrapped(question), default=default, show_default=bool(default))).strip()
+
+
+def _say(text: str) -> None:
+    click.echo(_wrapped(text))
+
+
+def _wrapped(text: str) -> str:
+    """Lines that break between words where the terminal ends; what goes on is indented further."""
+    import shutil
+    import textwrap
+
+    width = max(20, shutil.get_terminal_size().columns - 1)
+    made: list[str] = []
+    for line in text.split("\n"):
+        indent = " " * (len(line) - len(line.lstrip(" "))) + "  "
+        wrapped = textwrap.wrap(
+            line, width, subsequent_indent=indent, break_on_hyphens=False, break_long_words=False, tabsize=1
+        )
+        made += wrapped or [""]
+    return "\n".join(made)
 
 
 def _tell(proposal: Proposal, drafts: Sequence[SourceDraft], unfinished: Sequence[SourceDraft]) -> None:

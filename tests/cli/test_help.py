@@ -5,13 +5,14 @@ from __future__ import annotations
 import importlib
 import shutil
 import subprocess
+from pathlib import Path
 
 import click
 import pytest
 
-from statusboard.cli import COMMANDS
+from statusboard.cli import COMMANDS, CONFIGURED
 from statusboard.cli import cli as group
-from tests.cli.kit import Home
+from tests.cli.kit import Home, deploy
 
 
 def command_of(name: str) -> click.Command:
@@ -83,6 +84,24 @@ def test_without_a_configuration_every_command_says_what_to_do(args: list[str], 
     del home.env["STATUSBOARD_CONFIG"]
     result = home.run(*args)
     assert result.code == 2 and "statusboard init" in result.err and not result.out
+
+
+@pytest.mark.parametrize("name", sorted(CONFIGURED - {"poll", "replay", "backfill", "login"}))
+def test_the_configuration_may_be_named_after_the_command(name: str, home: Home) -> None:
+    home.deploys(deploy("1"))
+    other = home.config.rename(home.folder / "other.yaml")
+    assert home.run("--config", str(other), "show").code == 0  # there is a history
+    for args in (("--config", str(other), name), (name, "--config", str(other)), (name, "-c", str(other))):
+        result = home.run(*args)
+        assert result.code in (0, 3) and "No such option" not in result.err, result
+    assert home.run(name, "-c", str(home.folder / "none.yaml")).code == 2
+    assert "The configuration to use." in home.run(name, "--help").out
+
+
+@pytest.mark.parametrize("name", sorted(COMMANDS))
+def test_every_command_that_reads_a_configuration_takes_it(name: str) -> None:
+    source = Path(importlib.import_module(f"statusboard.cli.{COMMANDS[name][0]}").__file__ or "").read_text()
+    assert (name in CONFIGURED) == ("config_option(ctx)" in source or 'ctx.obj["config"]' in source)
 
 
 # --- completion -----------------------------------------------------------------------------------------------------

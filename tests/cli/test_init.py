@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import json
+import os
+import pty
+import signal
 import subprocess
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -745,3 +748,32 @@ def test_every_installed_type_can_be_set_up_from_its_own_example() -> None:
 
         _, drafts, _ = interview(INSTALLED, ask, lambda text: None, Surroundings(), "")
         check_text(config_text("x", drafts), INSTALLED)
+
+
+def test_on_a_narrow_terminal_no_word_is_broken_and_an_interrupt_says_that_nothing_was_written(home: Home) -> None:
+    ours, theirs = pty.openpty()
+    env = {"COLUMNS": "50", "TERM": "xterm", "STATUSBOARD_CONFIG": str(home.folder / "new.yaml")}
+    process = home.start("init", env=env, stdin=theirs, stdout=theirs, stderr=theirs, start_new_session=True)
+    os.close(theirs)
+    shown = b""
+
+    def read_until(words: bytes) -> None:
+        nonlocal shown
+        while words not in shown:
+            shown += os.read(ours, 4096)
+
+    try:
+        read_until(b"Title of the board")
+        os.write(ours, b"\n")
+        read_until(b"Which of them")
+        process.send_signal(signal.SIGINT)
+        read_until(b"nothing was written")
+        assert process.wait(60) == 130
+    finally:
+        process.kill()
+        os.close(ours)
+    lines = [line.strip("\r") for line in shown.decode().split("\n")]
+    listed = lines[next(n for n, line in enumerate(lines) if line.startswith("Sources: ")) :]
+    assert all(len(line) <= 50 for line in lines)
+    assert {"checkmk,", "deploy-log,"} <= {word for line in listed for word in line.split()}
+    assert not (home.folder / "new.yaml").exists()
