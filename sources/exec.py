@@ -66,6 +66,10 @@ class ExecOptions(SourceOptions, frozen=True, kw_only=True, forbid_unknown_field
     complete: Annotated[bool, option("lines: it prints all there is, so that what it leaves out is over")] = False
     title: Annotated[str, option("nagios: what the check is called; else the program's name")] = ""
 
+    def asked(self, able: frozenset[ItemKind]) -> frozenset[ItemKind]:
+        """As others; a check tells of incidents only."""
+        return frozenset({"incident"}) if self.format == "nagios" else super().asked(able)
+
     def __post_init__(self) -> None:
         if not self.command or not self.command[0]:
             raise ValueError("`command` is empty; write a list such as [/usr/local/bin/alarms, --json]")

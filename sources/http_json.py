@@ -91,6 +91,10 @@ class HttpJsonOptions(SourceOptions, frozen=True, kw_only=True, forbid_unknown_f
     body: Annotated[Any, option("the JSON to post")] = None
     pages: Annotated[int, msgspec.Meta(ge=1, le=100), option("how many pages to read at the most")] = 10
 
+    def asked(self, able: frozenset[ItemKind]) -> frozenset[ItemKind]:
+        """The one kind that the items are of."""
+        return frozenset({self.kind})
+
     def __post_init__(self) -> None:
         model, states = MODELS[self.kind]
         settable = sorted(set(model.__struct_fields__) - _OURS)

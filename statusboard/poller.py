@@ -122,7 +122,7 @@ class Polled:
     @property
     def kinds(self) -> Collection[ItemKind]:
         """What it is asked to read."""
-        return self.source.options.kinds or self.source.kinds
+        return self.source.options.asked(self.source.kinds)
 
 
 class Poller:

@@ -82,6 +82,14 @@ class SourceOptions(Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tru
     tls: TLSOptions = TLSOptions()
     headers: dict[str, str] = {}
 
+    def asked(self, able: frozenset[ItemKind]) -> frozenset[ItemKind]:
+        """What is read with these options, of the kinds that the source is able to read.
+
+        By default ``kinds:``, else all of them.  Options that say otherwise what is read override this: where a lane
+        names who is not read, only those count that could fill it.
+        """
+        return frozenset(self.kinds) or able
+
 
 OptionsType: TypeAlias = type[SourceOptions]
 
@@ -372,8 +380,8 @@ class Source(Generic[O]):
         return key_of(self.name, kind, remote_id)
 
     def wants(self, kind: ItemKind) -> bool:
-        """Whether ``kinds:`` in the config (or its absence) asks for this kind."""
-        return kind in (self.options.kinds or self.kinds)
+        """Whether the options ask for this kind: ``kinds:`` in the config, or its absence."""
+        return kind in self.options.asked(self.kinds)
 
     # -- what the framework does ---------------------------------------------------------------------------------
 

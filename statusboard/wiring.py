@@ -105,7 +105,8 @@ def _stand_in(configured: ConfiguredSource, context: Context, reason: str) -> So
             raise SourceBug(reason)
 
     # Without URL and credentials: it asks nobody.
-    return StandIn(SourceOptions(type=configured.type, name=configured.name, kinds=configured.options.kinds), context)
+    asked = tuple(sorted(configured.options.asked(configured.cls.kinds)))
+    return StandIn(SourceOptions(type=configured.type, name=configured.name, kinds=asked), context)
 
 
 def make_setups(config: Config, pool: ClientPool, keychain: Keychain) -> list[SourceSetup]:
@@ -209,7 +210,7 @@ def make_measure(config: Config, store: Knowledge, zone: tzinfo) -> Measure:
     inputs = [
         Input(
             source=source.name,
-            kinds=frozenset(source.options.kinds or source.cls.kinds),
+            kinds=source.options.asked(source.cls.kinds),
             team=source.options.team,
             service=source.options.service,
             optional=source.options.optional,

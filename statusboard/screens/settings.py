@@ -79,10 +79,7 @@ def settings_of(config: Config, *, demo: bool = False) -> Settings:
     views_file = saved_at(config.path)
     saved, problems = read_saved(views_file)
     given = arranged(BUILT_IN, (view_of(view) for view in config.views))
-    reads = {
-        source.name: tuple(sorted(kind for kind in (source.options.kinds or source.cls.kinds)))
-        for source in config.sources
-    }
+    reads = {source.name: tuple(sorted(source.options.asked(source.cls.kinds))) for source in config.sources}
     environments = sorted(config.environments or BUILT_IN_ENVIRONMENTS, key=lambda each: each.tier != "production")
     return Settings(
         title=config.board.title or config.board.id or "statusboard",
