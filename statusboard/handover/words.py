@@ -58,13 +58,13 @@ def head(told: Handover, *, zone: tzinfo = UTC) -> list[Row]:
     until = time_of_day(told.until, told.since, zone)
     named = getattr(zone, "key", "") or told.until.astimezone(zone).tzname() or ""
     rows: list[Row] = [(0, ((f"Hand-over, {whose}", "heading"), (f"  {since} to {until} {named} ({lasted})", "")), "")]
-    loud = [each for each in told.still_open if each.incident.state != "suppressed"]
+    loud, quiet = _loud(told)
     counted: list[Cell] = [
         (f"{told.opened} opened", ""),
         (f", {len(told.resolved)} resolved", ""),
-        (f", {len(loud)} still open", "failed" if loud else ""),
+        (f", {loud} still open", "failed" if loud else ""),
     ]
-    if quiet := len(told.still_open) - len(loud):
+    if quiet:
         counted.append((f", {quiet} suppressed", "muted"))
     rows.append((0, (("Incidents: ", "strong"), *counted), ""))
     if told.unread:
@@ -111,8 +111,17 @@ def _words(cells: Iterable[Cell]) -> str:
 
 def _open(told: Handover, zone: tzinfo, glyphs: Glyphs) -> Section:
     rows = [row for each in told.still_open for row in _episode(each, told, zone, glyphs)]
-    count = (str(len(told.still_open)), "strong") if rows else ("none that is known", "muted")
-    return Section(heading="Still open", count=(count,), rows=tuple(rows))
+    loud, quiet = _loud(told)
+    count: list[Cell] = [(str(loud), "strong")] if rows else [("none that is known", "muted")]
+    if quiet:
+        count.append((f", {quiet} suppressed", "muted"))
+    return Section(heading="Still open", count=tuple(count), rows=tuple(rows))
+
+
+def _loud(told: Handover) -> tuple[int, int]:
+    """How many incidents that are not over are open, and how many of them are suppressed."""
+    quiet = sum(each.incident.state == "suppressed" for each in told.still_open)
+    return len(told.still_open) - quiet, quiet
 
 
 def _resolved(told: Handover, zone: tzinfo, glyphs: Glyphs) -> Section:
