@@ -50,6 +50,10 @@ class Hindsight:
         """As `Store.bundled`."""
         return bundled(await self.remembered(kind, since=since, until=until, after=after))
 
+    async def seq_at(self, at: datetime) -> int:
+        """As `Store.seq_at`: nothing is newer than the moment."""
+        return min(self._seq, await self._store.seq_at(at))
+
     async def get(self, keys: Collection[str]) -> list[Live]:
         """As `Store.get`, of incidents."""
         return [_live(self._rows[key]) for key in keys if key in self._rows]

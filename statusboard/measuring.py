@@ -81,6 +81,7 @@ class Knowledge(Protocol):
     async def bundled(
         self, kind: Kind, *, since: datetime, until: datetime | None = None, after: int = 0
     ) -> list[Bundle]: ...
+    async def seq_at(self, at: datetime) -> int: ...
     async def get(self, keys: Collection[str]) -> list[Live]: ...
     async def coverage(self, source: str | None = None, since: datetime | None = None) -> list[Coverage]: ...
     async def backfilled(self, source: str | None = None) -> list[Backfilled]: ...
@@ -302,6 +303,8 @@ class Measure:
     async def _news(self, since: datetime, now: datetime) -> AsyncIterator[tuple[Told, Bundle]]:
         """What the store has learned since it was asked last, one kind after the other, some at a time."""
         newest = dict(self._after)
+        # While all is read anew, another word may come in on what has been read already.
+        most = await self.store.seq_at(now) if self._for is None else None
         reading: deque[tuple[Told, asyncio.Task[list[Bundle]]]] = deque()
         coming = ((kind, *stretch) for kind in _TOLD for stretch in self._stretches(kind, since, now))
         try:
@@ -320,7 +323,7 @@ class Measure:
         finally:
             for _, bundles in reading:
                 bundles.cancel()
-        self._after = newest
+        self._after = newest if most is None else {kind: min(seq, most) for kind, seq in newest.items()}
 
     def _stretches(self, kind: Told, since: datetime, now: datetime) -> Iterator[tuple[datetime, datetime | None]]:
         """What is read of the store at a time."""

@@ -15,8 +15,8 @@ from statusboard.diff import draft, removal
 from statusboard.measuring import Input, Measure
 from statusboard.metrics import Report, Scope, goals_of, window_of
 from statusboard.metrics.windows import days_of
-from statusboard.model import Annotation, Incident, Origin, Release
-from statusboard.store.base import Backfilled, Batch, Lease, Store, Watched
+from statusboard.model import Annotation, Incident, Kind, Origin, Release
+from statusboard.store.base import Backfilled, Batch, Bundle, Lease, Store, Watched
 from statusboard.store.memory import MemoryStore
 from statusboard.store.sqlite import SQLiteStore
 from tests.metrics.kit import DAYS, NOW, T0, at, incident, release, verdict
@@ -255,3 +255,31 @@ async def test_two_who_ask_at_once_get_the_same(board: Board):
     await board.put(10, *(release(n, f"1.{n}", 10 + n) for n in range(30)))
     one, two = await asyncio.gather(board.report(), board.report())
     assert one == two and one["deployment_frequency"].n == 30
+
+
+class Growing(MemoryStore):
+    """One in which more comes in while somebody reads."""
+
+    def __init__(self, board: list[Batch]) -> None:
+        super().__init__()
+        self.coming = board
+        self.held: Lease | None = None
+
+    async def bundled(self, kind: Kind, **more: Any) -> list[Bundle]:
+        found = await super().bundled(kind, **more)
+        if found and self.coming:
+            await self.append(self.coming.pop(0), self.held)
+        return found
+
+
+async def test_a_word_that_comes_in_while_all_is_read_is_not_missed():
+    failed = draft(None, release(1, "1.0", 10, state="failed"), part="all")
+    later = draft(None, release(3, "1.2", 24 * 27), part="all")
+    store = Growing([Batch(observed_at=NOW, drafts=(failed, later))])
+    await store.open()
+    board = Board(store)
+    await watched(board)
+    await board.put(24 * 27, release(1, "1.0", 10), release(2, "1.1", 24 * 20))
+    store.held = board.lease
+    assert [(n.value, n.n) for n in (await board.report()).numbers[3:4]] == [(0.0, 3)]
+    assert [(n.value, n.n) for n in (await board.report()).numbers[3:4]] == [(1 / 3, 3)]
