@@ -20,7 +20,7 @@ from typing import Final, TypeAlias
 
 from msgspec import Struct
 
-from statusboard.current import verdict_of
+from statusboard.current import VERDICTS, verdict_of
 from statusboard.metrics.deployments import Deployment, Episode, How, Line, Link, deployed_at, line_of, settling
 from statusboard.metrics.links import SLIGHT, Names, declares, is_incident, linked
 from statusboard.metrics.record import Record, in_order
@@ -44,6 +44,7 @@ _MANY: Final = 1_000
 """Episodes or rollouts that are only looked at between two chances to stop."""
 _FEW: Final = 8
 """Where at most every so manieth line of a scope has changed, each is put in its places; else all in order anew."""
+_TELLING: Final = VERDICTS - {"unknown"}
 _NO_DEPENDENCIES: Final[Mapping[str, Collection[str]]] = {}
 
 
@@ -425,7 +426,7 @@ class Ledger:
         moved = [line for line in lines if before.editions.get(line) != editions[line]]
         by_line = {**before.lines, **{line: self._settled_of(line, scope) for line in moved}}
         if len(moved) * _FEW > len(editions) or len(by_line) > len(editions):
-            by_line = {line: self._settled_of(line, scope) for line in sorted(lines)}
+            by_line = {line: by_line[line] for line in sorted(lines)}
             found = yield from in_order(by_line.values())
             yield
             record = yield from Record.sorting(found)
@@ -439,7 +440,9 @@ class Ledger:
 
     def _settled_of(self, line: Line, scope: Scope) -> Sequence[Deployment]:
         settled = self._settled.get(line, [])
-        if scope.team or scope.service:
+        if scope.service and not scope.team:
+            return [d for d in settled if scope.service in d.services]
+        if scope.team:
             return [d for d in settled if _is_of(d.services, d.team, scope)]
         return settled
 
@@ -501,6 +504,8 @@ class Ledger:
 
 def _why_odd(release: Release) -> str:
     """Why a release that should be a deployment is none that can be counted; ``""`` for one that can, or is not yet."""
+    if release.state in _TELLING and release.ended_at is not None and release.environment:
+        return ""  # as nearly always
     verdict = verdict_of(release)
     if not verdict:
         return ""
