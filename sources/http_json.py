@@ -23,6 +23,7 @@ other is unknown.  ``complete: true`` says that the list holds all there is, so 
 
 from __future__ import annotations
 
+import difflib
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from typing import Annotated, Any, Final, Literal, get_args
 from urllib.parse import urljoin
@@ -100,7 +101,9 @@ class HttpJsonOptions(SourceOptions, frozen=True, kw_only=True, forbid_unknown_f
         settable = sorted(set(model.__struct_fields__) - _OURS)
         for name, expression in self.fields.items():
             if name not in settable:
-                raise ValueError(f"`fields`: no {self.kind} has {name[:40]!r}; the fields are {', '.join(settable)}")
+                raise ValueError(
+                    f"`fields`: no {self.kind} has {name[:40]!r}; the fields are {_listed(name, settable)}"
+                )
             _compiled("fields", expression, name)
         for word, state in self.states.items():
             if state not in states:
@@ -249,6 +252,12 @@ class HttpJson(Source[HttpJsonOptions]):
         key = self.key(self.options.kind, remote_id(identity))
         values.setdefault("title", identity)
         return self._model(key=key, source=self.name, **values)
+
+
+def _listed(word: str, known: Sequence[str]) -> str:
+    """All known words, those that are most like this one first."""
+    near = difflib.get_close_matches(word[:100].casefold(), known, n=3, cutoff=0.6)
+    return ", ".join(dict.fromkeys([*near, *known]))
 
 
 def _compiled(name: str, expression: str, field: str = "") -> Search:

@@ -83,7 +83,7 @@ def build(node: Node, cls: type[S], values: Mapping[str, Any], problems: list[Pr
 
 def _own_complaint(node: Node, fields: Collection[str], message: str, path: str) -> Problem:
     named = message.partition("`")[2].partition("`")[0]
-    message = clean(redact(message), 300)
+    message = told_whole(message)
     if named in fields:
         entry = node.entries.get(named) if isinstance(node, Map) else None
         return problem_at(entry.value.at if entry else node.at, message, path=join(path, named))
@@ -251,6 +251,16 @@ def shown(text: str) -> str:
     """What a person wrote, safe to repeat in a message: cleaned, short, and without what looks like a secret."""
     return clean(redact(text[:500]), 60)
 
+
+def told_whole(message: str) -> str:
+    """A message that somebody else made, as `shown`; a long one ends behind a word, never inside a name."""
+    text = clean(redact(message), 2 * _LONGEST_MESSAGE)
+    if len(text) <= _LONGEST_MESSAGE:
+        return text
+    return f"{text[:_LONGEST_MESSAGE].rpartition(' ')[0].rstrip(',')} …"
+
+
+_LONGEST_MESSAGE = 800
 
 # --- types in words -------------------------------------------------------------------------------------------------
 

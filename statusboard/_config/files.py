@@ -12,6 +12,7 @@ from pathlib import Path
 
 from msgspec import Struct
 
+from statusboard.binding import shown
 from statusboard.errors import ConfigError, Problem
 from statusboard.yamlfile import List, Map, Mark, Node, Scalar, found, parse, problem_at, read
 
@@ -126,9 +127,8 @@ class _Reader:
         self.patterns[wild] = None
         matches = [path for name in sorted(glob.glob(wild)) if (path := Path(name)).is_file()]
         if not matches:
-            self._problem(
-                item.at, "no file matches this pattern", "check the path; it is meant from this file's folder"
-            )
+            told = f"no file matches `{shown(pattern)}`"
+            self._problem(item.at, told, f"a path is meant from this file's folder, {folder}")
         return [path for path in matches if _real(path) not in above]
 
     def _problem(self, at: Mark | None, message: str, hint: str = "") -> None:

@@ -8,12 +8,11 @@ from typing import Annotated, Any, Final, Literal, TypeAlias
 
 from msgspec import Struct, structs
 
-from statusboard.binding import bind, closest, shown
+from statusboard.binding import bind, closest, shown, told_whole
 from statusboard.columns import COLUMN_IDS
 from statusboard.errors import ConfigError, Problem, QueryError
 from statusboard.model import ItemKind
 from statusboard.source import option
-from statusboard.text import clean
 from statusboard.yamlfile import List, Map, Mark, Node, Scalar, join, parse, problem_at, read
 
 LaneName: TypeAlias = Literal["incidents", "releases", "builds", "tickets"]
@@ -89,7 +88,7 @@ def check_filter_node(node: Scalar, path: str, check: FilterCheck, problems: lis
         column = node.at.column + error.start + (1 if node.quoted else 0) if "\n" not in node.text else 0
         at = Mark(node.at.file, node.at.line, column or node.at.column)
         near = shown(node.text[error.start : error.end])
-        message = f"the filter does not parse: {clean(str(error), 200)}"
+        message = f"the filter does not parse: {told_whole(str(error))}"
         problems.append(problem_at(at, message, path=path, hint=f"at `{near}`" if near else ""))
 
 

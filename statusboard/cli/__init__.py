@@ -163,7 +163,8 @@ def main(args: list[str] | None = None) -> None:
         for problem in exc.problems[:MOST_PROBLEMS]:
             click.echo(f"config: {problem}", err=True)
         if len(exc.problems) > MOST_PROBLEMS:
-            click.echo(f"config: and {len(exc.problems) - MOST_PROBLEMS} more", err=True)
+            left = len(exc.problems) - MOST_PROBLEMS
+            click.echo(f"config: and {left} more; `statusboard check` prints all of them", err=True)
         code = EXIT_USAGE
     except StatusboardError as exc:
         click.echo(f"statusboard: {exc}", err=True)

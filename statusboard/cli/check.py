@@ -17,12 +17,14 @@ from statusboard.cli.common import (
     start_log,
 )
 from statusboard.clock import Duration
+from statusboard.errors import ConfigError
 
 if TYPE_CHECKING:
     from statusboard.config import Config
     from statusboard.setup.checking import Findings, SourceFinding
 
 EXIT_OK = 0
+EXIT_USAGE = 2
 EXIT_UNREAD = 3
 #: Parts without an error that are listed one by one; of more only the sums are told.
 MAX_PARTS = 8
@@ -55,7 +57,12 @@ def command(ctx: click.Context, names: tuple[str, ...], timeout: Duration, as_js
       2   bad usage or configuration
     """
     start_log(log_level(ctx))
-    config = read_config(config_option(ctx), quiet=True)
+    try:
+        config = read_config(config_option(ctx), quiet=True)
+    except ConfigError as error:
+        for problem in error.problems:  # all of them: other commands tell the first ones
+            click.echo(f"config: {problem}", err=True)
+        return EXIT_USAGE
     require_known(names, config)
     if not config.sources:
         return _follows(config)

@@ -13,6 +13,7 @@ import httpx
 import msgspec
 import pytest
 
+from statusboard.binding import told_whole
 from statusboard.cli.check import text
 from statusboard.client import ClientPool
 from statusboard.config import Config, load_config
@@ -89,6 +90,33 @@ def test_a_line_that_cannot_be_read_is_not_well(home: Home) -> None:
     assert shown.code == 3 and "deploys" in shown.out and "1 line could not be read" in shown.out
     (source,) = home.run("show", "--json").json["sources"]
     assert source["state"] == "partial" and source["items"] == 1
+
+
+def test_all_mistakes_of_a_configuration_are_told(home: Home) -> None:
+    home.config.write_text("sources:\n" + "".join(f"  - {{type: git, name: g{n}, wrong: 1}}\n" for n in range(30)))
+    shown, checked = home.run("show"), home.run("check")
+    told = [line for line in checked.err.splitlines() if "unknown key `wrong`" in line]
+    assert checked.code == shown.code == 2 and len(told) == 30
+    assert shown.err.splitlines()[-1].endswith("more; `statusboard check` prints all of them")
+    assert len(shown.err.splitlines()) < len(checked.err.splitlines())
+
+
+def test_no_name_in_a_list_of_names_is_cut_and_the_nearest_come_first(home: Home) -> None:
+    api = "type: http-json, url: 'http://127.0.0.1:9', id: id, name"
+    rest = (
+        "a, kind: build, fields: {verson: x}",
+        "b, kind: ticket, fields: {prio: x}",
+        "c, kind: release, fields: {x: y}",
+    )
+    sources = "".join(f"  - {{{api}: {more}}}\n" for more in rest)
+    home.config.write_text(f"sources:\n{sources}views: [{{name: v, filter: 'zzz:1'}}]\n")
+    build, ticket, _, view = home.run("check").err.splitlines()
+    assert "the fields are" in build and build.endswith(", url")
+    assert "no ticket has 'prio'; the fields are priority, actor" in ticket and ticket.count("priority") == 1
+    assert "…" not in build + ticket + view and "unknown key `zzz`: use one of" in view
+    long = told_whole("the names are " + ", ".join(f"a-name-of-{n}" for n in range(400)))
+    names = long.removesuffix(" …").removeprefix("the names are ").split(", ")
+    assert names == [f"a-name-of-{n}" for n in range(len(names))] and long.endswith(" …")
 
 
 def test_what_is_noted_is_not_read_in_full(home: Home) -> None:

@@ -130,7 +130,8 @@ def test_an_include_that_cannot_be_read(home: Home):
     problems = home.problems(missing)
     assert ["no such file" in p.message for p in problems] == [True, False, False]
     assert "no regular file" in problems[1].message
-    assert "no file matches" in problems[2].message
+    assert problems[2].message == "no file matches `none-*.yaml`"
+    assert problems[2].hint == f"a path is meant from this file's folder, {home.folder}"
     assert all((p.file, p.line, p.path) == (str(home.main), 1, "include") for p in problems)
 
 
