@@ -100,7 +100,7 @@ def command(kind: str, to: str | None, from_env: bool, label: tuple[str, ...], *
         ci = from_ci(kind, os.environ) if from_env else {}
         lines = [line_of(kind, {**ci, **given}, _labels(label), now, times)]
         if to != "-" and kind in _OVER:
-            times.notes += _about_ids(kind, given, Path(to).expanduser())
+            times.notes += _about_ids(kind, given, to)
     if to == "-":
         click.echo(b"".join(lines).decode(), nl=False)
     else:
@@ -110,7 +110,7 @@ def command(kind: str, to: str | None, from_env: bool, label: tuple[str, ...], *
     return 0
 
 
-def _about_ids(kind: str, said: dict[str, str], log: Path) -> list[str]:
+def _about_ids(kind: str, said: dict[str, str], to: str) -> list[str]:
     """What must be said of how an incident or ticket is ended, before its line is in the log."""
     import json
     import shlex
@@ -119,9 +119,11 @@ def _about_ids(kind: str, said: dict[str, str], log: Path) -> list[str]:
     if "id" not in said and not over:
         same = [(name, said[name]) for name in _SAME[kind] if said.get(name)]
         words = [word for name, value in same for word in (f"--{name.replace('_', '-')}", value)]
-        ends = shlex.join(["statusboard", "emit", kind, *words, "--state", _OVER[kind]])
+        where = [] if os.environ.get(LOG_VARIABLE) == to else ["--to", to]
+        ends = shlex.join(["statusboard", "emit", kind, *where, *words, "--state", _OVER[kind]])
         return [f"it has no --id, so what says the same goes on with it; it is over with: {ends}"]
     if "id" in said and over and not (said.get("title") or said.get("service")):
+        log = Path(to).expanduser()
         try:
             with log.open("rb") as file:
                 file.seek(max(0, log.stat().st_size - MOST_INPUT))

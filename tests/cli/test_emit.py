@@ -84,15 +84,17 @@ def test_an_incident_without_an_id_says_how_it_is_ended_and_that_ends_it(home: H
     home.config.write_text(f"sources:\n  - {{type: deploy-log, name: d, path: {log}, kinds: [incident]}}\n")
     told = home.run("emit", "incident", "--title", "Disk full", "--service", "ledger", "--to", str(log))
     assert told.code == 0
-    ends = "statusboard emit incident --title 'Disk full' --service ledger --state resolved"
+    ends = f"statusboard emit incident --to {log} --title 'Disk full' --service ledger --state resolved"
     assert told.err == f"statusboard: it has no --id, so what says the same goes on with it; it is over with: {ends}\n"
 
     wrong = home.run("emit", "incident", "--id", "noid", "--state", "resolved", "--to", str(log))
     assert wrong.code == 0 and "has the id noid: what was told without one is ended by its --title" in wrong.err
 
-    assert home.run(*shlex.split(ends)[1:], "--to", str(log)).err == ""
+    assert home.run(*shlex.split(ends)[1:]).err == ""
     states = {item["title"]: item["state"] for item in home.run("show", "--json").json["items"]}
     assert states["Disk full"] == "resolved"
 
+    home.env["STATUSBOARD_DEPLOY_LOG"] = str(log)
+    assert "--to" not in home.run("emit", "incident", "--title", "Slow").err
     known = ["emit", "incident", "--id", "db-1", "--to", str(log)]
     assert home.run(*known, "--title", "Slow").err == "" and home.run(*known, "--state", "resolved").err == ""
