@@ -28,6 +28,7 @@ from statusboard.errors import ConfigError, StatusboardError
 from statusboard.screens import first
 from statusboard.screens.first import First
 from statusboard.screens.guarded import Guarded
+from statusboard.screens.keyboard import Typed
 from statusboard.screens.terminal import TerminalApp
 from statusboard.screens.work import VITAL, begin_work
 from statusboard.text import clean
@@ -53,8 +54,8 @@ AGES_EVERY = 15.0
 FIRST_EVERY = 60.0
 STOP_WITHIN = 5.0
 NOTICE_FOR = 8.0
-_PRESENCE = (Key, MouseDown, MouseScrollDown, MouseScrollUp)
-"""What says that somebody is there."""
+_PRESENCE = (MouseDown, MouseScrollDown, MouseScrollUp)
+"""What of the mouse says that somebody is there."""
 
 
 class BoardApp(TerminalApp[None]):
@@ -103,6 +104,7 @@ class BoardApp(TerminalApp[None]):
         self._herald: Herald | None = None
         self._wanted = ("", "")
         self._first_kept = 0.0
+        self.hold_keys()
 
     # -- its life
 
@@ -167,6 +169,7 @@ class BoardApp(TerminalApp[None]):
         self.set_interval(AGES_EVERY, self._board.age_rows)
         if self._begin_with is not None:
             self._begin_with(self._board)
+        self.release_keys()
         self._wake()
         # What is in memory now stays: the collector need not look at it again.
         gc.enable()
@@ -281,12 +284,18 @@ class BoardApp(TerminalApp[None]):
         if self._driver is not None and not self.is_headless:
             self._driver.write(data)
 
-    async def on_event(self, event: Event) -> None:
+    async def take_key(self, event: Typed) -> None:
         """A key says that somebody is there."""
-        if self._herald is not None and isinstance(event, Key) and not event.is_forwarded:
+        if self._herald is not None and isinstance(event, Key):
             self._herald.key_pressed()
+        if self._board is not None and isinstance(event, Key):
+            self._board.attendance.pressed(event.key)
+        await super().take_key(event)
+
+    async def on_event(self, event: Event) -> None:
+        """So does the mouse."""
         if self._board is not None and isinstance(event, _PRESENCE) and not event.is_forwarded:
-            self._board.attendance.pressed(event.key if isinstance(event, Key) else "")
+            self._board.attendance.pressed()
         await super().on_event(event)
 
     # -- what people ask for

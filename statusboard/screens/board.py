@@ -104,6 +104,7 @@ class BoardScreen(ViewKeys):
         #: What had the focus before the terminal got too small for anything.
         self._left: Widget | None = None
         self._mounting: AwaitMount | None = None
+        self._rest_mounting: AwaitMount | None = None
 
     # -- putting it up
 
@@ -122,11 +123,20 @@ class BoardScreen(ViewKeys):
 
     def _compose_rest(self) -> None:
         """What is not seen at first is mounted after the first picture, so that it is there at once when asked for."""
+        if self._rest_mounting is not None:
+            return
         frame = self._frame
-        self.mount_all([frame.notice, self.attendance.line, self._filter_bar], after=frame.headline)
+        bars = [frame.notice, self.attendance.line, self._filter_bar]
+        self._rest_mounting = self.mount_all(bars, after=frame.headline)
         self._body.mount(self._details)
         self.mount(frame.small)
         begin_work(self, self.attendance.begin, group="away")
+
+    async def _rest_composed(self) -> None:
+        """That is there, too: a key may be the quicker one."""
+        self._compose_rest()
+        assert self._rest_mounting is not None
+        await self._rest_mounting
 
     def on_unmount(self) -> None:
         """The board ends."""
@@ -473,8 +483,7 @@ class BoardScreen(ViewKeys):
 
     async def action_filter(self) -> None:
         """Type a filter."""
-        if not self._filter_bar.is_mounted:
-            return
+        await self._rest_composed()
         self._values = self.shown.known_values()
         await self._filter_bar.edit(self.viewing.typed)
 

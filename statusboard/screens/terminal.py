@@ -8,7 +8,7 @@ import time
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 
-from textual.app import App, ReturnType
+from textual.app import ReturnType
 from textual.filter import LineFilter
 from textual.notifications import Notification, Notify
 from textual.screen import SystemModalScreen
@@ -18,6 +18,7 @@ from textual.worker import Worker, WorkerFailed, active_worker
 from statusboard import crash
 from statusboard.palettes import Palette
 from statusboard.paths import log_file
+from statusboard.screens.keyboard import KeyByKey
 from statusboard.screens.work import VITAL, called
 from statusboard.text import clean
 from statusboard.themes import ANSI, ANSI_LIGHT, THEMES, Look, PlainSigns, theme_of
@@ -32,7 +33,7 @@ _TELL_EVERY = 60.0
 """Seconds in which one and the same fault is logged and told once: some work is done again several times a second."""
 
 
-class TerminalApp(App[ReturnType]):
+class TerminalApp(KeyByKey[ReturnType]):
     """``farewell`` and ``return_code`` tell how it ended."""
 
     TITLE = "statusboard"
