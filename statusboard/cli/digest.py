@@ -3,21 +3,20 @@
 from __future__ import annotations
 
 import asyncio
-import shutil
 import sys
 from datetime import tzinfo
 from typing import TYPE_CHECKING
 
 import click
 
-from statusboard.cli.common import config_option, emit, log_level, read_config, read_only, start_log
+from statusboard.cli.common import columns, config_option, emit, log_level, read_config, read_only, start_log
 
 if TYPE_CHECKING:
     from statusboard.config import Config
     from statusboard.handover import Handover
 
-_WIDEST = 160
-"""Cells of a line where no terminal says how wide it is."""
+_WIDEST = 10_000
+"""Cells of a line into a pipe or a file: none is cut."""
 
 
 @click.command("digest")
@@ -90,8 +89,7 @@ def _text(made: Handover, zone: tzinfo) -> str:
     from statusboard.presenting import ASCII, UNICODE
 
     glyphs = UNICODE if "utf" in (sys.stdout.encoding or "").lower() else ASCII
-    width = shutil.get_terminal_size((_WIDEST, 40)).columns if sys.stdout.isatty() else _WIDEST
-    return handover.as_text(made, zone=zone, glyphs=glyphs, width=width)
+    return handover.as_text(made, zone=zone, glyphs=glyphs, width=columns() or _WIDEST)
 
 
 def _team(team: str, config: Config, board: object) -> str:

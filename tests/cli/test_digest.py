@@ -48,6 +48,15 @@ def test_text_tells_what_is_open_since_when_and_after_what(home: Home) -> None:
     assert "Goals" not in result.out
 
 
+def test_into_a_pipe_texts_are_whole(home: Home) -> None:
+    night(home)
+    title = "a title that is told in full " * 4 + "to its very end"
+    lived(home, (0.5, [incident(3, "open", title=title, services=("search",), started_at=ago(1))]))
+    assert title in home.run("digest").out
+    home.env["COLUMNS"] = "100"
+    assert all(len(line) <= 100 for line in home.run("digest").out.splitlines())
+
+
 def test_a_shorter_time_tells_less(home: Home) -> None:
     night(home)
     result = home.run("digest", "--since", "1h")
