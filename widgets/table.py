@@ -81,6 +81,18 @@ class BoardTable(ScrollView, inherit_bindings=False):
             """The table that sent this."""
             return self.table
 
+    class Scrolled(Message):
+        """Other rows are above those in sight, or another number of them."""
+
+        def __init__(self, table: BoardTable) -> None:
+            super().__init__()
+            self.table = table
+
+        @property
+        def control(self) -> BoardTable:
+            """The table that sent this."""
+            return self.table
+
     class Selected(Message):
         """Enter or a double click on the row of `key`."""
 
@@ -133,6 +145,7 @@ class BoardTable(ScrollView, inherit_bindings=False):
         self._cursor_key: str | None = None
         self._held = False  # a person has placed the cursor
         self._cursor_in_sight = True
+        self._rows_above = 0
         self._maker = LineMaker(lay_out((), 0), ascii_only=ascii_only)
         self._palette_is_old = True
         self._lines: OrderedDict[tuple[str, int], Line] = OrderedDict()
@@ -158,6 +171,11 @@ class BoardTable(ScrollView, inherit_bindings=False):
     def row_count(self) -> int:
         """How many rows there are, seen or not."""
         return len(self._keys)
+
+    @property
+    def rows_above(self) -> int:
+        """How many rows stand above those in sight."""
+        return self._rows_above
 
     @property
     def kept_lines(self) -> int:
@@ -465,6 +483,9 @@ class BoardTable(ScrollView, inherit_bindings=False):
         self._prepare()
         top, page = self.scroll_offset.y, self._page
         self._cursor_in_sight = top <= self._cursor < top + page
+        if top != self._rows_above:
+            self._rows_above = top
+            self.post_message(self.Scrolled(self))
         width = self._maker.layout.width
         regions: list[Region] = []
         for y, old in enumerate(self._shown):

@@ -39,19 +39,23 @@ def _signs(table: Mapping[str, str]) -> dict[tuple[str, str], str]:
 
 class Glyphs(Struct, frozen=True):
     """One set of signs, each one cell wide in every terminal: none is an emoji, and none is of ambiguous width, which
-    terminals set up for East Asia draw two cells wide.  ``nothing`` stands where a value is not known."""
+    terminals set up for East Asia draw two cells wide.
+
+    ``nothing`` stands where a value is not known, ``above`` before what is out of sight.
+    """
 
     states: Mapping[tuple[str, str], str]
     nothing: str
     dash: str
+    above: str
 
     def of(self, kind: Kind, state: str) -> str:
         """The sign of a state; that of unknown for one we have no sign for."""
         return self.states.get((kind, state), "?")
 
 
-UNICODE = Glyphs(_signs(_UNICODE), "∙", "‒")
-ASCII = Glyphs(_signs(_ASCII), "-", "-")
+UNICODE = Glyphs(_signs(_UNICODE), "∙", "‒", "▴")
+ASCII = Glyphs(_signs(_ASCII), "-", "-", "^")
 """For terminals and fonts that have no more (``TERM=linux``, no UTF-8 locale)."""
 
 WORDS = {

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from bisect import bisect_right
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import UTC, tzinfo
 from typing import TYPE_CHECKING, Final
@@ -11,8 +12,10 @@ from statusboard.board import BLIND, Board, Row
 from statusboard.chatter import FLOOD_WITHIN, Chatter, Flood
 from statusboard.clock import Clock
 from statusboard.columns import Times, columns
+from statusboard.grouping import Group
 from statusboard.model import Incident, ItemKind
 from statusboard.presenting import Cell, Glyphs
+from statusboard.sorting import UNKNOWN, URGENCY, urgency
 from statusboard.view import Lane
 from widgets.table import Column, RowCells
 from widgets.words import Word
@@ -109,8 +112,12 @@ def title_of(
     reads: Mapping[str, Sequence[ItemKind]],
     glyphs: Glyphs,
     flood: Flood | None = None,
+    above: Cell = ("", ""),
 ) -> list[Word]:
-    """What a live lane's title says.  It is calm only where everything that feeds the lane was read."""
+    """What a live lane's title says.  It is calm only where everything that feeds the lane was read.
+
+    ``above`` is what fails out of sight (`failing_above`).
+    """
     name = NAMES[kind]
     shown = len(lane.keys)
     sources = sources_of(kind, board, reads)
@@ -119,6 +126,8 @@ def title_of(
     words: list[Word] = [(f"{name} ", "strong")]
     if shown:
         words.append((f" {shown}", ""))
+        if above[0]:
+            words += [("  ", ""), above]
         if flood is not None:
             minutes = int(FLOOD_WITHIN.total_seconds() // 60)
             words.append((f"  FLOOD: {flood.count} new in {minutes} min, grouped by {FLOOD_BY} ", "critical"))
@@ -138,6 +147,40 @@ def title_of(
     if unread:
         words.append((f"  {told(unread)}", "unknown" if blind else "warning"))
     return words
+
+
+def failing_above(
+    lane: Lane, lines: Sequence[str], groups: Mapping[str, Group], rows: Mapping[str, Row], glyphs: Glyphs
+) -> Cell:
+    """The worst that fails among these lines of a lane, those above what is in sight: ``▴ 2 critical above``.
+
+    ``groups`` are the lane's groups by key; of one that is folded no row is among the lines.
+    """
+    if not lines or not lane.faults:
+        return ("", "")
+    if lane.sort == URGENCY and not groups:
+        worst = rows.get(lines[0])
+        if worst is None or not worst.failing:
+            return ("", "")
+        count = bisect_right(lines, urgency(worst)[0], key=lambda key: _rank(rows.get(key)))
+        return _above(worst, count, glyphs)
+    hidden = {key for line in lines for key in (groups[line].keys if line in groups else (line,))}
+    failing = [row for key in hidden if (row := rows.get(key)) is not None and row.failing]
+    if not failing:
+        return ("", "")
+    rank = min(map(_rank, failing))
+    worst, *more = (row for row in failing if _rank(row) == rank)
+    return _above(worst, 1 + len(more), glyphs)
+
+
+def _rank(row: Row | None) -> int:
+    return urgency(row)[0] if row is not None else UNKNOWN
+
+
+def _above(worst: Row, count: int, glyphs: Glyphs) -> Cell:
+    fact = worst.fact
+    word, style = (fact.severity, fact.severity) if isinstance(fact, Incident) else ("failed", "failed")
+    return (f"{glyphs.above} {count} {word} above", style)
 
 
 def told(states: Iterable[tuple[str, str]]) -> str:

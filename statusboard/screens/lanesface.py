@@ -16,9 +16,10 @@ from statusboard.board import Delta
 from statusboard.columns import KEPT
 from statusboard.grouping import MARK
 from statusboard.model import Fact, ItemKind
+from statusboard.presenting import Cell
 from statusboard.query import Query
 from statusboard.screens.faces import Face
-from statusboard.screens.lanes import FLOOD_BY, GONE, NAMES, columns_of, sources_of, title_of
+from statusboard.screens.lanes import FLOOD_BY, GONE, NAMES, columns_of, failing_above, sources_of, title_of
 from statusboard.screens.live import Live
 from statusboard.screens.work import begin_work
 from statusboard.view import LANES, ViewSpec
@@ -54,6 +55,7 @@ class LanesFace(Face):
             kind: LanePanel(columns_of(kind), ascii_only=live.ascii_only, name=kind) for kind in LANES
         }
         self._suspected = 0.0
+        self._above: dict[ItemKind, tuple[object, object, Cell]] = {}
 
     def compose(self) -> ComposeResult:
         with self._area:
@@ -146,7 +148,23 @@ class LanesFace(Face):
             self._panels[kind].tell([(NAMES[kind], "strong")])  # there may be some
             return
         flood = live.chatter.flood if kind == "incident" and not self.lanes.view.group else None
-        self._panels[kind].tell(title_of(kind, lane, live.cells.board, live.settings.reads, live.glyphs, flood))
+        board, reads, above = live.cells.board, live.settings.reads, self._failing_above(kind)
+        self._panels[kind].tell(title_of(kind, lane, board, reads, live.glyphs, flood, above))
+
+    def _failing_above(self, kind: ItemKind) -> Cell:
+        """What fails above the rows in sight, looked at again where those above may be others."""
+        place = self._panels[kind].table.rows_above
+        if not place:
+            return ("", "")
+        board = self.live.cells.board
+        lines = self.lanes.lines(kind, board)
+        now = (board.store_id, board.seq, place, self.lanes.by(kind))
+        then, of, told = self._above.get(kind, (None, None, ("", "")))
+        if then != now or of is not lines:
+            groups = self.lanes.groups.get(kind, {}) if self.lanes.by(kind) else {}
+            told = failing_above(self.lanes.lanes[kind], lines[:place], groups, board.rows, self.live.glyphs)
+            self._above[kind] = (now, lines, told)
+        return told
 
     def _suspect(self) -> None:
         """What stood before each incident: found once the screen is up, then looked at again with each `tell`."""
@@ -365,6 +383,13 @@ class LanesFace(Face):
         event.stop()
         if event.table is self.screen.focused:
             self.post_message(self.Moved())
+
+    @on(BoardTable.Scrolled)
+    def _scrolled(self, event: BoardTable.Scrolled) -> None:
+        event.stop()
+        kind = next(kind for kind, panel in self._panels.items() if panel.table is event.table)
+        if kind in self.lanes.view.lanes:
+            self._tell(kind)
 
     @on(BoardTable.Selected)
     def _selected(self, event: BoardTable.Selected) -> None:
