@@ -14,7 +14,18 @@ from typing import Any, Final, Literal, Protocol, TypeAlias
 from msgspec import Struct
 from msgspec.structs import force_setattr
 
-from statusboard.current import UNREAD, Order, Slot, competes, is_failing, is_unknown, may_leave, order_of, slot_of
+from statusboard.current import (
+    UNREAD,
+    Order,
+    Slot,
+    competes,
+    is_failing,
+    is_unknown,
+    lies_ahead,
+    may_leave,
+    order_of,
+    slot_of,
+)
 from statusboard.model import (
     SEVERITIES,
     Annotation,
@@ -84,11 +95,12 @@ class Row:
     """One live fact.  ``seq`` is the change that wrote it.
 
     ``current``, ``failing``, ``unknown`` (current, and its state could not be read) and ``newest`` (nothing in its slot
-    began later, whatever its state) follow from its slot.
+    began later, whatever its state) follow from its slot; ``ahead`` (see `lies_ahead`) from the time that it is.
     """
 
     __slots__ = (
         "_order",
+        "ahead",
         "current",
         "fact",
         "failing",
@@ -108,6 +120,7 @@ class Row:
         self.fact = fact
         self.hash = int.from_bytes(body_hash, "big")
         self.slot: Slot | None = slot_of(fact)
+        self.ahead = False
         self.current = False
         self.failing = False
         self.unknown = False
@@ -119,7 +132,7 @@ class Row:
         row = Row.__new__(Row)
         row.key, row.seq, row.observed_at, row.fact = self.key, self.seq, self.observed_at, self.fact
         row.hash, row.slot, row._order = self.hash, self.slot, self._order
-        row.current = row.failing = row.unknown = row.newest = False
+        row.ahead = row.current = row.failing = row.unknown = row.newest = False
         return row
 
     @property
@@ -196,6 +209,8 @@ class Board:
         self.overlay: dict[str, ShownHealth] = {}
         self._annotations: dict[str, dict[str, Annotation]] = {}
         self._slots: dict[Slot, list[str]] = {}  # mostly of one key, for which a set is three times as large
+        #: The releases that lay ahead when they were stored, by key.
+        self._dated: dict[str, Row] = {}
         self._texts = Texts()
         self._total = 0
         self._failing: set[str] = set()
@@ -325,6 +340,17 @@ class Board:
         turned = {name for name in overlay.keys() | before.keys() if overlay.get(name) != before.get(name)}
         return frozenset(row.key for row in self.rows.values() if row.fact.source in turned) if turned else frozenset()
 
+    def reach(self, now: datetime) -> frozenset[str]:
+        """It is this time: what lay ahead when it was stored may have begun.  Returns the keys that look different.
+
+        Until this is called everything stands as at the time at which it was stored.
+        """
+        turned = [row for row in self._dated.values() if row.ahead != lies_ahead(row.fact, now)]
+        for row in turned:
+            row.ahead = not row.ahead
+        changed = self.settle({row.slot for row in turned if row.slot is not None})
+        return frozenset(changed.union(row.key for row in turned))
+
     def _put(self, row: Row, touched: set[Slot]) -> None:
         old = self.rows.get(row.key)
         if old is not None:
@@ -341,6 +367,9 @@ class Board:
             touched.add(slot)
             if type(fact) is Release:
                 self.releases[row.key] = row
+                if lies_ahead(fact, row.observed_at):
+                    row.ahead = True
+                    self._dated[row.key] = row
             elif type(fact) is Incident:
                 self.incidents[row.key] = row
         elif isinstance(fact, SourceHealth):
@@ -386,6 +415,7 @@ class Board:
                 del self._annotations[row.fact.target]
         if row.slot is not None:
             self.releases.pop(row.key, None)
+            self._dated.pop(row.key, None)
             self.incidents.pop(row.key, None)
             keys = self._slots[row.slot]
             keys.remove(row.key)
@@ -403,13 +433,13 @@ class Board:
             keys = slots[slot]
             if len(keys) == 1:  # most slots of a large board: loading one is mostly this
                 row = found[keys[0]]
-                self._stand(row, competes(row.fact), True, changed)
+                self._stand(row, _may_stand(row), True, changed)
                 continue
             rows = [found[key] for key in keys]
             last = max(rows, key=_order)
             best: Row | None = last
-            if not competes(last.fact):
-                rivals = [row for row in rows if competes(row.fact)]
+            if not _may_stand(last):
+                rivals = [row for row in rows if _may_stand(row)]
                 best = max(rivals, key=_order) if rivals else None
             for row in rows:
                 if row is last or row is best or row.current or row.newest:  # else it was nothing, and is nothing
@@ -545,6 +575,10 @@ class Board:
             optional_blind=optional_blind,
             in_part=in_part,
         )
+
+
+def _may_stand(row: Row) -> bool:
+    return not row.ahead and competes(row.fact)
 
 
 def _row(row: StoredRow) -> Row:

@@ -28,6 +28,8 @@ _INCIDENT_ORDER = {"open": 5, "acknowledged": 4, "unknown": 3, "suppressed": 2, 
 UNREAD: frozenset[ShownHealth] = frozenset({"starting", "stale", "down", "paused", "unwatched"})
 #: States of what is over and was replaced, or came to nothing: it stands last in its lane.
 OVER = frozenset({"resolved", "done", "cancelled", "skipped", "inactive"})
+#: By how much the clocks of a vendor and of a board may differ.
+AHEAD = timedelta(minutes=5)
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 
@@ -73,6 +75,19 @@ def competes(fact: Fact) -> bool:
             return fact.state not in ("done", "cancelled")
         case _:
             return False
+
+
+def lies_ahead(fact: Fact, now: datetime) -> bool:
+    """Whether this is a release that has not begun by our clock, by more than clocks differ: it does not run yet.
+
+    One that failed, or of which nobody can tell how it went, counts at once all the same.
+    """
+    return (
+        isinstance(fact, Release)
+        and fact.started_at is not None
+        and fact.started_at - now > AHEAD
+        and not (is_failing(fact) or is_unknown(fact))
+    )
 
 
 def order_of(fact: Fact) -> Order:
@@ -181,7 +196,7 @@ def outdated(
     for item in items:
         slot = slot_of(item)
         assert slot is not None
-        if competes(item):
+        if competes(item) and not lies_ahead(item, now):
             rank = order_of(item)
             if slot not in newest or rank > newest[slot]:
                 newest[slot] = rank

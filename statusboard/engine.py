@@ -370,7 +370,7 @@ class Engine:
             self.statuses = {name: polled.status for name, polled in self.poller.polled.items()}
 
     def judge_ages(self) -> None:
-        """Health by age, for when whoever polls has died and nobody writes it down."""
+        """What time alone changes: health by age, for when whoever polls has died, and what has begun by now."""
         now = self.clock.now()
         overlay: dict[str, ShownHealth] = {}
         for name, health in self.board.health.items() if self.poller is None else ():
@@ -378,7 +378,7 @@ class Engine:
             last = status.last_success if status is not None else health.last_success
             if (state := aged(health.state, last, health.interval, now)) is not None:
                 overlay[name] = state
-        if keys := self.board.lay_over(overlay):
+        if keys := self.board.lay_over(overlay) | self.board.reach(now):
             self._tell(Delta(keys, frozenset()))
 
     # -- polling -------------------------------------------------------------------------------------------------

@@ -245,7 +245,7 @@ class Past:
         board = self._known = self.board
         self.at, self._here = at, here
         board.overlay = shown
-        turned = board.lay_over(watching.overlay(board.health, at))
+        turned = board.lay_over(watching.overlay(board.health, at)) | board.reach(at)
         self.statuses = {name: _status(health, watching.read(name, at)) for name, health in board.health.items()}
         return Delta(delta.changed | turned, delta.gone) if turned else delta
 

@@ -124,6 +124,31 @@ def test_what_says_nothing_does_not_replace_a_verdict(state):
     assert board.rows["ci:build:2"].newest
 
 
+def test_what_has_not_begun_by_our_clock_does_not_run_yet():
+    board = board_of(release(1, version="1.3"), release(2, version="9.9", started_at=ago(-82)))
+    first, second = board.rows["cd:release:1"], board.rows["cd:release:2"]
+    assert first.current and second.ahead and second.newest and not second.current
+    assert board.reach(ago(-60)) == frozenset()
+    assert board.reach(ago(-80)) == {first.key, second.key}, "clocks differ by some minutes"
+    assert second.current and not second.ahead and not first.current
+    assert board.reach(ago(-60)) == {first.key, second.key}, "as at a moment before"
+    assert first.current and second.ahead
+    fold(board, release(2, version="9.9", started_at=ago(1)))
+    assert board.rows["cd:release:2"].current and board.reach(NOW) == frozenset()
+
+
+@pytest.mark.parametrize("state", ["failed", "unknown"])
+def test_a_fault_that_lies_ahead_of_our_clock_is_one_all_the_same(state):
+    board = board_of(release(1), release(2, state, started_at=ago(-82)))
+    row = board.rows["cd:release:2"]
+    assert row.current and not row.ahead and (row.failing or row.unknown)
+
+
+def test_some_minutes_ahead_is_a_clock_that_differs():
+    board = board_of(release(1), release(2, started_at=ago(-4)))
+    assert board.rows["cd:release:2"].current
+
+
 def test_when_a_rows_slot_changes_the_rows_it_leaves_are_judged_anew():
     board = board_of(build(1, "failed", started_at=ago(9)), build(2, "success", started_at=ago(1)))
     fold(board, build(2, "success", started_at=ago(1), branch="dev"))

@@ -159,6 +159,15 @@ def test_ages_are_coarse_marked_where_inferred_and_never_made_up():
     assert shown(row_text(build(1, started_at=None), glyphs=ASCII), "age") == "-"
 
 
+@pytest.mark.parametrize(("minutes", "told"), [(4, "now"), (6, "in 6m"), (82, "in 1h"), (45, "ahead")])
+def test_what_lies_ahead_of_our_clock_is_not_now(minutes: float, told: str):
+    made = row_text(release(1, version="9.9", started_at=ago(-minutes)))
+    assert shown(made, "age") == told
+    assert ("(ahead of our clock)" in shown(made, "title")) is (told != "now")
+    assert made.cells["state"][1] == ("success" if told == "now" else "muted")
+    assert shown(row_text(incident(1, started_at=ago(-minutes))), "age") == told
+
+
 def test_a_suppressed_incident_says_by_whom_and_until_when():
     until = NOW + timedelta(hours=2)
     silenced: dict[str, Any] = {"suppressed_by": "ann", "suppressed_until": until}

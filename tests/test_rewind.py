@@ -68,7 +68,7 @@ async def put(store: Store, at: datetime, *facts: Fact | str, origin: Origin = "
 
 def looks(board: Board) -> dict[str, tuple[object, ...]]:
     rows = board.rows.items()
-    return {k: (r.fact, r.seq, r.observed_at, r.current, r.failing, r.unknown, r.newest) for k, r in rows}
+    return {k: (r.fact, r.seq, r.observed_at, r.current, r.failing, r.unknown, r.newest, r.ahead) for k, r in rows}
 
 
 async def shown_at(store: Store, at: datetime) -> Board:
@@ -77,6 +77,7 @@ async def shown_at(store: Store, at: datetime) -> Board:
     board = Board(picture.store_id)
     board.load(picture.rows)
     board.seq = picture.seq
+    board.reach(at)
     return board
 
 

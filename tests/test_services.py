@@ -317,6 +317,15 @@ def test_the_subject_is_what_is_most_wrong_else_the_last_release_where_people_ar
 # -- the cells
 
 
+def test_what_lies_ahead_of_our_clock_is_not_what_runs():
+    before, coming = release(1, version="v1.3", started_at=ago(80)), release(2, version="9.9", started_at=ago(-82))
+    text, _ = place(before, coming)
+    assert "v1.3" in text and "1h" in text and "9.9" not in text
+    text, style = place(coming)
+    assert text.split() == [UNICODE.of("release", "queued"), "9.9", "in", "1h"] and style == "muted"
+    assert len(text) == len(place(before)[0]), "as wide as any other"
+
+
 def place(*facts: Fact, environment: str = "production", board: Board | None = None) -> tuple[str, str]:
     board = board or board_of(*READ, *facts)
     return place_cell(line(matrix_of(board)), environment, Telling(NOW, state_of=board.state_of))

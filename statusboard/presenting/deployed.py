@@ -51,7 +51,8 @@ def version_text(row: Row, telling: Telling, note: str = "", cells: int = VERSIO
     else:
         when = time_cell(fact, telling.now, telling.glyphs, telling.zone)
     version = clip(version_of(row) or telling.glyphs.nothing, max(1, cells - cell_len(note))) + note
-    return f"{fit(version, cells)} {when:>{AGE[telling.times]}}"
+    wide = AGE[telling.times]
+    return f"{fit(version, cells - max(0, cell_len(when) - wide))} {when:>{wide}}"
 
 
 def place_cell(service: Service, environment: str, telling: Telling) -> Cell:
@@ -88,6 +89,8 @@ def is_same(service: Service, environment: str, first: str) -> bool:
 def _signs(place: Deployed, row: Row, fact: Release, glyphs: Glyphs) -> tuple[str, str, str]:
     """What is wrong there and what moves, as signs, and the style of both."""
     told = place.row if place.row is not None else row
+    if row.ahead:
+        return "", glyphs.of("release", "queued"), "muted"
     verdict = verdict_of(told.fact) if isinstance(told.fact, Release) else ""
     motion = glyphs.of("release", fact.state) if fact.state in UNDER_WAY else ""
     if told.failing:

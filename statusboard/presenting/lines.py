@@ -7,6 +7,7 @@ from datetime import datetime, tzinfo
 from typing import TypeAlias
 
 from statusboard import clock
+from statusboard.current import AHEAD
 from statusboard.model import Release
 from statusboard.presenting.glyphs import Cell
 
@@ -41,6 +42,14 @@ def moment(at: datetime | None, now: datetime, zone: tzinfo) -> str:
         return ""
     age = f"{clock.age(now, at)} ago" if at <= now else "ahead of our clock"
     return f"{at.astimezone(zone):%Y-%m-%d %H:%M:%S} ({age})"
+
+
+def since(now: datetime, at: datetime) -> str:
+    """How long ago in at most five cells, or that it lies ahead of our clock by more than clocks differ: ``in 1h``."""
+    if at - now <= AHEAD:
+        return clock.age(now, at)
+    told = f"in {clock.age(at, now)}"
+    return told if len(told) <= 5 else "ahead"
 
 
 def time_of_day(at: datetime, day: datetime, zone: tzinfo) -> str:

@@ -13,6 +13,7 @@ from statusboard.current import OVER, UNREAD, is_unowned, line_of, moment_of, ve
 from statusboard.model import Annotation, Build, Incident, Item, Release, ShownHealth, Ticket
 from statusboard.notes import standing
 from statusboard.presenting.glyphs import STYLES, UNICODE, Cell, Glyphs, word_of
+from statusboard.presenting.lines import since
 from statusboard.text import clip
 
 
@@ -45,7 +46,7 @@ def cells(
     assert isinstance(fact, Build | Incident | Release | Ticket)
     unread = source_state in UNREAD
     over = fact.state in OVER and not row.failing
-    style = "stale" if unread else "muted" if over or fact.state == "suppressed" else ""
+    style = "stale" if unread else "muted" if over or row.ahead or fact.state == "suppressed" else ""
     found: dict[str, Cell] = {
         "age": (time_cell(fact, now, glyphs, zone) if absolute else age_cell(fact, now, glyphs), ""),
         "state": status_cell(row, fact, glyphs, unread),
@@ -53,7 +54,7 @@ def cells(
         "environment": (fact.environment, ""),
         "team": (fact.team, ""),
         "actor": (fact.actor, ""),
-        "title": (_title(row, fact, glyphs, _notes(fact, now, zone, said, flips)), ""),
+        "title": (_title(row, fact, glyphs, _notes(row, fact, now, zone, said, flips)), ""),
         "source": (fact.source, ""),
         "repository": (fact.repository, ""),
         "target": (fact.target, ""),
@@ -104,7 +105,7 @@ def status_cell(row: Row, fact: Item, glyphs: Glyphs, unread: bool) -> Cell:
         return ("? unknown" if fact.state == "unknown" else f"? was {word_of(fact.state)}", "")
     former = _former(fact)
     telling = former if former not in ("", "success", "inactive") else fact.state
-    style = STYLES.get(telling, "plain")
+    style = STYLES.get(telling, "plain") if not row.ahead else "muted"
     if row.failing:
         style = _alarm(fact)
     return (f"{glyphs.of(fact.kind, telling)} {word_of(fact.state)}", style)
@@ -127,9 +128,11 @@ def _title(row: Row, fact: Item, glyphs: Glyphs, notes: Sequence[str]) -> str:
     return " ".join(filter(None, (*notes, title)))
 
 
-def _notes(fact: Item, now: datetime, zone: tzinfo, said: Sequence[Annotation], flips: int) -> list[str]:
+def _notes(row: Row, fact: Item, now: datetime, zone: tzinfo, said: Sequence[Annotation], flips: int) -> list[str]:
     """What stands before the title, since it must be seen where there is little room."""
     notes: list[str] = [f"(flips, {flips} times)"] if flips else []
+    if row.ahead:
+        notes.append("(ahead of our clock)")
     former = _former(fact)
     if former not in ("", "success", "inactive"):
         notes.append(f"(was {word_of(former)})")
@@ -170,7 +173,7 @@ def age_cell(fact: Item, now: datetime, glyphs: Glyphs) -> str:
     moment = moment_of(fact)
     if moment is None:
         return glyphs.nothing
-    return ("~" if fact.approximate else "") + clock.age(now, moment)
+    return ("~" if fact.approximate else "") + since(now, moment)
 
 
 def time_cell(fact: Item, now: datetime, glyphs: Glyphs, zone: tzinfo) -> str:

@@ -10,6 +10,7 @@ from statusboard.clock import age
 from statusboard.current import UNREAD, is_unowned, moment_of, verdict_of
 from statusboard.model import Build, Incident, Item, Release, Ticket
 from statusboard.presenting import Glyphs, word_of
+from statusboard.presenting.lines import since
 from statusboard.wall import Deployed
 from widgets.tiles import Tile
 
@@ -67,7 +68,7 @@ def _since(fact: Item, now: datetime, zone: tzinfo) -> str:
         return ""
     local = began.astimezone(zone)
     when = f"{local:%H:%M}" if local.date() == now.astimezone(zone).date() else f"{local.day} {local:%b}"
-    return f"{'~' if fact.approximate else ''}{when}, {age(now, began)}"
+    return f"{'~' if fact.approximate else ''}{when}, {since(now, began)}"
 
 
 def _person(fact: Item) -> str:

@@ -46,7 +46,8 @@ class Deployed:
         if not keys:
             return None
         keys.intersection_update(board.rows)
-        found = [fact for key in keys if isinstance(fact := board.rows[key].fact, Release) and service in fact.services]
+        begun = [board.rows[key].fact for key in keys if not board.rows[key].ahead]
+        found = [fact for fact in begun if isinstance(fact, Release) and service in fact.services]
         here = [fact for fact in found if environment and fact.environment == environment]
         return max(
             here or found,
