@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import AsyncIterator, Collection, Iterable
 from typing import TYPE_CHECKING, Final, Literal
 
 import click
@@ -36,10 +36,12 @@ async def known_name(store: Store, config: Config, option: str, name: str, *, re
         return ""
     kind: Literal["service", "team", "environment"] = option.removeprefix("--")  # type: ignore[assignment]
     known = _configured(config, kind)
-    if name not in known:
-        known |= await _stored(store, kind, repositories=repositories)
     if name in known:
         return name
+    async for names in _stored(store, kind, repositories=repositories):
+        if name in names:
+            return name
+        known |= names
     alike = [each for each in known if each.casefold() == name.casefold()]
     if len(alike) == 1:
         return alike[0]
@@ -57,17 +59,21 @@ def _configured(config: Config, kind: str) -> set[str]:
             return named | {source.options.environment for source in config.sources} - {""}
 
 
-async def _stored(store: Store, kind: str, *, repositories: bool) -> set[str]:
-    """The names that items have, those on the board and those that are remembered."""
-    import msgspec
-
+async def _stored(store: Store, kind: str, *, repositories: bool) -> AsyncIterator[set[str]]:
+    """The names that items have: those on the board, then those that are remembered."""
     from statusboard.clock import EPOCH
 
-    decoder = msgspec.json.Decoder(_Names)
-    bodies = [row.body for row in (await store.snapshot()).rows if row.kind not in ("source", "annotation")]
+    rows = (await store.snapshot()).rows
+    yield _names_in((row.body for row in rows if row.kind not in ("source", "annotation")), kind, repositories)
     kinds: tuple[Kind, ...] = ("release", "incident", "build")
     for of in kinds:
-        bodies += [word.body for word in await store.remembered(of, since=EPOCH)]
+        yield _names_in((word.body for word in await store.remembered(of, since=EPOCH)), kind, repositories)
+
+
+def _names_in(bodies: Iterable[bytes], kind: str, repositories: bool) -> set[str]:
+    import msgspec
+
+    decoder = msgspec.json.Decoder(_Names)
     found: set[str] = set()
     for body in bodies:
         try:
