@@ -19,19 +19,42 @@ CLOCK_WIDTH = 8
 REVISION_WIDTH = 10
 
 
-def lay_words(words: Sequence[Word], more: Sequence[Word], width: int, lines: int) -> list[list[Word]]:
+def lay_all(
+    words: Sequence[Word], more: Sequence[Word], corner: Sequence[Word], width: int, lines: int
+) -> list[list[Word]]:
+    """As `lay_words`, with ``corner`` at the right of the first line that has room for it.
+
+    Where none has, the least important words of the last line give way to it, never the verdict.
+    """
+    rows = lay_words(words, more, width, lines)
+    if not corner:
+        return rows
+    needed = width_of(corner) + len(GAP)
+    if all(width - width_of(row) < needed for row in rows):
+        rows = lay_words(words, more, width, lines, spare=needed)
+    for row in rows:
+        free = width - width_of(row)
+        if free >= needed:
+            row += [(" " * (free - needed + len(GAP)), ""), *corner]
+            break
+    return rows
+
+
+def lay_words(
+    words: Sequence[Word], more: Sequence[Word], width: int, lines: int, *, spare: int = 0
+) -> list[list[Word]]:
     """``words`` and then ``more``, by importance, on one line or two of ``width`` cells; what does not fit is left out.
 
     Of two lines the second is for ``more``, and what it cannot hold goes where the first has room.  The very first word
-    is always there, clipped if it must be: it is the verdict.
+    is always there, clipped if it must be: it is the verdict.  The last line is left ``spare`` cells.
     """
     first: list[Word] = [(clip(text, width), name) for text, name in words[:1]]
-    rest = _append(first, words[1:], width)
     if lines < 2:
-        _append(first, [*rest, *more], width)
+        _append(first, [*words[1:], *more], width - spare)
         return [first]
+    rest = _append(first, words[1:], width)
     second: list[Word] = []
-    _append(first, _append(second, [*rest, *more], width), width)
+    _append(first, _append(second, [*rest, *more], width - spare), width)
     return [first, second]
 
 
@@ -73,7 +96,7 @@ class Headline(Widget):
         yield self._clock
 
     def show(self, words: Sequence[Word], more: Sequence[Word], corner: Sequence[Word]) -> None:
-        """``words`` and ``more`` by importance; ``corner`` stands at the right of a line that has room for it."""
+        """``words`` and ``more`` by importance; ``corner`` stands at the right, see `lay_all`."""
         self._words, self._more, self._corner = tuple(words), tuple(more), tuple(corner)
         self._paint()
 
@@ -95,14 +118,7 @@ class Headline(Widget):
             return
         width, lines = self._field.size
         ansi = self.app.native_ansi_color
-        corner_width = width_of(self._corner) + len(GAP) if self._corner else 0
-        rows = lay_words(self._words, self._more, width, lines)
-        if corner_width:
-            for row in rows:
-                free = width - width_of(row)
-                if free >= corner_width:
-                    row += [(" " * (free - corner_width + len(GAP)), ""), *self._corner]
-                    break
+        rows = lay_all(self._words, self._more, self._corner, width, lines)
         content = Content("\n").join([styled(row, ansi=ansi) for row in rows])
         state = (content.markup, width, lines, ansi)
         if state != self._shown:

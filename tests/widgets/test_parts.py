@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from statusboard.screens.bars import hints, view_words
 from widgets.filterbar import Mistake, point_at
-from widgets.headline import lay_words
+from widgets.headline import lay_all, lay_words
 from widgets.layout import place, share
 from widgets.words import STYLES, rich_style, styled, width_of
 
@@ -68,6 +68,21 @@ def test_words_by_importance():
     two = lay_words(words, more, 28, 2)
     assert ["".join(text for text, _ in row) for row in two] == [" FAILING 3   Payments", "2 critical  4 of 5 fresh"]
     assert lay_words(words, more, 6, 1) == [[(" FAIL…", "verdict-failed")]]
+
+
+@pytest.mark.parametrize("lines", [1, 2])
+def test_who_polls_is_told_before_what_is_less_important(lines: int) -> None:
+    words = [(" FAILING 9 ", "verdict-failed"), ("Payments", "strong")]
+    more = [("4 of 5 fresh", "warning"), ("3 critical", "critical"), ("4 high", "high"), ("2 suppressed", "muted")]
+    corner = [("reading", "muted")]
+    for width in range(20, 120):
+        rows = lay_all(words, more, corner, width, lines)
+        assert all(width_of(row) <= width for row in rows)
+        assert rows[0][0] == words[0]
+        assert sum(row[-1] == corner[0] for row in rows) == 1
+        assert width < 60 or rows[-1].count(more[0]) or rows[0].count(more[0])
+    assert lay_all(words, more, corner, 200, lines)[0][-1] == corner[0]
+    assert lay_all(words, more, [], 40, lines) == lay_words(words, more, 40, lines)
 
 
 @given(st.lists(st.tuples(st.text("ab 漢", max_size=12), st.just("")), max_size=6), st.integers(1, 60), st.booleans())
