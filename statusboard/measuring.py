@@ -63,6 +63,7 @@ _AHEAD: Final = 3
 """Stretches that the store is asked for at once."""
 _AT_ONCE: Final = 50
 """Words taken in between two looks at the time: some tenths of a millisecond each."""
+_EVER: Final = datetime.max.replace(tzinfo=UTC)
 _FRESH: Final = timedelta(minutes=1)
 """How old a report may be of which nothing has changed but the time."""
 
@@ -304,7 +305,7 @@ class Measure:
         """What the store has learned since it was asked last, one kind after the other, some at a time."""
         newest = dict(self._after)
         # While all is read anew, another word may come in on what has been read already.
-        most = await self.store.seq_at(now) if self._for is None else None
+        most = await self.store.seq_at(_EVER) if self._for is None else None
         reading: deque[tuple[Told, asyncio.Task[list[Bundle]]]] = deque()
         coming = ((kind, *stretch) for kind in _TOLD for stretch in self._stretches(kind, since, now))
         try:
