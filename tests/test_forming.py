@@ -125,6 +125,15 @@ def test_a_failure_is_told_once_with_the_way_on():
     ]
     unreachable = told(finding(verdict="failed", items={}, error="no connection", reachable=False))
     assert any("Nothing answers there" in text for text, _ in unreachable)
+    lines = told(
+        finding(
+            type="deploy-log", url="", verdict="failed", items={}, error="/x: there is no such file", reachable=False
+        )
+    )
+    assert [text for text, _ in lines] == [
+        "FAILED: /x: there is no such file",
+        "How to set it up: statusboard sources deploy-log",
+    ]
 
 
 def test_what_would_look_wrong_later_is_told_now():

@@ -64,7 +64,7 @@ class FormScreen(LeftOnce, Screen[None]):
             yield from self._boxes.values()
             if form.setup:
                 words: list[Word] = [("How to set it up", "strong")]
-                words += [(f"\n{clean(line, 1_000)}", "muted") for line in form.setup]
+                words += [(f"\n{indent_of(line)}{clean(line, 1_000)}", "muted") for line in form.setup]
                 yield Static(styled(words, ansi=ansi), id="setup", markup=False)
         with VerticalScroll(id="outcome", can_focus=False):
             yield self._outcome
@@ -223,3 +223,8 @@ class FormScreen(LeftOnce, Screen[None]):
         draft = await self._draft()
         if draft is not None:
             self.app.push_screen(SaveScreen([*self.app.drafts, draft], untried=draft != self._tried))
+
+
+def indent_of(line: str) -> str:
+    """What a line of a setup text begins with: code stands further in."""
+    return " " * min(4, len(line) - len(line.lstrip(" ")))

@@ -18,6 +18,8 @@ if TYPE_CHECKING:
 
 SETUP_ITEMS = 3
 """How much of a type's setup text is shown before its questions."""
+CODE = "    "
+"""What lines of code in a setup text begin with."""
 
 CREDENTIALS = ("username", "password", "token")
 
@@ -39,12 +41,19 @@ def asked_credentials(like: SourceDraft | None, samples: Mapping[str, Any]) -> l
 
 
 def brief(setup: str, type: str) -> list[str]:
-    """The first items of a setup text, as lines for a terminal, and where the rest of it is."""
+    """The first items of a setup text, as lines for a terminal, and where the rest of it is.
+
+    Code that an item announces with a colon follows it, each line of it further in by `CODE`; other code is left out.
+    """
     import textwrap
 
     items: list[str] = []
+    code: dict[str, list[str]] = {}
     for line in textwrap.dedent(setup).strip().splitlines():
-        if line.startswith("    "):  # code
+        if line.startswith(CODE):
+            announced = next((item for item in reversed(items) if item), "")
+            if announced.endswith(":"):
+                code.setdefault(announced, []).append(line)
             continue
         if re.match(r"[-*] |\d+\. ", line) or not items or not line.strip():
             items.append("")
@@ -55,6 +64,7 @@ def brief(setup: str, type: str) -> list[str]:
         mark = re.match(r"[-*] |\d+\. ", item)
         plain = re.sub(r"\*+", "", item[mark.end() :] if mark else item)
         lines += textwrap.wrap(plain, 96, initial_indent="- ", subsequent_indent="  ", break_on_hyphens=False)
+        lines += code.get(item, [])
     return [*lines, f"- More: statusboard sources {type}"] if len(told) > SETUP_ITEMS else lines
 
 

@@ -13,6 +13,7 @@ from statusboard.binding import fields_of, unwrap
 from statusboard.credentials import is_reference, parse_reference
 from statusboard.registry import OptionInfo, Registry, url_complaint
 from statusboard.setup.answers import (
+    CODE,
     as_answer,
     asked,
     asked_credentials,
@@ -182,7 +183,7 @@ def _unwrapped(lines: Iterable[str]) -> list[str]:
     """Items that were wrapped for a terminal of any width, each in one line."""
     items: list[str] = []
     for line in lines:
-        if line.startswith("  ") and items:
+        if line.startswith("  ") and not line.startswith(CODE) and items:
             items[-1] = f"{items[-1]} {line.strip()}"
         else:
             items.append(line)

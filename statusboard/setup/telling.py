@@ -33,7 +33,7 @@ def told(finding: SourceFinding) -> list[Told]:
         lines.append((f"It may be: {finding.hint}", ""))
     if finding.needs:
         lines.append((f"It needs: {finding.needs}", ""))
-    if finding.verdict == "failed" and finding.reachable is False:
+    if finding.verdict == "failed" and finding.reachable is False and finding.url:  # a file or a command has none
         lines.append(("Nothing answers there: look at the url, and whether this machine may reach it.", ""))
     lines += [(f"{part.part}: {note}", "muted") for part in finding.parts for note in part.notes][:MOST_ERRORS]
     if finding.left_out:

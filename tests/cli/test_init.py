@@ -729,6 +729,8 @@ def test_setup_in_brief() -> None:
         "- Another thing.",
         "- More: statusboard sources x",
     ]
+    announced = setup.replace("two lines.", "two lines:")
+    assert brief(announced, "x")[:3] == ["- First things first, on two lines:", "    some code", "- One `thing`."]
     assert brief("", "x") == [] and brief("One.", "x") == ["- One."]
 
 
