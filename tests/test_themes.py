@@ -12,6 +12,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from rich.color import Color as RichColor
 from rich.color import ColorSystem
+from rich.segment import Segment
+from rich.style import Style as RichStyle
 from textual.color import Color
 from textual.style import Style
 from textual.theme import Theme
@@ -34,7 +36,7 @@ from statusboard.palettes import (
     unreadable,
 )
 from statusboard.presenting import ASCII, UNICODE, word_of
-from statusboard.themes import ANSI, ANSI_LIGHT, THEMES, Look, PlainSigns, look_of, theme_of
+from statusboard.themes import ANSI, ANSI_LIGHT, THEMES, Look, NoColors, PlainSigns, look_of, theme_of
 from tests.colors import FORMS, difference, nearest, seen_by
 from widgets.table import STYLE_NAMES
 from widgets.words import FAINT, STYLES, Word, styled
@@ -278,6 +280,8 @@ def test_theme_names_are_unique():
         ({"TERM": "xterm", "TEXTUAL_COLOR_SYSTEM": "256"}, "utf-8", "light", Look("light", False, False)),
         ({"TERM": "linux"}, "utf-8", "light", Look("ansi", True, False, few_colors=True, few_signs=True)),
         ({"TERM": "xterm-256color", "NO_COLOR": ""}, "utf-8", "light", Look("ansi", False, True)),
+        ({"TERM": "vt100"}, "utf-8", "", Look("ansi", True, True, few_colors=True, few_signs=True)),
+        ({"TERM": "vt100", "COLORTERM": "truecolor"}, "utf-8", "", Look("dark", True, False, few_signs=True)),
         (
             {"TERM": "xterm-256color"},
             "ISO-8859-1",
@@ -304,6 +308,30 @@ def test_the_look_of_a_terminal(env, encoding, wanted, look):
 def test_signs_are_chosen_as_far_as_they_can_be_said(term, encoding, glyphs, ascii_only, few_signs):
     look = look_of({"TERM": term}, encoding, "", glyphs)
     assert (look.ascii_only, look.few_signs) == (ascii_only, few_signs)
+
+
+@pytest.mark.parametrize(
+    "env, ascii_only",
+    [
+        ({"LC_ALL": "C"}, True),
+        ({"LC_ALL": "POSIX", "LANG": "de_DE.UTF-8"}, True),
+        ({"LC_ALL": "C.UTF-8", "LANG": "C"}, False),
+        ({"LC_ALL": "", "LC_CTYPE": "C.UTF-8", "LANG": "C"}, False),  # what Python makes of LANG=C, and of nothing
+        ({"LC_CTYPE": "C"}, True),
+        ({"LANG": "C"}, True),
+        ({}, False),
+        ({"LC_ALL": "C", "PYTHONUTF8": "1"}, False),
+    ],
+)
+def test_a_locale_that_is_c_is_not_utf_8_whatever_python_writes(env, ascii_only):
+    look = look_of({"TERM": "xterm-256color", **env}, "utf-8")
+    assert (look.ascii_only, look.few_signs) == (ascii_only, ascii_only)
+
+
+def test_without_colours_not_even_the_code_of_the_terminals_own_is_written():
+    bold = RichStyle(color="default", bgcolor="red", bold=True, reverse=True)
+    (plain,) = NoColors().apply([Segment("x", bold)], Color(0, 0, 0))
+    assert plain.style == RichStyle(bold=True, reverse=True)
 
 
 def test_colours_are_counted_as_rich_counts_them():

@@ -21,7 +21,7 @@ from statusboard.paths import log_file
 from statusboard.screens.keyboard import KeyByKey
 from statusboard.screens.work import VITAL, called
 from statusboard.text import clean
-from statusboard.themes import ANSI, ANSI_LIGHT, THEMES, Look, PlainSigns, theme_of
+from statusboard.themes import ANSI, ANSI_LIGHT, THEMES, Look, NoColors, PlainSigns, theme_of
 
 log = logging.getLogger("statusboard.app")
 
@@ -46,7 +46,9 @@ class TerminalApp(KeyByKey[ReturnType]):
         """``palettes`` are themes beside our own."""
         # A filter that takes all colour away is chosen in the constructor, by whether colours are the terminal's own.
         super().__init__(ansi_color=True if look.no_color else None)
+        self.no_color = look.no_color  # Textual asks the environment alone
         self.look = look
+        self._colorless = NoColors()
         self.mouse = True
         self.farewell = ""
         self._plain = PlainSigns(look.encoding, few_signs=look.few_signs)
@@ -90,9 +92,13 @@ class TerminalApp(KeyByKey[ReturnType]):
             self.stylesheet.update(top[0], animate=animate)
 
     def get_line_filters(self) -> Sequence[LineFilter]:
-        """Textual's, and one for terminals that have few signs."""
-        filters = super().get_line_filters()
-        return [*filters, self._plain] if self.look.ascii_only else filters
+        """Textual's, and those for terminals that have few signs or no colours."""
+        filters = [*super().get_line_filters()]
+        if self.look.ascii_only:
+            filters.append(self._plain)
+        if self.look.no_color:
+            filters.append(self._colorless)
+        return filters
 
     def leave(self, code: int, farewell: str = "") -> None:
         """End, with an exit code and a line for the person."""

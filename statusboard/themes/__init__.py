@@ -6,7 +6,7 @@ whether they can be read; styles by what they mean are in `widgets.words`.
 
 from __future__ import annotations
 
-from statusboard.themes.look import Look, PlainSigns, look_of
+from statusboard.themes.look import Look, NoColors, PlainSigns, look_of
 from statusboard.themes.made import ANSI, ANSI_LIGHT, THEMES, theme_of
 
-__all__ = ["ANSI", "ANSI_LIGHT", "THEMES", "Look", "PlainSigns", "look_of", "theme_of"]
+__all__ = ["ANSI", "ANSI_LIGHT", "THEMES", "Look", "NoColors", "PlainSigns", "look_of", "theme_of"]

@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from typing import NamedTuple
 
 from rich.segment import Segment
+from rich.style import Style
 from textual.color import Color
 from textual.filter import LineFilter
 
@@ -21,6 +22,8 @@ _LAST_LETTER = "\u0250"
 _KEPT_SIGNS = 4_000
 _CONSOLES = frozenset({"linux", "vt100", "vt220"})
 """Terminals whose font has few signs."""
+_MONOCHROME = frozenset({"dumb", "vt52", "vt100", "vt102", "vt220", "vt320"})
+"""Terminals without any colour."""
 _TRUE = 1 << 24
 _COLOURS_OF_TERM = {"256color": 256, "kitty": 256}
 """The last word of ``TERM`` -> colours, as Rich tells them, which writes the colours; any other has sixteen."""
@@ -87,13 +90,37 @@ class PlainSigns(LineFilter):
         return True
 
 
+class NoColors(LineFilter):
+    """Takes all colour out of a line, and writes not even that of the terminal: it would not know the codes."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._known: dict[Style, Style] = {}
+
+    def apply(self, segments: list[Segment], background: Color) -> list[Segment]:
+        """The same line; what is bold or reversed stays so."""
+        return [
+            Segment(segment.text, self._plain(segment.style) if segment.style is not None else None, segment.control)
+            for segment in segments
+        ]
+
+    def _plain(self, style: Style) -> Style:
+        plain = self._known.get(style)
+        if plain is None:
+            if len(self._known) > _KEPT_SIGNS:
+                self._known.clear()
+            plain = self._known[style] = style.without_color
+        return plain
+
+
 def look_of(env: Mapping[str, str], encoding: str, wanted: str = "", glyphs: str = "") -> Look:
     """The look for a terminal: ``encoding`` is that of its output, ``wanted`` and ``glyphs`` are the config's.
 
     Without colours, and in a terminal that has sixteen, the terminal's own are used whatever is wanted: any other would
     be rounded to one of them, and text to the colour of its ground.  What the encoding cannot say is never used.
     """
-    no_color = "NO_COLOR" in env
+    no_color = "NO_COLOR" in env or _is_monochrome(env)
+    encoding = _said(env, encoding)
     few_colors = _colours(env) <= 16
     font = not _is_console(env) or glyphs == "unicode"
     few_signs = not (font and _is_unicode(encoding))
@@ -112,6 +139,21 @@ def _colours(env: Mapping[str, str]) -> int:
     if env.get("COLORTERM", "").strip().lower() in ("truecolor", "24bit"):
         return _TRUE
     return _COLOURS_OF_TERM.get(env.get("TERM", "").strip().lower().rpartition("-")[2], 16)
+
+
+def _is_monochrome(env: Mapping[str, str]) -> bool:
+    told = any(env.get(name) for name in ("TEXTUAL_COLOR_SYSTEM", "COLORTERM"))
+    return not told and env.get("TERM", "").strip().lower() in _MONOCHROME
+
+
+def _said(env: Mapping[str, str], encoding: str) -> str:
+    """The encoding of the terminal.  Where the locale is C, Python writes UTF-8 whatever the terminal understands.
+
+    Where ``LC_ALL`` does not say so Python has set ``LC_CTYPE`` to C.UTF-8 by now, and what was meant is not known.
+    """
+    locale = env.get("LC_ALL") or env.get("LC_CTYPE") or env.get("LANG") or ""
+    python = any(env.get(name) for name in ("PYTHONUTF8", "PYTHONIOENCODING"))
+    return "ascii" if locale in ("C", "POSIX") and not python else encoding
 
 
 def _is_console(env: Mapping[str, str]) -> bool:
