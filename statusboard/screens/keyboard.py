@@ -10,11 +10,13 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections import deque
+from functools import partial
 from typing import Any, Final, TypeAlias
 
 from textual.app import App, ReturnType
 from textual.events import Event, Key, Paste
 from textual.message import Message
+from textual.widget import Widget
 
 log = logging.getLogger("statusboard.app")
 
@@ -25,7 +27,16 @@ PATIENCE: Final = 1.0
 
 
 class Passed(Message):
-    """Goes the way of a key right behind it, up to the app: by then the key was carried out or taken in."""
+    """Goes the way of a key behind it, up to the app: by then the key was carried out, or what had the focus has it."""
+
+
+class UnderWay:
+    """A key that was handed on, and to what; ``follower`` is sent behind it once something waits for it."""
+
+    def __init__(self, event: Typed, target: Widget) -> None:
+        self.event = event
+        self.target = target
+        self.follower: Passed | None = None
 
 
 class KeyByKey(App[ReturnType]):
@@ -34,15 +45,14 @@ class KeyByKey(App[ReturnType]):
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         self._waiting: deque[Typed] = deque()
-        #: The key that is being carried out, and what follows it.
-        self._under_way: tuple[Typed, Passed] | None = None
+        self._under_way: UnderWay | None = None
         self._holding = False
         self._overdue: asyncio.TimerHandle | None = None
 
     @property
     def typed_ahead(self) -> bool:
-        """Whether something that was typed is not carried out yet."""
-        return self._under_way is not None or bool(self._waiting)
+        """Whether something that was typed waits for what was typed before."""
+        return bool(self._waiting)
 
     def hold_keys(self) -> None:
         """Let what is typed wait for `release_keys`: what it is meant for is not there yet."""
@@ -64,13 +74,13 @@ class KeyByKey(App[ReturnType]):
             await super().on_event(event)
         elif event.is_forwarded:
             await super().on_event(event)
-            if self._under_way is not None and self._under_way[0] is event:
+            if self._under_way is not None and self._under_way.event is event:
                 self._wait_for_what_came_up()
         elif self._is_urgent(event):
             await self.take_key(event)
         elif self._under_way is not None or self._waiting or self._holding:
             self._waiting.append(event)
-            self._be_patient()
+            self._look_after()
         else:
             await self._carry_out(event)
 
@@ -82,18 +92,25 @@ class KeyByKey(App[ReturnType]):
         return leaves or any(binding.priority for binding in bound)
 
     async def _carry_out(self, event: Typed) -> None:
-        follower = Passed()
-        self._under_way = (event, follower)
-        self._be_patient()
-        target = self.focused or self.screen
+        self._under_way = UnderWay(event, self.focused or self.screen)
         await self.take_key(event)
-        if not target.post_message(follower):
+        self._look_after()
+
+    def _look_after(self) -> None:
+        """Something waits: learn when the key before it is done with, which need not come back."""
+        under_way = self._under_way
+        if under_way is None or under_way.follower is not None or not self._waiting:
+            return
+        under_way.follower = Passed()
+        if under_way.target.post_message(under_way.follower):
+            self._overdue = asyncio.get_running_loop().call_later(PATIENCE, self._give_up, under_way)
+        else:
             self._wait_for_what_came_up()
 
     def on_passed(self, event: Passed) -> None:
         """The key before it was carried out on its way here, or what had the focus took it in."""
         event.stop()
-        if self._under_way is not None and self._under_way[1] is event:
+        if self._under_way is not None and self._under_way.follower is event:
             self._wait_for_what_came_up()
 
     def _wait_for_what_came_up(self) -> None:
@@ -104,12 +121,13 @@ class KeyByKey(App[ReturnType]):
         done = self._under_way
 
         def when_screen_is_there() -> None:
-            if not self.screen.call_later(lambda: self.call_later(self._next, done)):
-                self.call_later(self._next, done)
+            then = partial(self.call_later, self._next, done)
+            if self.screen.is_mounted or not self.screen.call_later(then):
+                then()
 
         self.call_later(when_screen_is_there)
 
-    async def _next(self, done: tuple[Typed, Passed] | None) -> None:
+    async def _next(self, done: UnderWay | None) -> None:
         if done is not self._under_way or self._holding:
             return
         self._under_way = None
@@ -119,12 +137,7 @@ class KeyByKey(App[ReturnType]):
         if self._waiting:
             await self._carry_out(self._waiting.popleft())
 
-    def _be_patient(self) -> None:
-        """While something waits, see to it that it does not wait for ever."""
-        if self._waiting and self._under_way is not None and self._overdue is None:
-            self._overdue = asyncio.get_running_loop().call_later(PATIENCE, self._give_up, self._under_way)
-
-    def _give_up(self, lost: tuple[Typed, Passed]) -> None:
+    def _give_up(self, lost: UnderWay) -> None:
         self._overdue = None
         if self._under_way is lost:
             log.info("a key was lost with what had the focus")

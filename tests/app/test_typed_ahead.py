@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from pathlib import Path
 
 import pytest
@@ -15,7 +16,7 @@ from statusboard.commands import BoardPalette
 from statusboard.model import Annotation
 from statusboard.screens.asking import AskScreen
 from statusboard.screens.board import BoardScreen
-from statusboard.screens.keyboard import Passed
+from statusboard.screens.keyboard import Passed, UnderWay
 from tests.app.stage import Told, board, screen_of, settled, until
 from tests.boards import ago, incident, release
 
@@ -31,8 +32,9 @@ def write(app: BoardApp, text: str) -> None:
 
 async def done(app: BoardApp, pilot: Pilot[None]) -> None:
     """Until all of it was carried out."""
-    await until(pilot, lambda: not app.typed_ahead)
-    await pilot.pause()
+    for _ in range(3):  # the last key is under way when nothing waits any more
+        await pilot.pause()
+        await until(pilot, lambda: not app.typed_ahead)
 
 
 def sources() -> tuple[Told, Told]:
@@ -151,10 +153,11 @@ async def test_keys_behind_what_was_left(opened: str) -> None:
 
 async def test_a_key_that_is_lost_holds_up_the_others_for_a_moment_only() -> None:
     async with board(*sources()) as (app, pilot):
-        app._under_way = (Key("x", "x"), Passed())
+        app._under_way = lost = UnderWay(Key("x", "x"), screen_of(app))
+        lost.follower = Passed()  # was sent, and did not come
+        app._overdue = asyncio.get_running_loop().call_later(0.1, app._give_up, lost)
         write(app, "3")
-        await done(app, pilot)
-        assert screen_of(app).viewing.place == 2
+        await until(pilot, lambda: screen_of(app).viewing.place == 2)
 
 
 async def test_what_is_typed_before_the_board_is_there_waits_for_it() -> None:
