@@ -275,8 +275,8 @@ class BoardApp(TerminalApp[None]):
         return isinstance(self.screen, Guarded)
 
     def show_notice(self, text: str, *, severity: str = "information") -> None:
-        """One line, somewhat longer than what is said in answer to a key."""
-        line = clean(text, max(20, self.size.width * 4 // 5 - 7))
+        """What happened, in one line; in two where that is cut in a narrow terminal."""
+        line = clean(text, max(40, 2 * (self.size.width * 4 // 5 - 7)))
         self.notify(line, severity=severity, timeout=NOTICE_FOR, markup=False)  # type: ignore[arg-type]
 
     def write_to_terminal(self, data: str) -> None:

@@ -159,6 +159,20 @@ def test_ages_are_coarse_marked_where_inferred_and_never_made_up():
     assert shown(row_text(build(1, started_at=None), glyphs=ASCII), "age") == "-"
 
 
+def test_an_incident_that_tells_no_time_is_as_old_as_it_stands_on_the_board():
+    undated = incident(1, started_at=None)
+    row = board_of(undated).rows[undated.key]
+    later = NOW + timedelta(minutes=5)
+    assert cells(row, later).cells["age"] == ("~5m", "")
+    assert cells(row, later, absolute=True).cells["age"] == ("~12:00", "")
+
+
+def test_a_person_goes_by_one_name():
+    assert shown(row_text(release(1, actor="mira <mira@acme.example>")), "actor") == "mira"
+    assert shown(row_text(incident(1, assignee="mira <mira@acme.ex")), "assignee") == "mira"
+    assert shown(row_text(release(1, actor="<mira@acme.example>")), "actor") == "<mira@acme.example>"
+
+
 @pytest.mark.parametrize(("minutes", "told"), [(4, "now"), (6, "in 6m"), (82, "in 1h"), (45, "ahead")])
 def test_what_lies_ahead_of_our_clock_is_not_now(minutes: float, told: str):
     made = row_text(release(1, version="9.9", started_at=ago(-minutes)))

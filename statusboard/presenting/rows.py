@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from datetime import UTC, datetime, tzinfo
 
 from msgspec import Struct
+from msgspec.structs import replace
 
 from statusboard import clock
 from statusboard.board import Row
@@ -48,12 +49,12 @@ def cells(
     over = fact.state in OVER and not row.failing
     style = "stale" if unread else "muted" if over or row.ahead or fact.state == "suppressed" else ""
     found: dict[str, Cell] = {
-        "age": (time_cell(fact, now, glyphs, zone) if absolute else age_cell(fact, now, glyphs), ""),
+        "age": (_age(row, fact, now, glyphs, zone, absolute=absolute), ""),
         "state": status_cell(row, fact, glyphs, unread),
         "service": _service(fact, row.failing and not unread),
         "environment": (fact.environment, ""),
         "team": (fact.team, ""),
-        "actor": (fact.actor, ""),
+        "actor": (person(fact.actor), ""),
         "title": (_title(row, fact, glyphs, _notes(row, fact, now, zone, said, flips)), ""),
         "source": (fact.source, ""),
         "repository": (fact.repository, ""),
@@ -62,7 +63,7 @@ def cells(
     match fact:
         case Incident():
             found["severity"] = (fact.severity, fact.severity if row.failing and not unread else "")
-            found["assignee"] = (fact.assignee or fact.acknowledged_by, "")
+            found["assignee"] = (person(fact.assignee or fact.acknowledged_by), "")
             found["suspect"] = suspect
         case Build():
             found["pipeline"] = (fact.pipeline, "")
@@ -80,7 +81,7 @@ def cells(
         case Ticket():
             found["priority"] = (fact.priority, "")
             found["id"] = (fact.ticket_id, "")
-            found["assignee"] = (fact.assignee, "")
+            found["assignee"] = (person(fact.assignee), "")
     return RowText({name: cell for name, cell in found.items() if cell[0]}, style)
 
 
@@ -166,6 +167,19 @@ def _took(fact: Build | Release) -> str:
     if fact.started_at is None or fact.ended_at is None or fact.ended_at < fact.started_at:
         return ""
     return clock.age(fact.ended_at, fact.started_at)
+
+
+def _age(row: Row, fact: Item, now: datetime, glyphs: Glyphs, zone: tzinfo, *, absolute: bool) -> str:
+    """Its age or time; of an incident that tells none since when it stands so on the board, marked as inferred."""
+    if isinstance(fact, Incident) and moment_of(fact) is None:
+        fact = replace(fact, started_at=row.observed_at, approximate=True)
+    return time_cell(fact, now, glyphs, zone) if absolute else age_cell(fact, now, glyphs)
+
+
+def person(name: str) -> str:
+    """A person's name without the address that some tools put behind it: ``mira`` of ``mira <mira@acme.example>``."""
+    before, mark, _ = name.partition(" <")
+    return before if mark and before.strip() else name
 
 
 def age_cell(fact: Item, now: datetime, glyphs: Glyphs) -> str:

@@ -172,6 +172,13 @@ async def test_what_floods_and_what_flips_is_known_to_the_screen():
         assert flood is not None and flood.count == 13
 
 
+async def test_what_a_narrow_terminal_would_cut_goes_on_in_a_second_line():
+    async with board(Told("am", "incident", [alert(1)]), size=(80, 24)) as (app, pilot):
+        app.show_notice("flood of incidents: 13 new in 10 minutes; from now on only how many")
+        await until(pilot, lambda: "from now on only" in text_of(app))
+        assert "▌ how many" in text_of(app)
+
+
 async def test_a_command_that_is_not_there_is_told_on_the_board_once():
     am = Told("am", "incident", [])
     notices = msgspec.convert(
