@@ -43,12 +43,15 @@ def hints(keys_of: Callable[[str], Sequence[str]], *, filtered: bool) -> tuple[s
     ) + (keys,)
 
 
-def row_hints(keys_of: Callable[[str], Sequence[str]], *, item: bool) -> str:
-    """What can be done with the row whose details are shown, by the keys as they are bound now."""
-    told = [("back", "back")]
-    if item:
-        told = [("open", "open its page"), ("copy_url", "copy the link"), ("acknowledge", "on it"), *told]
-    return "  ".join(f"{key_name(keys_of(action)[0])} {what}" for action, what in told)
+def row_hints(keys_of: Callable[[str], Sequence[str]], *, page: bool, answers: bool) -> str:
+    """What can be done with the row whose details are shown, by the keys as they are bound now.
+
+    ``page``: it has one; ``answers``: one can say to be on it.
+    """
+    told = [("open", "open its page"), ("copy_url", "copy the link")] if page else []
+    if answers:
+        told.append(("acknowledge", "on it"))
+    return "  ".join(f"{key_name(keys_of(action)[0])} {what}" for action, what in (*told, ("back", "back")))
 
 
 def view_words(names: Sequence[str], chosen: int, width: int, hints: Sequence[str]) -> list[Word]:

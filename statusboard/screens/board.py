@@ -18,6 +18,7 @@ from textual.reactive import Reactive
 from textual.widget import AwaitMount, Widget
 
 from statusboard.board import Delta, Row
+from statusboard.model import Build, Incident, Release, Ticket
 from statusboard.query import complete, word_at
 from statusboard.screens.away import Attendance
 from statusboard.screens.bars import check, row_hints
@@ -283,13 +284,18 @@ class BoardScreen(ViewKeys):
                 await self._clear_the_past()
             self._ask_face()
             await self._rebuild()
-            found = next((match for match in self.face.matches() if self.face.about(match[1]) == subject), None)
-            if found is not None and held:
-                self.face.reveal(*found)
+            if subject is not None and held:
+                self.reveal(subject)
             self._frame.tick()
             self.repaint_words()
         if then is None:
             self.call_after_refresh(self._forget_the_past)
+
+    def reveal(self, key: str) -> None:
+        """Put the cursor on the item of this key, where it is shown."""
+        found = next((match for match in self.face.matches() if self.face.about(match[1]) == key), None)
+        if found is not None:
+            self.face.reveal(*found)
 
     async def _clear_the_past(self) -> None:
         """Faces are of one moment that moves; that of before is gone."""
@@ -577,7 +583,13 @@ class BoardScreen(ViewKeys):
 
     def _tell_details(self) -> None:
         if self._details.display:
-            hints = row_hints(self.live.keys_of, item=self.subject_row is not None)
+            row = self.subject_row
+            item = row.fact if row is not None and isinstance(row.fact, Build | Incident | Release | Ticket) else None
+            hints = row_hints(
+                self.live.keys_of,
+                page=item is not None and bool(item.url),
+                answers=item is not None and self.then is None and self.live.engine.role != "reading",
+            )
             self._details.border_title = Content(f" {hints} ")
         self._teller.tell()
 

@@ -17,10 +17,12 @@ from collections.abc import Awaitable, Callable, Coroutine, Iterator, Sequence
 from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta, tzinfo
 from functools import partial
+from heapq import nsmallest
 from typing import TYPE_CHECKING, Any, Final, Literal, NamedTuple
 
 from statusboard.board import Delta
 from statusboard.errors import HistoryGone, MomentError, StoreError
+from statusboard.model import Incident
 from statusboard.rewind import Past
 from statusboard.screens.header import moment_words
 from statusboard.screens.line_of_time import LineOfTime
@@ -34,6 +36,7 @@ from statusboard.screens.rewound import (
 )
 from statusboard.screens.then import Then
 from statusboard.screens.work import begin_work
+from statusboard.sorting import urgency
 from widgets.scrubber import Scrubber, legend
 
 if TYPE_CHECKING:
@@ -46,6 +49,8 @@ Way = Literal[-1, 1]
 
 AT_ONCE: Final = 0.03
 """Seconds after which steps that were asked for together are shown, though some are still to come."""
+LOOKED_AT: Final = 100
+"""How many of the incidents that came in at one moment are looked at for one that was new."""
 FRAME: Final = 1 / 60
 """Seconds that painting is given between two moments."""
 REST: Final = 0.3
@@ -252,10 +257,22 @@ class Rewinding:
             self._incidents = 0
             self._say_end(way, "incident")
         else:
-            await self._show(delta)
+            await self._show(delta, await self._opened_at(past))
 
-    async def _show(self, delta: Delta | None) -> None:
-        """The past has moved; ``delta`` is what that changed, None for everything.  All of it is seen at once."""
+    async def _opened_at(self, past: Past) -> str | None:
+        """The most urgent incident that was new at the moment that is shown."""
+        came = (row for row in past.board.items() if isinstance(row.fact, Incident) and row.observed_at == past.at)
+        found = nsmallest(LOOKED_AT, came, key=urgency)
+        changes = await self._live.engine.store.recorded([row.seq for row in found])
+        known = {change.seq for change in changes if change.prev_seq is not None}
+        new = [row for row in found if row.seq not in known] or [row for row in found if row.failing]
+        return new[0].key if new else None
+
+    async def _show(self, delta: Delta | None, subject: str | None = None) -> None:
+        """The past has moved; ``delta`` is what that changed, None for everything.  All of it is seen at once.
+
+        The cursor goes to ``subject``, if it is shown.
+        """
         if self._begun != self._turn:  # somebody has gone back to the present meanwhile
             self._opened = None
             return
@@ -271,6 +288,8 @@ class Rewinding:
                 await self._screen.show_moment(self.then)
             else:
                 await self._screen.follow_moment(delta)
+            if subject is not None:
+                self._screen.reveal(subject)
 
     def _say_why(self, error: MomentError | StoreError) -> None:
         """Why it stays where it was."""

@@ -65,6 +65,10 @@ class RewindKeys(RowActions):
         """The past moment is another one; ``delta`` is what that changed, None for everything."""
         raise NotImplementedError
 
+    def reveal(self, key: str) -> None:
+        """Put the cursor on the item of this key, where it is shown."""
+        raise NotImplementedError
+
     def refuses(self, what: str) -> bool:
         """Nothing can be done to the past."""
         if self.then is None:

@@ -115,10 +115,15 @@ async def test_what_is_passed_before_its_past_was_asked_for_leaves_nothing_behin
 
 
 async def test_what_can_be_done_with_it_is_told_above_the_details():
-    async with board(Told("am", "incident", [alert()])) as (app, pilot):
+    am = Told("am", "incident", [alert(1, url="https://alerts.example/1"), alert(2)])
+    async with board(am) as (app, pilot):
         assert "open its page" not in text_of(app)
         await pilot.press("enter")
-        await says(app, pilot, " o open its page  y copy the link  a on it  esc back ")
+        await says(app, pilot, "─ o open its page  y copy the link  a on it  esc back ─")
+        await pilot.press("j")
+        await says(app, pilot, "─ a on it  esc back ─")
+        await pilot.press("S")
+        await says(app, pilot, "─ esc back ─")
 
 
 async def test_with_nothing_chosen_there_is_nothing_to_open():

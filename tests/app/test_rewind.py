@@ -178,6 +178,30 @@ async def test_incidents_forth_and_back():
         assert "REWOUND to Thu 09:30:00" in text_of(day.app)
 
 
+async def test_the_details_offer_only_what_can_be_done():
+    async with morning() as day:
+        await day.press("j", "p")
+        await day.says("─ a on it  esc back ─")  # it has no page
+        await day.press("left_curly_bracket")
+        await day.says("─ esc back ─")
+        await day.press("0")
+        await day.says("─ a on it  esc back ─")
+
+
+async def test_the_cursor_is_on_the_incident_that_was_gone_to():
+    async with morning() as day:
+        screen = screen_of(day.app)
+        await day.press("j", "p")
+        for key, number in (("left", 3), ("left", 2), ("left", 1), ("right", 2)):
+            await day.press(f"{key}_curly_bracket")
+            assert screen.face.subject == f"am:incident:{number}"
+            assert line_with(day.app, f"alert {number}").startswith("▌")
+            chosen = screen.subject_row  # of which the details tell
+            assert chosen is not None and chosen.key == f"am:incident:{number}"
+        await day.press("4", "left_curly_bracket")  # a view without incidents has no such row
+        assert screen.face.subject == "ci:build:1"
+
+
 async def test_a_held_key_runs_and_ends_where_it_ends():
     async with morning() as day:
         await day.press(*["left_square_bracket"] * 9)
