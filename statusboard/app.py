@@ -275,7 +275,7 @@ class BoardApp(TerminalApp[None]):
         return isinstance(self.screen, Guarded)
 
     def show_notice(self, text: str, *, severity: str = "information") -> None:
-        """What happened, in one line; in two where that is cut in a narrow terminal."""
+        """What happened, in one line, or in two: more would cover too many rows."""
         line = clean(text, max(40, 2 * (self.size.width * 4 // 5 - 7)))
         self.notify(line, severity=severity, timeout=NOTICE_FOR, markup=False)  # type: ignore[arg-type]
 

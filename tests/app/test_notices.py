@@ -90,14 +90,14 @@ async def test_markup_and_controls_in_a_title_are_only_text():
 
 
 @pytest.mark.parametrize("width", [60, 80, 120, 200])
-async def test_a_notice_takes_one_line_whatever_the_width(width: int):
+async def test_a_notice_takes_two_lines_at_the_most_whatever_the_width(width: int):
     am = Told("am", "incident", [])
     async with board(am, size=(width, 24)) as (app, pilot):
         await known(app, pilot)
         await told(app, pilot, am, *(alert(number, reason="many words " * 20) for number in (1, 2, 3)))
         await until(pilot, lambda: len(app.screen.query("Toast")) == 3)
         await pilot.pause()
-        assert [toast.size.height for toast in app.screen.query("Toast")] == [1, 1, 1]
+        assert [toast.size.height for toast in app.screen.query("Toast")] == [2, 2, 2]
 
 
 async def test_the_bell_rings_for_what_the_rules_ask():
