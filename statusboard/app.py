@@ -130,6 +130,7 @@ class BoardApp(TerminalApp[None]):
             self.leave(2, told(error))
             return
         await self._go_live(engine, settings)
+        self.release_keys()
         if self._reloader is not None:
             begin_work(self, partial(self._reloader.follow, self), name="following the config")
         begin_work(self, partial(self._take_part, engine), name="join", group=VITAL)
@@ -169,7 +170,6 @@ class BoardApp(TerminalApp[None]):
         self.set_interval(AGES_EVERY, self._board.age_rows)
         if self._begin_with is not None:
             self._begin_with(self._board)
-        self.release_keys()
         self._wake()
         # What is in memory now stays: the collector need not look at it again.
         gc.enable()

@@ -211,7 +211,7 @@ async def test_what_has_gone_cannot_be_paused(boards: Boards) -> None:
 async def test_the_same_again_writes_nothing(boards: Boards) -> None:
     am = one("am", 1)
     engine = await boards.start(am)
-    assert await boards.run(5, until=lambda: bool(states(engine)))
+    assert await boards.run(5, until=lambda: bool(states(engine)) and engine.board.state_of("am") == "fresh")
     poller, seq = engine.poller, engine.board.seq
     await change(boards, engine, am, keep=timedelta(hours=1))
     assert engine.poller is poller and engine.board.seq == seq and am.built == 1

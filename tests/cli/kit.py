@@ -66,6 +66,7 @@ class Home:
     def run(self, *args: str) -> Result:
         """Run the program in this process."""
         before = dict(os.environ)
+        os.environ.pop("COLUMNS", None)  # what runs the tests may have set it
         os.environ.update(self.env)
         out, err = io.StringIO(), io.StringIO()
         try:
