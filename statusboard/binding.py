@@ -252,6 +252,9 @@ def shown(text: str) -> str:
     return clean(redact(text[:500]), 60)
 
 
+_LONGEST_MESSAGE = 800
+
+
 def told_whole(message: str) -> str:
     """A message that somebody else made, as `shown`; a long one ends behind a word, never inside a name."""
     text = clean(redact(message), 2 * _LONGEST_MESSAGE)
@@ -259,8 +262,6 @@ def told_whole(message: str) -> str:
         return text
     return f"{text[:_LONGEST_MESSAGE].rpartition(' ')[0].rstrip(',')} …"
 
-
-_LONGEST_MESSAGE = 800
 
 # --- types in words -------------------------------------------------------------------------------------------------
 

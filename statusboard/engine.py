@@ -32,7 +32,7 @@ from statusboard.poller import Poller
 from statusboard.sourcing import Setup
 from statusboard.store import open_store, replacement
 from statusboard.store.base import Batch, Lease, Store
-from statusboard.store.continuing import add_said, continue_with, ended_before
+from statusboard.store.continuing import gone_on
 from statusboard.store.memory import MemoryStore
 from statusboard.store.sqlite import SQLiteStore
 
@@ -49,6 +49,7 @@ RETAIN_EVERY = 6 * 3600.0
 STATUS_EVERY = 1.0
 STORE_EVERY = 60.0
 """Seconds between two looks whether what could not be written can be again."""
+_AGAIN = f"; this is tried again every {STORE_EVERY:.0f} s"
 #: Rows folded between two turns of the event loop.
 CHUNK = 200
 
@@ -580,7 +581,8 @@ class Engine:
         """While this board runs from memory: go back to its store as soon as that can be used."""
         if not self.unkept or not self.keep_polling:
             return
-        self.notice += f"; this is tried again every {STORE_EVERY:.0f} s"
+        if not self.notice.endswith(_AGAIN):
+            self.notice += _AGAIN
         if not self._awaits_store:
             self._awaits_store = True
             self._spawn(self._go_back(), "store")
@@ -598,7 +600,7 @@ class Engine:
             await store.open()
             # Written by whoever gets it: a store without room for that is not worth stopping for.
             lease = await store.lease(LEASE, self._holder)
-            await self.go_on_with(self._path, lambda live: self._continued(store, live, lease))
+            await self.go_on_with(self._path, lambda live: gone_on(store, live, lease))
         except StoreError as error:
             if self.store is store:
                 await self._failed(error, store)
@@ -610,17 +612,6 @@ class Engine:
         else:
             self.notice, self._replaced = "", False
             log.info("what is seen is stored again")
-
-    async def _continued(self, store: SQLiteStore, live: Store, lease: Lease | None) -> Store:
-        """The store as it was, and behind it what was seen and said meanwhile; of two boards' pasts only what is said.
-
-        Where another board has stored what it saw meanwhile, that is the history.
-        """
-        if lease is not None and await ended_before(store, live):
-            await continue_with(store, live, lease)
-        else:
-            await add_said(store, live)
-        return store
 
     async def _move(self, store: Store, parts: dict[str, str], *, anew: bool) -> None:
         """Take another store.  In a new history the board's rows are the first page: nothing seems to have healed."""

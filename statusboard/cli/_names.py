@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Collection, Iterable
+from collections.abc import AsyncIterator, Iterable
 from typing import TYPE_CHECKING, Final, Literal
 
 import click
@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from statusboard.model import Kind
     from statusboard.store.base import Store
 
-#: So many names are listed where none is like the one that was given.
+#: So many names are listed at most where none is like the one that was given.
 MOST: Final = 10
 
 
@@ -45,7 +45,11 @@ async def known_name(store: Store, config: Config, option: str, name: str, *, re
     alike = [each for each in known if each.casefold() == name.casefold()]
     if len(alike) == 1:
         return alike[0]
-    raise click.UsageError(f"{option}: there is no {kind} `{_clean(name)}`{_hint(name, known)}")
+    from statusboard.binding import closest
+
+    hint = closest(name, {_clean(each) for each in known}, list_all=len(known) <= MOST)
+    told = hint or (f"none of {len(known)} is like it" if known else "none is known yet")
+    raise click.UsageError(f"{option}: there is no {kind} `{_clean(name)}`; {told}")
 
 
 def _configured(config: Config, kind: str) -> set[str]:
@@ -87,21 +91,6 @@ def _names_in(bodies: Iterable[bytes], kind: str, repositories: bool) -> set[str
         else:
             found.add(item.team if kind == "team" else item.environment)
     return found - {""}
-
-
-def _hint(name: str, known: Collection[str]) -> str:
-    import difflib
-
-    by_fold = {each.casefold(): each for each in sorted(known)}
-    near = difflib.get_close_matches(name[:100].casefold(), by_fold, n=3, cutoff=0.6)
-    near = near or [fold for fold in by_fold if len(name) > 2 and name.casefold() in fold][:3]
-    if near:
-        return f": did you mean {' or '.join(f'`{_clean(by_fold[fold])}`' for fold in near)}?"
-    if not known:
-        return ": none is known yet"
-    listed = sorted(known)
-    more = f" and {len(listed) - MOST} more" if len(listed) > MOST else ""
-    return f": known are {', '.join(map(_clean, listed[:MOST]))}{more}"
 
 
 def _clean(name: str) -> str:

@@ -53,6 +53,7 @@ async def _digest(config: Config, since: str, team: str, as_markdown: bool, as_j
 
     from statusboard import handover
     from statusboard.board import Board
+    from statusboard.cli._names import known_name
     from statusboard.cli._past import history_of, moment_of, told
     from statusboard.clock import SystemClock, zone_of
     from statusboard.wiring import make_measure
@@ -71,7 +72,7 @@ async def _digest(config: Config, since: str, team: str, as_markdown: bool, as_j
             config.catalog(),
             since=first,
             until=now,
-            team=_team(team, config, board),
+            team=await known_name(store, config, "--team", team),
             measure=make_measure(config, store, zone) if config.goals else None,
             weights=config.suspects,
         )
@@ -90,21 +91,3 @@ def _text(made: Handover, zone: tzinfo) -> str:
 
     glyphs = UNICODE if "utf" in (sys.stdout.encoding or "").lower() else ASCII
     return handover.as_text(made, zone=zone, glyphs=glyphs, width=columns() or _WIDEST)
-
-
-def _team(team: str, config: Config, board: object) -> str:
-    """The team that is meant; UsageError where nothing is known of it, since an empty digest would look well."""
-    from statusboard.board import Board
-    from statusboard.model import Item
-    from statusboard.text import clean
-
-    if not team:
-        return ""
-    assert isinstance(board, Board)
-    known = {service.team for service in config.catalog().services} | set(config.goals)
-    known |= {row.fact.team for row in board.items() if isinstance(row.fact, Item)}
-    named = {name.casefold(): name for name in sorted(filter(None, known))}
-    if team.casefold() not in named:
-        listed = f"known are {', '.join(clean(name, 40) for name in named.values())}" if named else "none is known"
-        raise click.UsageError(f"--team: there is no team `{clean(team, 60)}`; {listed}")
-    return named[team.casefold()]

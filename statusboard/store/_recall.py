@@ -27,6 +27,7 @@ _AGGREGATES = (
     "FROM json_each(?) l CROSS JOIN facts f ON f.seq = l.value CROSS JOIN keys k ON k.id = f.key_id "
 )
 _WITH_BODIES = _AGGREGATES.format("f")
+_WITHOUT = _AGGREGATES.format("c") + "CROSS JOIN changes c ON c.seq = f.seq"
 _HEADS = msgspec.json.Decoder(list[Head])
 _BUNDLE = (
     "SELECT cast(json_group_array(json_array(f.seq, f.source, f.part, f.episode, f.at, f.observed_at, "
@@ -35,7 +36,6 @@ _BUNDLE = (
 )
 _BUNDLE_WITH_BODIES = _BUNDLE.format("f")
 _BUNDLE_WITHOUT = _BUNDLE.format("c") + "CROSS JOIN changes c ON c.seq = f.seq"
-_WITHOUT = _AGGREGATES.format("c") + "CROSS JOIN changes c ON c.seq = f.seq"
 _BOUNDS = (
     "SELECT (SELECT value FROM meta WHERE name = 'next_seq') - 1, (SELECT value FROM meta WHERE name = 'whole_at')"
 )

@@ -12,10 +12,22 @@ from statusboard.store.base import Batch, Lease, Store, Watched
 from statusboard.store.sqlite import SQLiteStore
 
 
+async def gone_on(store: SQLiteStore, live: Store, lease: Lease | None) -> SQLiteStore:
+    """The store as it was, and behind it what ``live`` was told meanwhile; of two boards' pasts only what people said.
+
+    Where another board has stored what it saw meanwhile, that is the history.
+    """
+    if lease is not None and await _ended_before(store, live):
+        await continue_with(store, live, lease)
+    else:
+        await _add_said(store, live)
+    return store
+
+
 async def continue_with(store: SQLiteStore, live: Store, lease: Lease | None) -> None:
     """Put behind the history in ``store`` what ``live`` holds, as far as it says anything new.
 
-    ``lease`` is that of ``store``, which must have been told nothing since ``live`` began: see `ended_before`.
+    ``lease`` is that of ``store``, which must have been told nothing since ``live`` began: see `_ended_before`.
     """
     for source in await live.registered():
         await store.forget_validators(source.source)  # what they vouch for is not what was seen last
@@ -42,14 +54,14 @@ async def continue_with(store: SQLiteStore, live: Store, lease: Lease | None) ->
         await store.register(await live.registered(), lease)
 
 
-async def add_said(store: SQLiteStore, live: Store) -> None:
+async def _add_said(store: SQLiteStore, live: Store) -> None:
     """Put behind the history in ``store`` what people have said in ``live``, and nothing else of it."""
     said = [change for change in await _all(live) if change.origin == "person"]
     for at, changes in groupby(said, key=_observed_at):
         await store.append(Batch(observed_at=at, drafts=tuple(_draft(change) for change in changes)))
 
 
-async def ended_before(store: SQLiteStore, live: Store) -> bool:
+async def _ended_before(store: SQLiteStore, live: Store) -> bool:
     """Whether nothing was stored in ``store`` since ``live`` began."""
     seq = (await store.health()).seq
     begun = await _all(live)

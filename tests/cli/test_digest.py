@@ -96,7 +96,7 @@ def test_a_team_that_is_not_there_is_refused_since_nothing_would_look_well(home:
     night(home)
     result = home.run("digest", "--team", "paymets")
     assert result.code == 2
-    assert "there is no team `paymets`; known are discovery, payments" in result.err
+    assert "there is no team `paymets`; did you mean `payments`?" in result.err
 
 
 def test_what_cannot_be_asked_is_said(home: Home) -> None:

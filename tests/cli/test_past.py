@@ -79,7 +79,7 @@ def test_the_history_of_a_service_that_nobody_knows_is_refused(home: Home) -> No
     assert home.run("history", "--service", "TILL").code == 0
     wrong = home.run("history", "--service", "tilt")
     assert wrong.code == 2 and not wrong.out
-    assert "--service: there is no service `tilt`: did you mean `till`?" in wrong.err
+    assert "--service: there is no service `tilt`; did you mean `till`?" in wrong.err
 
 
 # --- show --at ------------------------------------------------------------------------------------------------------
