@@ -77,6 +77,13 @@ class Hindsight:
         known = await self._store.backfilled(source, upto=self._seq)
         return [stretch for stretch in known if stretch.until <= self._at]
 
+    async def kept(self, what: str) -> dict[str, bytes]:
+        """As `Store.kept`."""
+        return await self._store.kept(what)
+
+    async def keep(self, what: str, parts: Mapping[str, bytes | None]) -> None:
+        """Does nothing: what is worked out of a past moment would take the place of what holds now."""
+
     async def filled_later(self) -> bool:
         """Whether more was read back after the moment."""
         return await self.backfilled() != await self._store.backfilled()

@@ -20,6 +20,7 @@ from typing import Final, Literal, Protocol, TypeAlias, TypeVar
 import msgspec
 from msgspec import Struct
 
+from statusboard import recalling
 from statusboard.catalog import Catalog
 from statusboard.clock import from_us, to_us
 from statusboard.metrics import (
@@ -35,6 +36,7 @@ from statusboard.metrics import (
     window_before,
     window_of,
 )
+from statusboard.metrics.finds import Memory
 from statusboard.metrics.ledger import EpisodeId
 from statusboard.metrics.over import values_over
 from statusboard.metrics.report import reporting
@@ -86,6 +88,8 @@ class Knowledge(Protocol):
     async def get(self, keys: Collection[str]) -> list[Live]: ...
     async def coverage(self, source: str | None = None, since: datetime | None = None) -> list[Coverage]: ...
     async def backfilled(self, source: str | None = None) -> list[Backfilled]: ...
+    async def kept(self, what: str) -> dict[str, bytes]: ...
+    async def keep(self, what: str, parts: Mapping[str, bytes | None]) -> None: ...
 
 
 class Input(Struct, frozen=True, kw_only=True):
@@ -170,12 +174,13 @@ class Measure:
         self._for: tuple[str, object, int] | None = None
         self._begin()
 
-    def _begin(self) -> None:
+    def _begin(self, memory: Memory | None = None) -> None:
         catalog = self.catalog
         self._ledger = Ledger(
             lambda name: catalog.tier_of(name) == "production",
             weights=self._weights,
             depends_on=self.catalog.depends_on,
+            memory=memory,
         )
         self._after: dict[Told, int] = {"release": 0, "incident": 0, "annotation": 0}
         self._telling: set[Part] = set()
@@ -277,11 +282,13 @@ class Measure:
             if self._for == wanted:
                 await self._read(now, environment)
                 return
-            self._begin()
+            kept = await recalling.recalled(self.store)
+            self._begin(Memory(kept, recalling.rules()))
             self._for = None
             with _uncollected(self.lasting):
                 await self._read(now, environment)
             self._for = wanted
+            await recalling.keep(self.store, self._ledger.found_anew(), kept, now)
 
     async def _read(self, now: datetime, environment: str) -> None:
         pace = _Pace()
@@ -338,7 +345,7 @@ class Measure:
         """Take some words in, a few at each step."""
         if kind == "release":
             for count, (head, release) in enumerate(_decoded(bundle, _RELEASE), 1):
-                self._ledger.put_release(release, (head.source, head.part))
+                self._ledger.put_release(release, (head.source, head.part), head.seq)
                 if not count % _AT_ONCE:
                     yield
         elif kind == "incident":
@@ -365,7 +372,7 @@ class Measure:
                 # Where a vendor tells another start of what was not over then, it is the same episode told otherwise.
                 kept = [each for each in kept if not self._is_told_otherwise(key, each, began)]
             self._episodes[key] = (*kept, seen)
-        self._ledger.put_episode((key, episode), episode_of(incident, began))
+        self._ledger.put_episode((key, episode), episode_of(incident, began), head.seq)
 
     def _is_told_otherwise(self, key: str, seen: tuple[int, int], began: datetime) -> bool:
         """Whether an episode was not over when another one of its key ``began``; it is no other one then."""

@@ -18,6 +18,7 @@ from statusboard.weights import Weights
 
 _REMEMBERED: Final = 20_000
 """Different incidents (by service, team, repository and title) whose relations are remembered."""
+_DAY: Final = 86_400.0
 _AROUND: Final = "()[]{}<>:;,.\"'`*#"
 
 _Whose: TypeAlias = tuple[tuple[str, ...], str, str, str]
@@ -39,8 +40,11 @@ class Relations:
         self.none = Relation(Line(), 0, "")
         #: Of how many services a rollout is at most, as it says or by its title.
         self.most_services = 1
-        #: All lines in which a rollout lies.
+        #: All lines in which a rollout lies, once it is in them.
         self.lines_of: dict[Rollout, list[Line]] = {}
+        #: Rollouts that were laid aside, by the day on which they began.
+        self._aside: dict[int, dict[Rollout, None]] = {}
+        self._heard: set[tuple[tuple[str, ...], str, str]] = set()
         #: The services that rollouts are of by their title alone.
         self.titled: dict[Rollout, str] = {}
         self._weights = weights
@@ -80,8 +84,28 @@ class Relations:
         for line in lines:
             line.row_of(rollout).add(rollout)
 
+    def lay_aside(self, rollout: Rollout) -> None:
+        """Note whose a rollout is, and put it in its lines when `look_at` comes to it: most are never asked for."""
+        first = rollout.releases[0]
+        whose = (first.services, first.repository, first.team)
+        if whose not in self._heard:
+            self._heard.add(whose)
+            for _ in self._find_lines(*whose, ""):
+                pass
+        self._aside.setdefault(int(rollout.began // _DAY), {})[rollout] = None
+
+    def look_at(self, since: float, until: float) -> None:
+        """Put in its lines what was laid aside and began between two moments."""
+        for day in range(int(since // _DAY), int(until // _DAY) + 1):
+            for rollout in self._aside.pop(day, ()):
+                self.add(rollout)
+
     def drop(self, rollout: Rollout) -> None:
-        """Take it out of them."""
+        """Take it out again."""
+        aside = self._aside.get(int(rollout.began // _DAY))
+        if aside is not None and rollout in aside:
+            del aside[rollout]
+            return
         for line in self.lines_of.pop(rollout):
             line.row_of(rollout).drop(rollout)
         if self.titled.pop(rollout, None) is None:
@@ -210,6 +234,16 @@ class Relations:
                 words = f"{service} of the team depends on {below}"
                 yield from _relation(self._services.get(below.casefold()), weights.farther, words)
 
+    def known(self) -> object:
+        """All that decides on relations beside the rollouts themselves, in order."""
+        return (
+            _in_order(self._depends_on),
+            sorted(self._named),
+            sorted((repository, sorted(map(sorted, names))) for repository, names in self._released_from.items()),
+            _in_order(self._repositories_of),
+            _in_order(self._services_of),
+        )
+
     def under(self, services: Mapping[str, str]) -> dict[Line, list[str]]:
         """The lines of these services and of what they depend on, each with those of them that stand on it.
 
@@ -227,6 +261,10 @@ class Relations:
                 else:
                     found[line] = [service]
         return found
+
+
+def _in_order(names: Mapping[str, Iterable[str]]) -> list[tuple[str, list[str]]]:
+    return sorted((name, sorted(others)) for name, others in names.items())
 
 
 def _relation(line: Line | None, worth: int, words: str) -> Iterator[Relation]:

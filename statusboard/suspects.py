@@ -150,11 +150,17 @@ class Candidates:
         for rollout in rollouts_of(releases, production):
             self.add(rollout)
 
-    def add(self, rollout: Rollout) -> None:
-        """Take one more in: for whoever keeps `rollouts_of` themselves and learns of some later."""
+    def add(self, rollout: Rollout, *, aside: bool = False) -> None:
+        """Take one more in: for whoever keeps `rollouts_of` themselves and learns of some later.
+
+        ``aside``: quickly, of many of which few are asked for; the first to ask for one waits for those of two days.
+        """
         for release in rollout.releases:
             self._by_key[release.key] = rollout
-        self._relations.add(rollout)
+        if aside:
+            self._relations.lay_aside(rollout)
+        else:
+            self._relations.add(rollout)
 
     def drop(self, rollout: Rollout) -> None:
         """Take out one that is no longer what it was; the very one that was taken in."""
@@ -173,6 +179,11 @@ class Candidates:
     def drop_incident(self, id_: Hashable) -> bool:
         """Take one out; whether others may have other suspects for it."""
         return self._broken.drop(id_)
+
+    def known(self) -> object:
+        """What is known of services, repositories and teams, in order: with it, and with the same rollouts and
+        incidents around it, an incident has the same suspects."""
+        return self._relations.known()
 
     # -- one incident --------------------------------------------------------------------------------------------
 
@@ -260,6 +271,7 @@ class Candidates:
         if incident.started_at is None:
             return None
         began, environment = incident.started_at.timestamp(), incident.environment.casefold()
+        self._relations.look_at(began - self.weights.window, began + self.weights.tolerance)
         target = incident.target.casefold()
         own = [service.casefold() for service in incident.services]
         others = self._broken.beside(began, environment, own, self.weights.at_once)
@@ -368,6 +380,7 @@ class Candidates:
         author = note.author or "somebody"
         asked = self._asked(incident)
         if asked is not None:
+            self._relations.look_at(rollout.began, rollout.began)
             parts = self._parts(rollout, asked)
             within = -self.weights.tolerance <= asked.began - rollout.began <= self.weights.window
             if parts is not None and within:

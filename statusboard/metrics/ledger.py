@@ -5,6 +5,7 @@ It is filled in steps, so that a screen can live meanwhile:
     put_release, put_episode, say      what is known, or newly known
     settled(environment)               iterator: what follows from that, a little at each step
     gathered(scope), unlinked(scope)   what came of it
+    found_anew()                       what to keep of it, for the next ledger's `Memory`
 
 Deployments to environments that are not production wait until somebody asks for theirs, or an incident declares which
 release it came from.
@@ -20,9 +21,11 @@ from typing import Final, TypeAlias
 
 from msgspec import Struct
 
+from statusboard.broken import is_incident
 from statusboard.current import VERDICTS, verdict_of
 from statusboard.metrics.deployments import Deployment, Episode, How, Line, Link, deployed_at, line_of, settling
-from statusboard.metrics.links import SLIGHT, Names, declares, is_incident, linked
+from statusboard.metrics.finds import Finds, Memory
+from statusboard.metrics.links import SLIGHT, Names, declares, told
 from statusboard.metrics.record import Record, in_order
 from statusboard.metrics.report import Scope
 from statusboard.metrics.steps import done, ordered
@@ -68,7 +71,8 @@ _NOTHING: Final = Gathered(Record.of(()), 0, {}, {})
 class Ledger:
     """See the module.
 
-    ``production`` says of an environment whether its tier is production; the others are what `Candidates` takes.
+    ``production`` says of an environment whether its tier is production; ``memory`` is what was found once, of a ledger
+    that is to read the same facts; the others are what `Candidates` takes.
     """
 
     def __init__(
@@ -77,8 +81,10 @@ class Ledger:
         *,
         weights: Weights | None = None,
         depends_on: Mapping[str, Collection[str]] = _NO_DEPENDENCIES,
+        memory: Memory | None = None,
     ) -> None:
         self._production = production
+        self._memory = memory or Memory()
         self._counts: dict[str, bool] = {"": True}
         self._suspects = Candidates((), weights=weights, depends_on=depends_on, production=production)
         self._edition = 0
@@ -117,12 +123,14 @@ class Ledger:
 
     # -- what is known -------------------------------------------------------------------------------------------
 
-    def put_release(self, release: Release, part: Part = ("", "")) -> None:
-        """A release, or its newest word, and who told of it.  Publications are left out.
+    def put_release(self, release: Release, part: Part = ("", ""), word: int = 0) -> None:
+        """A release, or its newest word, who told of it, and that word's number if it has one.
 
-        What was set is no deployment: an incident that came of it is none's.
+        Publications are left out.  What was set is no deployment: an incident that came of it is none's.
         """
         key = release.key
+        if word and self._memory.asleep:
+            self._memory.hear(key, word)
         before = self._line_by_key.get(key)
         if release.type == "deployment" and before is None and self._waiting.waits[release.environment]:
             self._put_off(release, part)
@@ -184,8 +192,10 @@ class Ledger:
         self._odd.get(line, {}).pop(key, None)
         self._changed[line] = None
 
-    def put_episode(self, id_: EpisodeId, episode: Episode) -> None:
-        """An episode of an incident, or its newest word."""
+    def put_episode(self, id_: EpisodeId, episode: Episode, word: int = 0) -> None:
+        """An episode of an incident, or its newest word, with that word's number if it has one."""
+        if word and self._memory.asleep:
+            self._memory.hear(id_, word)
         old = self._episodes.get(id_)
         if old == episode:
             return
@@ -248,6 +258,8 @@ class Ledger:
         """
         yield from self._bring_in(environment)
         yield from self._roll_out(environment)
+        if self._memory.asleep:
+            yield from self._recall()
         yield from self._relink()
         yield from self._resettle(environment)
 
@@ -297,7 +309,7 @@ class Ledger:
         come = list(self._come.values())
         come = yield from ordered((come[n : n + _MANY] for n in range(0, len(come), _MANY)), _BEGAN)
         for count, rollout in enumerate(come, 1):
-            self._suspects.add(rollout)
+            self._suspects.add(rollout, aside=True)
             self._concern(rollout)
             del self._come[id(rollout)]
             if not count % _AT_ONCE:
@@ -339,7 +351,8 @@ class Ledger:
         for count, id_ in enumerate(list(self._to_link), 1):
             episode = self._episodes[id_]
             notes = self._said.get((id_[0], episode.incident.started_at)) if self._said else None
-            found = linked(episode, list(notes.values()) if notes else (), self._names, self._suspects.first)
+            said = list(notes.values()) if notes else ()
+            found = told(episode, said, self._names) or self._suspected(id_, episode, said)
             if self._settings:
                 found = tuple((key, how) for key, how in found if key not in self._settings)
             before = self._found.get(id_)
@@ -350,6 +363,33 @@ class Ledger:
             del self._to_link[id_]
             if not count % _AT_ONCE:
                 yield
+
+    def _suspected(self, id_: EpisodeId, episode: Episode, said: Sequence[Annotation]) -> tuple[tuple[str, How], ...]:
+        """The release that is suspected most, of an incident of which nobody says where it came from."""
+        if episode.incident.severity in SLIGHT:
+            return ()
+        key = None if said else self._memory.find(id_)
+        if key is None:
+            release = self._suspects.first(episode.incident, said)
+            key = release.key if release is not None else ""
+            if not said:
+                self._memory.note(episode.began.timestamp(), id_, key)
+        return ((key, "suspected"),) if key else ()
+
+    def _recall(self) -> Iterator[None]:
+        """Find out what was found before and still holds."""
+        counts = {episode.incident.environment for episode in self._episodes.values()} | self._counts.keys()
+        basis = (self._suspects.known(), sorted((name, self._may_cause(("", name))) for name in counts))
+        rollouts = (rollout for line, found in self._rollouts.items() if self._may_cause(line) for rollout in found)
+        broken = ((began, id_, self._episodes[id_].incident) for began, id_ in self._by_start)
+        yield from self._memory.recall(basis, self._suspects.weights, rollouts, broken)
+
+    def found_anew(self) -> dict[int, Finds]:
+        """The suspects that were found since nothing was known, by the days of `statusboard.metrics.finds`.
+
+        It is to be called when all is settled for the first time: what is found later is not told.
+        """
+        return self._memory.forget()
 
     def _link(self, id_: EpisodeId, episode: Episode, found: tuple[tuple[str, How], ...]) -> None:
         self._found[id_] = found

@@ -8,9 +8,9 @@ vendor, its address, its revision, or its version together with a service that b
 from __future__ import annotations
 
 import functools
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from datetime import timedelta
-from typing import Final, TypeAlias
+from typing import Final
 
 from statusboard.metrics.deployments import Episode, How, deployed_at
 from statusboard.model import Annotation, Incident, Release, Severity, remote_id
@@ -25,14 +25,6 @@ SLIGHT: Final[frozenset[Severity]] = frozenset({"low", "info"})
 SINCE: Final = timedelta(days=30)
 """A name in a label means a release of at most this age: versions come again."""
 _SHORTEST_REVISION: Final = 7
-
-Suspect: TypeAlias = Callable[[Incident, Sequence[Annotation]], Release | None]
-"""`statusboard.suspects.Candidates.first`."""
-
-
-def is_incident(incident: Incident) -> bool:
-    """Whether it counts at all: one that is only pending or was silenced does not."""
-    return incident.state not in ("pending", "suppressed")
 
 
 def declares(incident: Incident) -> bool:
@@ -108,8 +100,8 @@ def _related(release: Release, incident: Incident) -> bool:
     return not incident.services or not set(incident.services).isdisjoint(release.services)
 
 
-def linked(episode: Episode, said: Sequence[Annotation], names: Names, suspect: Suspect) -> tuple[tuple[str, How], ...]:
-    """The keys of the releases that an episode is linked to, with how; empty where it has none.
+def told(episode: Episode, said: Sequence[Annotation], names: Names) -> tuple[tuple[str, How], ...]:
+    """The keys of the releases that a person or its vendor say an episode came of, with how; empty where none does.
 
     ``said`` is what people said of this very episode.
     """
@@ -119,7 +111,4 @@ def linked(episode: Episode, said: Sequence[Annotation], names: Names, suspect: 
         dismissed = {note.text for note in said if note.what == "suspect_dismissed"}
         if keys := [release.key for release in declared if release.key not in dismissed]:
             return tuple((key, "declared") for key in keys)
-    if episode.incident.severity in SLIGHT:
-        return ()
-    found = suspect(episode.incident, said)
-    return ((found.key, "suspected"),) if found is not None else ()
+    return ()

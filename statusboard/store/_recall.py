@@ -178,6 +178,11 @@ def revision_at(database: Database, at: int) -> int:
     return seq_at(database.connection, at)
 
 
+def kept(database: Database, what: str) -> dict[str, bytes]:
+    """What was worked out of the rest, by part."""
+    return dict(database.connection.execute("SELECT part, value FROM kept WHERE what = ?", (what,)).fetchall())
+
+
 # -- backfill ------------------------------------------------------------------------------------------------------
 
 

@@ -52,6 +52,8 @@ CREATE TABLE backfilled(
     PRIMARY KEY(source, part, until)
 ) WITHOUT ROWID
 """
+#: What was worked out of the rest, and can be again; `statusboard.metrics.finds` tells what still holds.
+KEPT = "CREATE TABLE kept(what TEXT, part TEXT, value BLOB NOT NULL, PRIMARY KEY(what, part)) WITHOUT ROWID"
 TABLES = """
 CREATE TABLE meta(name TEXT PRIMARY KEY, value) WITHOUT ROWID;
 CREATE TABLE keys(id INTEGER PRIMARY KEY, key TEXT NOT NULL UNIQUE, head INTEGER);
@@ -120,7 +122,7 @@ class Schema(NamedTuple):
 
 def create(connection: sqlite3.Connection) -> None:
     """Fill an empty database, inside a transaction.  It gets a new store id."""
-    for statement in (*TABLES.split(";"), *REMEMBERED.split(";")):
+    for statement in (*TABLES.split(";"), *REMEMBERED.split(";"), KEPT):
         connection.execute(statement)
     rows = [("store_id", os.urandom(16).hex()), *FIRST_META.items()]
     connection.executemany("INSERT INTO meta VALUES (?, ?)", rows)
@@ -133,4 +135,9 @@ def remembering(connection: sqlite3.Connection) -> None:
     rebuild(connection)
 
 
-SCHEMA = Schema(version=2, create=create, migrations={1: remembering})
+def keeping(connection: sqlite3.Connection) -> None:
+    """From version 2, which kept nothing that was worked out."""
+    connection.execute(KEPT)
+
+
+SCHEMA = Schema(version=3, create=create, migrations={1: remembering, 2: keeping})

@@ -285,6 +285,15 @@ def forget_backfilled(database: Database, source: str, part: str | None) -> None
         connection.execute(query, (source, part, part))
 
 
+def keep(database: Database, what: str, parts: Mapping[str, bytes | None]) -> None:
+    """Keep what was worked out of the rest; ``None`` lets go of a part."""
+    with database.writing() as connection:
+        gone = msgspec.json.encode(list(parts)).decode()
+        connection.execute("DELETE FROM kept WHERE what = ? AND part IN (SELECT value FROM json_each(?))", (what, gone))
+        rows = [(what, part, value) for part, value in parts.items() if value is not None]
+        database.many("INSERT INTO kept(what, part, value)", rows)
+
+
 def request_poll(database: Database, source: str | None) -> int:
     """Leave a request to poll; returns its number."""
     with database.writing() as connection:

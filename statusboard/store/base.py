@@ -12,7 +12,7 @@ Revision = (``store_id``, ``seq``).  Digest = sum modulo 2**128 of `digest_of` o
 from __future__ import annotations
 
 import hashlib
-from collections.abc import AsyncIterator, Collection, Sequence
+from collections.abc import AsyncIterator, Collection, Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Literal, Protocol
 
@@ -350,6 +350,15 @@ class Store(Protocol):
 
     async def forget_backfilled(self, source: str, part: str | None = None) -> None:
         """Forget how far backfill has come with a source, or with one part of it, so that it begins anew."""
+
+    async def kept(self, what: str) -> dict[str, bytes]:
+        """What was worked out of the rest and is kept, by part.  It may be out of date: whoever reads it must see."""
+
+    async def keep(self, what: str, parts: Mapping[str, bytes | None]) -> None:
+        """Keep what was worked out, so that it need not be again; ``None`` lets go of a part.
+
+        A store opened to follow keeps nothing.
+        """
 
     def changes(self, after: int) -> AsyncIterator[list[Change]]:
         """Wait for and yield changes with ``seq > after``, in order, in lists of at most 1,000.

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from bisect import bisect_right
-from collections.abc import AsyncIterator, Collection, Iterable, Sequence
+from collections.abc import AsyncIterator, Collection, Iterable, Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Literal
 
@@ -76,6 +76,7 @@ class MemoryStore:
         self._live: dict[str, Change] = {}
         self._facts: Facts[str] = Facts()
         self._backfilled: dict[tuple[str, str, datetime], Backfilled] = {}
+        self._kept: dict[str, dict[str, bytes]] = {}
         self._coverage: list[Coverage] = []
         self._newest_coverage: dict[tuple[str, str], int] = {}
         self._validators: dict[tuple[str, str, str], Validator] = {}
@@ -442,6 +443,17 @@ class MemoryStore:
             if b.source != source or (part is not None and b.part != part)
         }
         self._activity.bump()
+
+    async def kept(self, what: str) -> dict[str, bytes]:
+        """What was worked out of the rest, by part.  See `Store.kept`."""
+        self._check_open()
+        return dict(self._kept.get(what, {}))
+
+    async def keep(self, what: str, parts: Mapping[str, bytes | None]) -> None:
+        """Keep what was worked out.  See `Store.keep`."""
+        self._check_open()
+        kept = {**self._kept.get(what, {}), **parts}
+        self._kept[what] = {part: value for part, value in kept.items() if value is not None}
 
     async def request_poll(self, source: str | None = None) -> int:
         """Ask whoever polls to poll this source (or all) now; returns the request's number."""

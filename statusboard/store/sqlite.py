@@ -13,7 +13,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import AsyncIterator, Callable, Collection, Sequence
+from collections.abc import AsyncIterator, Callable, Collection, Mapping, Sequence
 from contextlib import suppress
 from datetime import datetime, timedelta
 from functools import partial
@@ -341,6 +341,15 @@ class SQLiteStore:
     async def forget_backfilled(self, source: str, part: str | None = None) -> None:
         """Forget how far backfill has come with a source, or with one part of it."""
         await self._write(lambda database: _writes.forget_backfilled(database, source, part))
+
+    async def kept(self, what: str) -> dict[str, bytes]:
+        """What was worked out of the rest, by part.  See `Store.kept`."""
+        return await self._read(lambda database: _recall.kept(database, what), hasty=True)
+
+    async def keep(self, what: str, parts: Mapping[str, bytes | None]) -> None:
+        """Keep what was worked out.  See `Store.keep`."""
+        if self.writable and parts:
+            await self._write(lambda database: _writes.keep(database, what, parts))
 
     async def request_poll(self, source: str | None = None) -> int:
         """Ask whoever polls to poll this source (or all) now; returns the request's number."""

@@ -326,3 +326,14 @@ async def test_health_tells_where_it_stands(store: Store):
     health = await store.health()
     assert (health.seq, health.oldest_seq) == (2, 1)
     assert health.size > 0
+
+
+async def test_what_was_worked_out_is_kept_by_part(store: Store):
+    assert await store.kept("suspects") == {}
+    await store.keep("suspects", {"1": b"one", "2": b"\x00two"})
+    await store.keep("others", {"1": b"other"})
+    assert await store.kept("suspects") == {"1": b"one", "2": b"\x00two"}
+    await store.keep("suspects", {"2": None, "3": b"three", "9": None, "1": b"again"})
+    assert await store.kept("suspects") == {"1": b"again", "3": b"three"}
+    assert await store.kept("others") == {"1": b"other"}
+    assert (await store.health()).seq == 0

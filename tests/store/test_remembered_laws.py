@@ -198,6 +198,8 @@ async def test_a_file_of_version_1_is_migrated_and_kept_beside(path: Path):
     assert change.seq == 4
     assert [fact.seq for fact in await store.remembered("release", since=EPOCH)] == [2, 4]
     assert await store.backfilled() == []
+    assert await store.kept("suspects") == {}
+    await store.keep("suspects", {"1": b"one"})
     await store.close()
 
     kept = path.with_name("board.db.v1.bak")

@@ -374,3 +374,14 @@ async def test_a_follower_never_polls_and_never_writes(path: Path):
     assert len(await read_all(follower, 2)) == 2
     await follower.close()
     await writer.close()
+
+
+async def test_who_follows_keeps_nothing_and_sees_what_is_kept(path: Path):
+    writer, follower = SQLiteStore(path), SQLiteStore(path, read_only=True)
+    await writer.open()
+    await follower.open()
+    await writer.keep("suspects", {"1": b"one"})
+    await follower.keep("suspects", {"1": b"other"})
+    assert await follower.kept("suspects") == await writer.kept("suspects") == {"1": b"one"}
+    await follower.close()
+    await writer.close()
