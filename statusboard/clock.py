@@ -122,6 +122,16 @@ class FakeClock:
             await asyncio.sleep(0)
 
 
+async def breathe() -> None:
+    """Let everybody else have their turn, between two pieces of work in the event loop.
+
+    After one turn of the loop whoever called it is first in the next one, before what became due (a timer, a socket,
+    another thread's result) while it worked; after two it comes behind all that.
+    """
+    await asyncio.sleep(0)
+    await asyncio.sleep(0)
+
+
 # --- zones ----------------------------------------------------------------------------------------------------------
 
 

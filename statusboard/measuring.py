@@ -22,7 +22,7 @@ from msgspec import Struct
 
 from statusboard import recalling
 from statusboard.catalog import Catalog
-from statusboard.clock import from_us, to_us
+from statusboard.clock import breathe, from_us, to_us
 from statusboard.metrics import (
     Goal,
     Inputs,
@@ -129,7 +129,7 @@ class _Pace:
 
     async def rest(self) -> None:
         """Let others work."""
-        await asyncio.sleep(0)
+        await breathe()
         self._end = time.perf_counter() + SLICE
 
     async def through(self, steps: Generator[None, None, R]) -> R:

@@ -17,7 +17,7 @@ from typing import Final, Literal
 from msgspec import Struct
 
 from statusboard.board import Board, Delta, Row, StoredRow
-from statusboard.clock import EPOCH, Clock, SystemClock
+from statusboard.clock import EPOCH, Clock, SystemClock, breathe
 from statusboard.current import Slot
 from statusboard.errors import HistoryGone, MomentError
 from statusboard.health import AGING, aged
@@ -242,6 +242,8 @@ class Past:
             delta = await (self._back(at) if at < self.at else self._forward(at))
         if delta is None:
             delta = await self._turn(outline or await self._outline(at))
+        if self._known is not self.board:
+            _let_go(list(self._known.rows.values()))
         board = self._known = self.board
         self.at, self._here = at, here
         board.overlay = shown
@@ -308,7 +310,7 @@ class Past:
         async def load(rows: Sequence[StoredRow | Row]) -> None:
             for start in range(0, len(rows), CHUNK):
                 board.load_unsettled(rows[start : start + CHUNK], touched)
-                await asyncio.sleep(0)
+                await breathe()
 
         await load([known[seq] for seq in outline.live if seq in known])
         while reading:  # what has been loaded is let go of
@@ -318,7 +320,7 @@ class Past:
         slots = list(touched)
         for start in range(0, len(slots), CHUNK):
             board.settle(slots[start : start + CHUNK])
-            await asyncio.sleep(0)
+            await breathe()
         board.seq = outline.seq
         return board
 
@@ -374,6 +376,13 @@ def _replaced(changes: Iterable[Change]) -> Collection[int]:
     """The numbers of what the oldest of each key among these changes, newest first, replaced."""
     oldest = {change.key: change.prev_seq for change in changes if change.origin != "backfill"}
     return {seq for seq in oldest.values() if seq is not None}
+
+
+def _let_go(rows: list[Row]) -> None:
+    """Free rows of a board that is no longer shown, some at each turn of the loop: all at once would hold it up."""
+    del rows[-CHUNK:]
+    if rows:
+        asyncio.get_running_loop().call_soon(_let_go, rows)
 
 
 def _status(health: SourceHealth, read: datetime | None) -> Status:

@@ -72,7 +72,10 @@ def database() -> Path:
 
 def copied(folder: Path) -> Path:
     """A copy of the history that may be written to."""
-    return Path(shutil.copy(database(), folder / "history.db"))
+    path = Path(shutil.copy(database(), folder / "history.db"))
+    with path.open("rb") as file:
+        os.fsync(file)  # else the first checkpoint would wait until 600 MB are on the disk
+    return path
 
 
 # -- what it takes -------------------------------------------------------------------------------------------------
