@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from msgspec.structs import replace
 
 from statusboard.board import Board
 from statusboard.model import Fact
@@ -226,6 +227,15 @@ def test_a_source_that_has_never_been_heard_of_is_not_read():
     shown = line_of(shop(build), reads={"ci": ("build",), "pager": ("incident",), "am": (), "cd": (), "tr": ()})
     assert shown.health == "unread" and shown.blind == ("pager",)
     assert words_of(shown)["why"] == "pager not read"
+
+
+def test_in_what_way_a_source_is_not_read_is_told_anew():
+    board = board_of(shop(build), health("b", "down"))
+    matrix = matrix_of(board)
+    assert words_of(line(matrix, "shop"), board)["why"] == "b not read"
+    assert matrix.update(board, fold(board, health("b", "partial")), NOW).changed == {"shop"}
+    assert words_of(line(matrix, "shop"), board)["why"] == "b not read in full"
+    assert not matrix.update(board, fold(board, replace(health("b", "partial"), error="again")), NOW)
 
 
 def test_somebody_is_at_it_when_a_person_says_so():

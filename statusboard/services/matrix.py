@@ -63,6 +63,7 @@ class ServiceMatrix:
         self._place = {name: place for place, name in enumerate(environments)}
         self._reads = reads or {}
         self._sight = Sight(self._known, environments[0] if environments else "production")
+        self._unread: dict[str, str] = {}  # the states of those that any line may name
         self._seen: dict[str, Seen] = {}
         self._entries: dict[str, Entry] = {}
         self._services: dict[str, Service] = {}
@@ -223,10 +224,9 @@ class ServiceMatrix:
         for key in keys:
             dirty |= self._look(key, board, now)
         if sources:
-            before = self._sight
+            before, was = self._sight, self._unread
             self._look_at_sources(board)
-            after = self._sight
-            if (before.of_incidents, before.releases_unread) != (after.of_incidents, after.releases_unread):
+            if (was, before.releases_unread) != (self._unread, self._sight.releases_unread):
                 dirty.update(self._entries)
             else:
                 dirty.update(
@@ -295,6 +295,7 @@ class ServiceMatrix:
             of_incidents=tuple(sorted(name for name in blind if self._must_tell(name, "incident", board))),
             releases_unread=any(self._must_tell(name, "release", board) for name in blind),
         )
+        self._unread = {name: board.state_of(name) for name in self._sight.of_incidents}
 
     def _must_tell(self, source: str, kind: ItemKind, board: Board) -> bool:
         """Whether not all items of this kind are known unless this source is read.  An unfamiliar one may tell any."""
