@@ -13,6 +13,7 @@ from textual.widget import Widget
 
 from statusboard import presenting
 from statusboard.board import Delta
+from statusboard.clock import breathe
 from statusboard.columns import KEPT
 from statusboard.grouping import MARK
 from statusboard.model import Fact, ItemKind
@@ -184,7 +185,7 @@ class LanesFace(Face):
 
         await asyncio.sleep(PAINTED)
         async for _ in begin(self.live):
-            await asyncio.sleep(0)
+            await breathe()
         if self.is_attached and "incident" in self.lanes.view.lanes:
             self._show_suspects()
 
