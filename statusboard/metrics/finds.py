@@ -36,6 +36,7 @@ class Finds(Struct, frozen=True, array_like=True):
 
 
 _Episode: TypeAlias = tuple[str, int]
+_Words: TypeAlias = Mapping[str | _Episode, int]
 _Broken: TypeAlias = tuple[float, _Episode, Incident]
 """When an incident began, which episode it is, and what it says."""
 
@@ -49,14 +50,14 @@ class Memory:
     def __init__(self, kept: Mapping[int, Finds] | None = None, rules: bytes = b"") -> None:
         self._kept = kept or {}
         self._rules = rules
-        self._words: dict[object, int] = {}
+        self._words: dict[str | _Episode, int] = {}
         self._stamps: dict[int, bytes] = {}
         self._known: dict[_Episode, str] = {}
         self._anew: dict[int, list[tuple[str, int, str]]] = {}
         #: Whether `recall` is still to be called.
         self.asleep = bool(rules)
 
-    def hear(self, who: object, word: int) -> None:
+    def hear(self, who: str | _Episode, word: int) -> None:
         """Note the number of a fact's newest word: of a release by its key, of an incident by its episode.
 
         Another number is another word; what has none (0) is compared by all that it says.
@@ -104,7 +105,7 @@ def stamps(
     weights: Weights,
     rollouts: Iterable[Rollout],
     broken: Iterable[_Broken],
-    words: Mapping[object, int],
+    words: _Words,
 ) -> Generator[None, None, dict[int, bytes]]:
     """The stamp of each day on which incidents began, in steps; ``words`` as `Memory.hear` is told.
 
