@@ -9,6 +9,7 @@ from typing import Final, NamedTuple
 from statusboard.model import Incident
 
 _DAY: Final = 86_400.0
+_NONE: Final[Mapping[Hashable, Incident]] = {}
 _MOST: Final = 50
 """Incidents before that are looked at, and as many after: in a storm the nearest ones say enough."""
 
@@ -120,6 +121,3 @@ def _began(incident: Incident) -> float:
 
 def _day(incident: Incident) -> int:
     return int(_began(incident) // _DAY)
-
-
-_NONE: Final[Mapping[Hashable, Incident]] = {}
