@@ -22,7 +22,7 @@ from uuid import uuid4
 
 from statusboard import sourcing
 from statusboard.board import Board, Delta
-from statusboard.clock import Clock, SystemClock, breathe
+from statusboard.clock import Clock, SystemClock
 from statusboard.diff import draft
 from statusboard.errors import ConfigError, HistoryGone, LeaseLost, SourceError, StoreError, StoreUnusable
 from statusboard.health import aged
@@ -305,7 +305,7 @@ class Engine:
         board = Board(picture.store_id)
         for start in range(0, len(picture.rows), CHUNK):
             board.load(picture.rows[start : start + CHUNK])
-            await breathe()
+            await asyncio.sleep(0)
         board.seq = picture.seq
         board.overlay = self.board.overlay
         gone = frozenset(self.board.rows.keys() - board.rows.keys())
@@ -326,7 +326,7 @@ class Engine:
                         delta = self.board.fold(changes[start : start + CHUNK])
                         self._tell(delta)
                         if len(changes) > CHUNK:
-                            await breathe()
+                            await asyncio.sleep(0)
                     self._folded.set()
             except HistoryGone:
                 log.info("what changed since revision %d is no longer kept: reading the whole picture", self.board.seq)

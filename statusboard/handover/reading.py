@@ -11,7 +11,7 @@ import msgspec
 
 from statusboard.board import BLIND, Board
 from statusboard.catalog import Catalog
-from statusboard.clock import EPOCH, breathe
+from statusboard.clock import EPOCH
 from statusboard.handover.compose import DAYS, compose, first_release
 from statusboard.handover.told import Facts, Goals, Handover, Unread
 from statusboard.measuring import Measure
@@ -115,7 +115,7 @@ async def _remembered(
             if isinstance(fact, type):
                 found.append((fact, row.at))
             if count % _AT_ONCE == 0:
-                await breathe()
+                await asyncio.sleep(0)
         start = end
     return found
 

@@ -12,7 +12,7 @@ from typing import Any, Final, Protocol
 
 from statusboard.board import Board, Delta
 from statusboard.chatter import Chatter
-from statusboard.clock import Clock, breathe
+from statusboard.clock import Clock
 from statusboard.errors import DeliveryError, StoreError
 from statusboard.model import Status
 from statusboard.noticing import delivery, terminal
@@ -113,7 +113,7 @@ class Herald:
         early: list[Delta] = []
         self._early = early
         for _ in self._watch.begin_steps(board, now):
-            await breathe()
+            await asyncio.sleep(0)
         self._began, self._early = now, None
         self.chatter.age(now)
         for delta in early:

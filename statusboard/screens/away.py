@@ -14,7 +14,6 @@ from textual.widgets import Input, Static
 
 from statusboard.away import AWAY, Marks, digest_line, read_visits, write_visit
 from statusboard.board import Delta
-from statusboard.clock import breathe
 from statusboard.errors import StoreError
 from statusboard.keys import key_named
 from statusboard.model import Build, Incident, Release, Ticket
@@ -93,7 +92,7 @@ class Attendance:
         keys = list(board.rows)
         for start in range(0, len(keys), CHUNK):
             self.marks.learn(row for key in keys[start : start + CHUNK] if (row := board.rows.get(key)) is not None)
-            await breathe()
+            await asyncio.sleep(0)
         self.marks.begin(board)
         if self._file is None:
             return

@@ -7,13 +7,14 @@ on top.  At most `MOST` entries are held.
 
 from __future__ import annotations
 
+import asyncio
 from bisect import bisect_left, bisect_right, insort
 from collections.abc import Sequence
 from datetime import datetime, timedelta, tzinfo
 from typing import Final, TypeAlias
 
 from statusboard.board import Board, Row
-from statusboard.clock import breathe, from_us, to_us
+from statusboard.clock import from_us, to_us
 from statusboard.current import order_of, verdict_of
 from statusboard.model import Build, Change, Fact, Item, Release
 from statusboard.presenting import Glyphs
@@ -151,7 +152,7 @@ class Feed:
         before = len(self._order)
         for start in range(0, len(changes), CHUNK):
             if start:
-                await breathe()
+                await asyncio.sleep(0)
             for change in changes[start : start + CHUNK]:
                 previous = by_seq.get(change.prev_seq) if change.prev_seq is not None else None
                 entry = entry_of(change, previous, self._around, self._shows)

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections import OrderedDict
 from collections.abc import AsyncIterator, Sequence
 from datetime import datetime
 from typing import Final, TypeAlias
 
 from statusboard.board import Board, Delta
-from statusboard.clock import Clock, breathe
+from statusboard.clock import Clock
 from statusboard.grouping import Gathering, Group, laid_out
 from statusboard.model import ItemKind
 from statusboard.presenting import names_width
@@ -95,7 +96,7 @@ class LaneSet:
         for kind in kinds:
             lane = coming[kind]
             for _ in lane.rebuild_steps(board, clock.now()):
-                await breathe()
+                await asyncio.sleep(0)
                 if self._coming is not coming:
                     return
             self.lanes[kind] = self._built[self._asked(kind)] = lane

@@ -13,7 +13,6 @@ from textual.widget import Widget
 
 from statusboard import presenting
 from statusboard.board import Delta
-from statusboard.clock import breathe
 from statusboard.columns import KEPT
 from statusboard.grouping import MARK
 from statusboard.model import Fact, ItemKind
@@ -185,7 +184,7 @@ class LanesFace(Face):
 
         await asyncio.sleep(PAINTED)
         async for _ in begin(self.live):
-            await breathe()
+            await asyncio.sleep(0)
         if self.is_attached and "incident" in self.lanes.view.lanes:
             self._show_suspects()
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Collection, Sequence
 from datetime import UTC
 from typing import Final
@@ -12,7 +13,6 @@ from textual.content import Content
 from textual.widget import Widget
 
 from statusboard.board import BLIND, Delta
-from statusboard.clock import breathe
 from statusboard.columns import Times
 from statusboard.presenting.deployed import Telling
 from statusboard.presenting.services import service_cells, service_columns, service_lines, services_title
@@ -101,7 +101,7 @@ class ServicesFace(Face):
         if asked not in self._built:
             self._coming = coming = self._new()
             for _ in coming.build_steps(self.live.cells.board, self.live.now):
-                await breathe()
+                await asyncio.sleep(0)
                 if self._coming is not coming:
                     return
             self._coming = None
@@ -121,7 +121,7 @@ class ServicesFace(Face):
         """Have the lines folded that wait, in steps."""
         if (matrix := self._matrix).waiting:
             for _ in matrix.settle_steps(self.live.cells.board, self.live.now):
-                await breathe()
+                await asyncio.sleep(0)
 
     @work(exclusive=True, group="settle")
     async def _catch_up(self) -> None:
