@@ -47,7 +47,7 @@ bench: $(VENV)/.dev
 	$(BIN)/python -m tests.bench
 
 soak: $(VENV)/.dev
-	$(BIN)/python -m pytest -m soak
+	$(BIN)/python -m pytest -m soak -o faulthandler_timeout=0
 
 pictures: $(VENV)/.dev
 	$(BIN)/python -m tests.pictures

@@ -6,9 +6,11 @@ import contextlib
 import io
 import json
 import os
+import select
 import subprocess
 import sys
-from collections.abc import Mapping
+import time
+from collections.abc import Callable, Mapping
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -108,3 +110,21 @@ def deploy(version: str, state: str = "success", service: str = "checkout", **mo
         "state": state,
         **more,
     }
+
+
+def read_until(
+    terminal: int,
+    words: bytes,
+    seen: bytes = b"",
+    *,
+    again: Callable[[], object] = lambda: None,
+) -> bytes:
+    """What is written to a terminal up to these words, behind what was ``seen``; after each quiet second ``again``."""
+    end = time.monotonic() + 60
+    while words not in seen:
+        assert time.monotonic() < end, f"{words!r} was not written, only {seen[-400:]!r}"
+        if select.select([terminal], [], [], 1.0)[0]:
+            seen += os.read(terminal, 65_536)
+        else:
+            again()
+    return seen

@@ -21,7 +21,7 @@ from statusboard.cli import backfill
 from statusboard.errors import StoreError
 from statusboard.store.memory import MemoryStore
 from statusboard.store.sqlite import SQLiteStore
-from tests.cli.kit import Home, deploy
+from tests.cli.kit import Home, deploy, read_until
 
 HOUR = timedelta(hours=1)
 
@@ -209,9 +209,7 @@ def test_a_bar_is_drawn_on_a_terminal(home: Home) -> None:
         ours, theirs = pty.openpty()
         process = home.start("backfill", "--days", "10", stdout=theirs, stderr=subprocess.DEVNULL)
         os.close(theirs)
-        seen = ""
-        while ", back to 20" not in seen:
-            seen += os.read(ours, 10_000).decode()
+        seen = read_until(ours, b", back to 20").decode()
         server.gate.set()
         try:
             while text := os.read(ours, 10_000).decode():

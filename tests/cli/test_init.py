@@ -38,7 +38,7 @@ from statusboard.setup.proposing import (
     propose,
 )
 from statusboard.source import Source, SourceOptions, option
-from tests.cli.kit import Home, Result
+from tests.cli.kit import Home, Result, read_until
 
 INSTALLED = Registry.installed()
 NO_KEYRING = "no keyring runs here: start one, or use env:NAME"
@@ -757,19 +757,13 @@ def test_on_a_narrow_terminal_no_word_is_broken_and_an_interrupt_says_that_nothi
     env = {"COLUMNS": "50", "TERM": "xterm", "STATUSBOARD_CONFIG": str(home.folder / "new.yaml")}
     process = home.start("init", env=env, stdin=theirs, stdout=theirs, stderr=theirs, start_new_session=True)
     os.close(theirs)
-    shown = b""
-
-    def read_until(words: bytes) -> None:
-        nonlocal shown
-        while words not in shown:
-            shown += os.read(ours, 4096)
-
     try:
-        read_until(b"Title of the board")
+        shown = read_until(ours, b"Title of the board")
         os.write(ours, b"\n")
-        read_until(b"Which of them")
+        shown = read_until(ours, b"Which of them", shown)
         process.send_signal(signal.SIGINT)
-        read_until(b"nothing was written")
+        # What comes in the very moment in which Python begins to read a line waits for the next key, or another one.
+        shown = read_until(ours, b"nothing was written", shown, again=lambda: process.send_signal(signal.SIGINT))
         assert process.wait(60) == 130
     finally:
         process.kill()

@@ -64,7 +64,7 @@ def board(quiet_alertmanager: Alertmanager, buildbot: Buildbot, tmp_path: Path) 
 def test_random_moments_are_what_was_printed_then(
     board: Bench, quiet_alertmanager: Alertmanager, buildbot: Buildbot
 ) -> None:
-    """``STATUSBOARD_RECORD`` is how many seconds are recorded."""
+    """``STATUSBOARD_RECORD`` is how many seconds are recorded (of many, with ``-o faulthandler_timeout=0``)."""
     _rewound(board, quiet_alertmanager, buildbot, seconds=float(os.environ.get("STATUSBOARD_RECORD", "45")))
 
 

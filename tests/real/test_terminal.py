@@ -14,6 +14,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.cli.kit import read_until
 from tests.real.board import STATUSBOARD, Bench, bench
 from tests.real.process import wait_until
 from tests.real.screens import BEFORE, Items, build, colours, ended, open_board, pid_of, restored, serving
@@ -95,9 +96,7 @@ def test_an_output_that_is_closed_without_a_signal_ends_the_board(board: Bench) 
     finally:
         os.close(its)
     try:
-        shown = b""
-        while b"build two" not in shown:
-            shown += os.read(ours, 65_536)
+        shown = read_until(ours, b"build two")
         os.close(ours)
         wait_until("the board has ended", lambda: process.poll() is not None, timeout=15)
         assert b"Traceback" not in shown
@@ -157,9 +156,9 @@ def test_it_can_be_read_on(look: str, board: Bench, items: Items, terminal: Tmux
     environment, failed, allowed = LOOKS[look]
     record = tmp_path / "bytes"
     open_board(terminal, board, env=environment, record=record)
-    screen = terminal.wait_for("build two")
+    screen = terminal.wait_for(lambda screen: "build two" in screen and "FAILING 1" in screen and failed in screen)
     assert allowed == {"rgb"} or "✗" in screen or re.sub("[ünï漢]", "", screen).isascii()
-    assert len(re.findall(re.escape(failed), screen)) == 1 and "FAILING 1" in screen
+    assert len(re.findall(re.escape(failed), screen)) == 1
     terminal.send("q")
     code, left = ended(terminal)
     assert code == 0 and left.strip() == BEFORE
