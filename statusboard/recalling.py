@@ -13,7 +13,7 @@ from typing import Final, Protocol
 
 import msgspec
 
-from statusboard import broken, relations, rollouts, suspects, weights
+from statusboard import broken, model, relations, rollouts, suspects, weights
 from statusboard.errors import StoreError
 from statusboard.metrics import finds
 from statusboard.metrics.finds import DAY, Finds
@@ -21,7 +21,8 @@ from statusboard.metrics.finds import DAY, Finds
 log = logging.getLogger(__name__)
 
 WHAT: Final = "suspects"
-_DECIDING: Final = (broken, relations, rollouts, suspects, weights, finds)
+#: Also how facts are read: a word's number stands for what it says, as this program reads it.
+_DECIDING: Final = (broken, finds, model, relations, rollouts, suspects, weights)
 _OVER: Final = 2
 """Days after which a day's facts are seldom told otherwise."""
 _OLDEST: Final = 450
